@@ -1,0 +1,60 @@
+# `make run` sets up and does the main job, `make test` sets up and passes the tests. `make` lists the rest.
+
+# The newest Python that every dependency knows. Name another with `make PYTHON=/usr/bin/python3.12 run`.
+PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3 python; do \
+	$$name -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& echo $$name && break; done)
+ENVIRONMENT := .venv
+BIN := $(ENVIRONMENT)/bin
+# A lock holds every package with its hashes, so nothing is left to resolve.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+
+.DEFAULT_GOAL := help
+.PHONY: help run ui test lint test-fast lock clean
+
+help: ## List the commands
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+run: $(ENVIRONMENT)/run ## Land, build, train, score, test and publish everything once
+	@$(BIN)/python -m orchestration run
+
+ui: $(ENVIRONMENT)/run ## Open Dagster on 127.0.0.1:3000
+	@$(BIN)/python -m orchestration ui
+
+test: lint ## Lint, check types, run every test
+	$(BIN)/python -m pytest
+
+test-fast: $(ENVIRONMENT)/test ## Run the tests that take seconds
+	$(BIN)/python -m pytest tests/unit
+
+lint: $(ENVIRONMENT)/test ## Check format, style, types and SQL
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sqlfluff lint --disable-progress-bar dbt_project
+
+lock: $(ENVIRONMENT)/run ## Write the locks anew from pyproject.toml
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-annotate --no-header pyproject.toml --group dev -o requirements/test.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-annotate --no-header pyproject.toml -c requirements/test.lock -o requirements/run.lock
+
+clean: ## Remove the environment; landing/, warehouse/ and published/ stay
+	rm -rf $(ENVIRONMENT) dbt_project/target dbt_project/logs
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Turnout needs Python 3.11, 3.12 or 3.13 with venv (on Debian: apt install python3-venv)."; exit 1; }
+	$(PYTHON) -m venv $(ENVIRONMENT)
+
+$(ENVIRONMENT)/run: requirements/run.lock | $(BIN)/python
+	@echo "Installing (a minute or two, once)"
+	@$(INSTALL) -r requirements/run.lock
+	@touch $@
+
+$(ENVIRONMENT)/test: requirements/test.lock requirements/older_client.lock | $(ENVIRONMENT)/run
+	@echo "Installing what the tests need"
+	@$(INSTALL) -r requirements/test.lock
+	@# A DuckDB 1.x beside our own, as BI tools have it: the tests open the publication with it.
+	@$(INSTALL) --upgrade --target $(ENVIRONMENT)/older_client -r requirements/older_client.lock
+	@touch $@

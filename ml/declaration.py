@@ -1,0 +1,239 @@
+"""What an analyst declared: dbt's manifest becomes frozen dataclasses, once, here.
+
+A dbt model is a prediction when it carries `config.meta.prediction`. This module reads and validates
+that; whether the *table* keeps its promises is asked in `ml.examples`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields
+from typing import Any, Literal
+
+from pydantic import ConfigDict, PositiveInt, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from ml.errors import DeclarationError, did_you_mean
+from ml.evaluation import METRICS, Task, metrics_of
+
+Manifest = Mapping[str, Any]
+
+DEFAULT_METRICS: Mapping[Task, str] = {"binary": "log_loss", "regression": "rmse"}
+
+_TYPES_IN_WORDS = {
+    "task": "'binary' or 'regression'",
+    "horizon_days": "a whole number of days, at least 1",
+    "gap_days": "a whole number of days, at least horizon_days",
+    "holdout_dates": "a whole number of as-of dates, at least 1",
+    "sensitive": "a list of column names, such as [age_band]",
+    "retrain": 'a cron expression in quotes, such as "0 17 * * 0"',
+}
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
+class Declaration:
+    """The keys that may stand under `config.meta.prediction`, with their defaults.
+
+    Parameters
+    ----------
+    task : {"binary", "regression"}
+        What kind of question is asked. The label of a binary prediction is 0 or 1, or false or true.
+    entity, as_of, label : str
+        Columns of the model: what a row is about, the moment from which we look ahead, what came true.
+    horizon_days : int
+        Days from the as-of date until a label has matured.
+    metric : str, optional
+        What candidates compete on; a name in `ml.evaluation.METRICS`. Default: log_loss or rmse.
+    sensitive : tuple of str
+        Columns that are never a feature; metrics are reported for each of their values.
+    retrain : str, optional
+        When to train again, as a cron expression in UTC. Default: only when asked.
+    gap_days : int, optional
+        Days between the last training as-of date and the first of the holdout, at least `horizon_days`,
+        which is the default.
+    holdout_dates : int
+        How many of the last matured as-of dates are the holdout.
+    """
+
+    task: Literal["binary", "regression"]
+    entity: str
+    as_of: str
+    label: str
+    horizon_days: PositiveInt
+    metric: str | None = None
+    sensitive: tuple[str, ...] = ()
+    retrain: str | None = None
+    gap_days: PositiveInt | None = None
+    holdout_dates: PositiveInt = 4
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A dbt model of examples and what was declared about it, every default filled in.
+
+    Parameters
+    ----------
+    name : str
+        The dbt model's name, and the name of its scores table.
+    unique_id : str
+        The node's id in dbt's manifest.
+    schema, table : str
+        Where the examples stand in the warehouse.
+    file : str
+        The file of the declaration, from the dbt project's folder; for messages.
+    description : str
+        The model's description.
+
+    The other attributes are those of `Declaration`.
+    """
+
+    name: str
+    unique_id: str
+    schema: str
+    table: str
+    file: str
+    description: str
+    task: Task
+    entity: str
+    as_of: str
+    label: str
+    horizon_days: int
+    metric: str
+    sensitive: tuple[str, ...]
+    retrain: str | None
+    gap_days: int
+    holdout_dates: int
+
+    @property
+    def where(self) -> str:
+        """The place to name in a message about this prediction."""
+        return f"{self.file}, model '{self.name}'"
+
+
+def predictions_in(manifest: Manifest) -> tuple[Prediction, ...]:
+    """Return the declared predictions, by name.
+
+    Parameters
+    ----------
+    manifest : mapping
+        The content of dbt's `manifest.json`.
+
+    Raises
+    ------
+    DeclarationError
+        On the first mistake, with file, model, key and remedy.
+    """
+    models = (node for node in manifest["nodes"].values() if node["resource_type"] == "model")
+    declared = [node for node in models if "prediction" in node["config"]["meta"]]
+    return tuple(sorted((_prediction(node) for node in declared), key=lambda prediction: prediction.name))
+
+
+def _prediction(node: Mapping[str, Any]) -> Prediction:
+    # The patch path is the YAML file, "project://models/x.yml"; a declaration inside the SQL has none.
+    file = (node["patch_path"] or node["original_file_path"]).split("://")[-1]
+    where = f"{file}, model '{node['name']}'"
+    declaration = _validated(node["config"]["meta"]["prediction"], where)
+    metric = declaration.metric or DEFAULT_METRICS[declaration.task]
+    if metric not in metrics_of(declaration.task):
+        competing = ", ".join(metrics_of(declaration.task))
+        raise _error(
+            f"metric '{metric}' cannot decide a {declaration.task} prediction."
+            if metric in METRICS
+            else f"there is no metric '{metric}'.{did_you_mean(metric, METRICS)}",
+            where,
+            "metric",
+            f"choose one of: {competing}.",
+        )
+    gap_days = declaration.gap_days or declaration.horizon_days
+    if gap_days < declaration.horizon_days:
+        raise _error(
+            f"gap_days is {gap_days}, but the horizon is {declaration.horizon_days} days.",
+            where,
+            "gap_days",
+            f"leave gap_days out, or make it {declaration.horizon_days} or more: with a smaller gap the last "
+            "training labels look into the holdout.",
+        )
+    _check_columns(declaration, list(node["columns"]), where)
+    return Prediction(
+        name=node["name"],
+        unique_id=node["unique_id"],
+        schema=node["schema"],
+        table=node["alias"],
+        file=file,
+        description=node["description"],
+        task=declaration.task,
+        entity=declaration.entity,
+        as_of=declaration.as_of,
+        label=declaration.label,
+        horizon_days=declaration.horizon_days,
+        metric=metric,
+        sensitive=declaration.sensitive,
+        retrain=declaration.retrain,
+        gap_days=gap_days,
+        holdout_dates=declaration.holdout_dates,
+    )
+
+
+def _validated(declared: object, where: str) -> Declaration:
+    if not isinstance(declared, Mapping):
+        raise _error("the declaration is empty.", where, "prediction", f"write these keys: {_required()}.")
+    try:
+        return TypeAdapter(Declaration).validate_json(json.dumps(declared))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0])
+    if first["type"] == "missing":
+        raise _error(f"'{key}' is missing.", where, key, f"add '{key}: …'; needed are {_required()}.")
+    known = [field.name for field in fields(Declaration)]
+    if key not in known:
+        raise _error(
+            f"there is no key '{key}'.{did_you_mean(key, known)}",
+            where,
+            key,
+            f"the keys are {', '.join(known)}.",
+        )
+    wanted = _TYPES_IN_WORDS.get(key, "a name")
+    raise _error(f"'{key}' is {declared[key]!r}.", where, key, f"write {wanted}.")
+
+
+def _check_columns(declaration: Declaration, columns: Sequence[str], where: str) -> None:
+    named = {
+        "entity": [declaration.entity],
+        "as_of": [declaration.as_of],
+        "label": [declaration.label],
+        "sensitive": list(declaration.sensitive),
+    }
+    for key, names in named.items():
+        for name in names:
+            if name not in columns:
+                raise _error(
+                    f"'{key}' names the column '{name}', which the model does not document."
+                    f"{did_you_mean(name, columns)}",
+                    where,
+                    key,
+                    f"correct the name, or add '{name}' under 'columns:' of the model.",
+                )
+    names = [name for group in named.values() for name in group]
+    for name in names:
+        if names.count(name) > 1:
+            roles = " and ".join(key for key, group in named.items() if name in group)
+            raise _error(
+                f"the column '{name}' is named twice ({roles}).",
+                where,
+                roles,
+                "give every role a column of its own.",
+            )
+
+
+def _required() -> str:
+    return ", ".join(field.name for field in fields(Declaration) if field.default is MISSING)
+
+
+def _error(what: str, where: str, key: str, remedy: str) -> DeclarationError:
+    return DeclarationError(
+        f"Declaration: {what}",
+        where=f"{where}, key 'config.meta.prediction.{key}'" if key != "prediction" else where,
+        rule="a prediction is declared completely and exactly, so that nothing is guessed.",
+        remedy=remedy,
+    )

@@ -1,0 +1,57 @@
+"""Errors for the person who reads them: what, where, which rule, what to do next."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class TurnoutError(Exception):
+    """A mistake that a person can mend.
+
+    Whoever shows it to a person prints `str(error)`, which is complete, and no traceback.
+
+    Parameters
+    ----------
+    what : str
+        What is wrong, as one sentence.
+    where : str
+        The file, table, model or key it was found in.
+    rule : str
+        The rule that it breaks, and why that rule is there.
+    remedy : str
+        What to do next.
+    """
+
+    def __init__(self, what: str, *, where: str, rule: str, remedy: str) -> None:
+        self.what, self.where, self.rule, self.remedy = what, where, rule, remedy
+        super().__init__(f"{what}\n  where:  {where}\n  rule:   {rule}\n  remedy: {remedy}")
+
+
+class DeclarationError(TurnoutError):
+    """A prediction's declaration in dbt YAML is wrong."""
+
+
+class LoadError(TurnoutError):
+    """A file in landing cannot become a load."""
+
+
+class ExamplesError(TurnoutError):
+    """The examples cannot be learned from or scored."""
+
+
+class ModelError(TurnoutError):
+    """A saved model cannot be used."""
+
+
+class WarehouseError(TurnoutError):
+    """The warehouse cannot be reached or does not hold what was asked for."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return `" Did you mean 'x'?"` for the known word closest to `word`, or an empty string."""
+    matches = get_close_matches(word, list(known), n=1)
+    return f" Did you mean '{matches[0]}'?" if matches else ""

@@ -1,0 +1,103 @@
+"""The champion's scores for the latest as-of date, written back as a stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ml import persistence
+from ml.declaration import Prediction
+from ml.errors import ModelError
+from ml.examples import feature_frame, inspect
+from ml.records import champion_of
+from ml.training import missing_features, predict
+from ml.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SCHEMA = "scores"
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What was written back: the rows of one as-of date, by one model version."""
+
+    model_version: int
+    as_of_date: date
+    row_count: int
+
+
+def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> Scoring | None:
+    """Score the latest as-of date with the champion and replace its scores.
+
+    Scores of other as-of dates stay as they are. The table `scores.<prediction>` has the entity, the as-of
+    date, `score` (the probability of the label 1, or the expected value), `model_version` and `scored_at`
+    (UTC).
+
+    Returns
+    -------
+    Scoring or None
+        None when the prediction has no champion yet; nothing is written then.
+
+    Raises
+    ------
+    ModelError
+        If the champion needs a feature that the examples no longer hold, or its file cannot be used.
+    ExamplesError
+        If the examples break a promise; see `ml.examples.inspect`.
+    """
+    import pyarrow as pa
+
+    champion = champion_of(warehouse, prediction.name)
+    if champion is None:
+        return None
+    held = inspect(warehouse, prediction)
+    problem = missing_features(champion.features, held.features)
+    if problem:
+        raise ModelError(
+            f"Champion version {champion.version} of '{prediction.name}' cannot score these examples: {problem}.",
+            where=f"table {prediction.schema}.{prediction.table}",
+            rule="a model scores exactly the features that it was trained on.",
+            remedy=f"bring the columns back, or train again: materialize model_versions/{prediction.name}.",
+        )
+    pipeline = persistence.load(model_folder / champion.file, champion.file_hash)
+    as_of_date = held.as_of_dates[-1]
+    scored_at = datetime.now(UTC).replace(tzinfo=None)
+    examples = warehouse.schema_of(prediction.schema, prediction.table)
+    schema = pa.schema(
+        [
+            examples.field(prediction.entity),
+            examples.field(prediction.as_of),
+            pa.field("score", pa.float64()),
+            pa.field("model_version", pa.int32()),
+            pa.field("scored_at", pa.timestamp("us")),
+        ]
+    )
+
+    def scored(batch: pa.RecordBatch) -> pa.RecordBatch:
+        values = predict(pipeline, prediction.task, feature_frame(batch, champion.features))
+        return pa.record_batch(
+            [
+                batch[prediction.entity],
+                batch[prediction.as_of],
+                pa.array(values),
+                pa.repeat(pa.scalar(champion.version, pa.int32()), len(batch)),
+                pa.repeat(pa.scalar(scored_at, pa.timestamp("us")), len(batch)),
+            ],
+            schema=schema,
+        )
+
+    row_count = warehouse.replace_scores(
+        examples=(prediction.schema, prediction.table),
+        scores=(SCHEMA, prediction.name),
+        columns=[prediction.entity, prediction.as_of, *(feature.name for feature in champion.features)],
+        entity=prediction.entity,
+        as_of=prediction.as_of,
+        as_of_date=as_of_date,
+        schema=schema,
+        score=scored,
+    )
+    return Scoring(champion.version, as_of_date, row_count)

@@ -1,0 +1,237 @@
+"""The steps of a training in order: inspect, split, fit, evaluate, decide, refit, save, remember."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from importlib.metadata import version as version_of_package
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ml import persistence
+from ml.candidates import BASELINE, Feature, candidates
+from ml.declaration import Prediction
+from ml.evaluation import Evaluation, Task, Vector, evaluate, overall
+from ml.examples import fingerprint, inspect, one_class, read_matured
+from ml.promotion import Champion, Decision, decide, is_better
+from ml.records import ModelVersion, Provenance, champion_of, next_version, remember
+from ml.split import Split, split_by_time
+from ml.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sklearn.pipeline import Pipeline
+
+logger = logging.getLogger(__name__)
+
+LIBRARIES = ("scikit-learn", "skops", "numpy", "pandas", "duckdb")
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training leaves to look at.
+
+    Parameters
+    ----------
+    version : ModelVersion
+        The challenger, as recorded.
+    decision : Decision
+        Whether it was promoted, and why.
+    evaluations : list of Evaluation
+        Of every candidate on the holdout, over all examples and for each sensitive group.
+    seconds : mapping of str to float
+        How long each candidate took to fit and predict.
+    split : Split
+        The as-of dates that each side used.
+    holdout_label : ndarray of shape (n_holdout,)
+        What came true on the holdout.
+    holdout_predicted : ndarray of shape (n_holdout,)
+        What the challenger predicted there.
+    """
+
+    version: ModelVersion
+    decision: Decision
+    evaluations: list[Evaluation]
+    seconds: Mapping[str, float]
+    split: Split
+    holdout_label: Vector
+    holdout_predicted: Vector
+
+
+def train(warehouse: Warehouse, prediction: Prediction, model_folder: Path, provenance: Provenance) -> Training:
+    """Train all candidates, judge the best as challenger, and record what came of it.
+
+    Killed at any moment and run again, it comes to the same: files are written before the records that name
+    them, and the records in one transaction.
+
+    Parameters
+    ----------
+    model_folder : Path
+        Model versions are saved as `<prediction>/<version>/{evaluated,refitted}.skops` below it.
+
+    Raises
+    ------
+    ExamplesError
+        If the examples cannot be learned from; see `ml.examples.inspect` and `ml.split.split_by_time`.
+    """
+    held = inspect(warehouse, prediction)
+    split = split_by_time(
+        held.matured,
+        gap_days=prediction.gap_days,
+        holdout_dates=prediction.holdout_dates,
+        where=f"table {prediction.schema}.{prediction.table}, declared in {prediction.where}",
+    )
+    matured = read_matured(warehouse, prediction, held.features)
+    as_of = matured[prediction.as_of].map(_as_date)
+    training = matured[as_of.isin([_as_date(day) for day in split.training])]
+    holdout = matured[as_of.isin([_as_date(day) for day in split.holdout])]
+    label = training[prediction.label]
+    if prediction.task == "binary" and label.nunique() == 1:
+        raise one_class(prediction, int(label.iloc[0]), "of the training examples")
+
+    names = [feature.name for feature in held.features]
+    fitted, predicted, evaluations, seconds = {}, {}, [], {}
+    for candidate, pipeline in candidates(prediction.task, held.features).items():
+        started = time.perf_counter()
+        fitted[candidate] = pipeline.fit(training[names], label)
+        predicted[candidate] = predict(pipeline, prediction.task, holdout[names])
+        seconds[candidate] = time.perf_counter() - started
+        evaluations += evaluate(
+            candidate,
+            prediction.task,
+            holdout[prediction.label],
+            predicted[candidate],
+            holdout[list(prediction.sensitive)],
+        )
+        value = overall(evaluations, candidate, prediction.metric)
+        logger.info(
+            "%s: %s reaches %s %.4g in %.1f s",
+            prediction.name,
+            candidate,
+            prediction.metric,
+            value,
+            seconds[candidate],
+        )
+
+    challenger = _best(evaluations, list(fitted), prediction.metric)
+    decision = decide(
+        prediction.metric,
+        challenger=challenger,
+        challenger_value=overall(evaluations, challenger, prediction.metric),
+        baseline_value=overall(evaluations, BASELINE, prediction.metric),
+        champion=_judge_champion(warehouse, prediction, model_folder, held.features, holdout),
+    )
+    number = next_version(warehouse, prediction.name)
+    evaluated_file = f"{prediction.name}/{number}/evaluated.skops"
+    evaluated_hash = persistence.save(fitted[challenger], model_folder / evaluated_file)
+    file, file_hash, seen = evaluated_file, evaluated_hash, split.training
+    if decision.is_promoted:
+        # The holdout has done its work; the model that scores may learn from the latest outcomes too.
+        refitted = candidates(prediction.task, held.features)[challenger].fit(matured[names], matured[prediction.label])
+        file, seen = f"{prediction.name}/{number}/refitted.skops", held.matured
+        file_hash = persistence.save(refitted, model_folder / file)
+    version = ModelVersion(
+        prediction=prediction.name,
+        version=number,
+        candidate=challenger,
+        trained_at=datetime.now(UTC).replace(tzinfo=None),
+        code_version=provenance.code_version,
+        data_fingerprint=fingerprint(matured),
+        load_ids=provenance.load_ids,
+        first_as_of_date=seen[0],
+        last_as_of_date=seen[-1],
+        example_count=len(matured) if decision.is_promoted else len(training),
+        holdout_first_as_of_date=split.holdout[0],
+        holdout_last_as_of_date=split.holdout[-1],
+        features=held.features,
+        libraries={name: version_of_package(name) for name in LIBRARIES},
+        file=file,
+        file_hash=file_hash,
+        evaluated_file=evaluated_file,
+        evaluated_file_hash=evaluated_hash,
+    )
+    remember(warehouse, version, evaluations, decision)
+    logger.info("%s: version %d, %s", prediction.name, number, decision.reason)
+    return Training(
+        version,
+        decision,
+        evaluations,
+        seconds,
+        split,
+        holdout[prediction.label].to_numpy(),
+        predicted[challenger],
+    )
+
+
+def predict(pipeline: Pipeline, task: Task, features: pd.DataFrame) -> Vector:
+    """Return what is predicted: the probability of the label 1, or the expected value.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (n_examples, n_features)
+        As `ml.examples.feature_frame` makes it.
+
+    Returns
+    -------
+    ndarray of shape (n_examples,), float64
+    """
+    predicted = pipeline.predict_proba(features)[:, 1] if task == "binary" else pipeline.predict(features)
+    return np.asarray(predicted, dtype=np.float64)
+
+
+def missing_features(needed: Sequence[Feature], held: Sequence[Feature]) -> str:
+    """Return in words which features a model needs that the examples do not hold, or an empty string."""
+    absent = [f"'{feature.name}' ({feature.kind})" for feature in needed if feature not in held]
+    return f"it needs {', '.join(absent)}" if absent else ""
+
+
+def _best(evaluations: list[Evaluation], names: list[str], metric: str) -> str:
+    challengers = [name for name in names if name != BASELINE]
+    best = challengers[0]
+    for name in challengers[1:]:
+        if is_better(metric, overall(evaluations, name, metric), overall(evaluations, best, metric)):
+            best = name
+    return best
+
+
+def _judge_champion(
+    warehouse: Warehouse,
+    prediction: Prediction,
+    model_folder: Path,
+    held: Sequence[Feature],
+    holdout: pd.DataFrame,
+) -> Champion | None:
+    """Judge the champion's evaluated fit on this holdout.
+
+    Its refit has seen examples of this holdout and would be judged on its own training rows. The evaluated
+    fit ended a gap before the champion's holdout, and a later holdout cannot begin before that.
+    """
+    champion = champion_of(warehouse, prediction.name)
+    if champion is None:
+        return None
+    problem = missing_features(champion.features, held)
+    if not problem and champion.holdout_first_as_of_date > _as_date(holdout[prediction.as_of].iloc[0]):
+        problem = "today's holdout begins before its own, so it may have learned from it"
+    if problem:
+        return Champion(champion.version, None, problem)
+    pipeline = persistence.load(model_folder / champion.evaluated_file, champion.evaluated_file_hash)
+    names = [feature.name for feature in champion.features]
+    predicted = predict(pipeline, prediction.task, holdout[names])
+    evaluations = evaluate(
+        "champion",
+        prediction.task,
+        holdout[prediction.label],
+        predicted,
+        holdout[[]],
+    )
+    return Champion(champion.version, overall(evaluations, "champion", prediction.metric))
+
+
+def _as_date(moment: date) -> date:
+    """Return the calendar day of a date, datetime or Timestamp."""
+    return moment.date() if isinstance(moment, datetime) else moment

@@ -1,0 +1,125 @@
+"""The command line: `run` does everything once and shows it, `ui` opens Dagster on loopback.
+
+Mistakes that a person can mend are printed in words, and the exit code is then 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from rich.console import Console
+
+from ml.errors import TurnoutError
+from orchestration.project import Project, this_project
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dagster import DagsterInstance, JobDefinition
+
+UI_HOST = "127.0.0.1"
+UI_PORT = 3000
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and exit with its code."""
+    parser = argparse.ArgumentParser(prog="python -m orchestration", description=__doc__.split("\n", maxsplit=1)[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="land, build, train, score, test and publish everything once")
+    ui = commands.add_parser("ui", help=f"open Dagster on {UI_HOST}")
+    ui.add_argument("--port", type=int, default=UI_PORT, help=f"default: {UI_PORT}")
+    parsed = parser.parse_args(arguments)
+    # Steps redirect the process's own output to keep it with the run; what a person reads goes past that.
+    console = Console(file=os.fdopen(os.dup(sys.stderr.fileno()), "w"), highlight=False, soft_wrap=True)
+    project = this_project()
+    try:
+        project.prepare()
+        if parsed.command == "ui":
+            open_ui(project, console, parsed.port)
+        sys.exit(0 if run(project, console) else 1)
+    except TurnoutError as error:
+        console.print(f"\n{error}", style="red", markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.print("\nStopped. What was finished is kept; run it again to go on.")
+        sys.exit(130)
+
+
+def run(project: Project, console: Console) -> bool:
+    """Materialize every asset once, showing progress and a summary; return whether all went well.
+
+    Raises
+    ------
+    TurnoutError
+        If the project cannot be loaded; nothing was run then.
+    """
+    from orchestration.progress import Progress
+    from orchestration.summary import print_summary
+
+    with console.status("Reading the project"):
+        job, instance = _load(project)
+    run_id = str(uuid4())
+    with Progress(console, steps=len(job.nodes)) as progress, Path(os.devnull).open("w") as silence:
+        instance.add_event_listener(run_id, progress.show)
+        # dbt's log is in the step's log and in dbt_project/logs; Dagster's own is in its UI.
+        with redirect_stdout(silence):
+            result = job.execute_in_process(
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                instance=instance,
+                raise_on_error=False,
+                run_id=run_id,
+            )
+    succeeded = result.success and not progress.failures
+    if not succeeded:
+        progress.print_failures()
+        kept = f"The last publication is untouched: {project.published}" if project.published.exists() else ""
+        console.print(
+            f"\nThe run failed; nothing was published. {kept}\n'make ui' shows every step of it.", style="red"
+        )
+    else:
+        print_summary(project, console)
+    return succeeded
+
+
+def open_ui(project: Project, console: Console, port: int) -> None:
+    """Replace this process by Dagster's UI and daemon, on loopback only.
+
+    Raises
+    ------
+    TurnoutError
+        If the project cannot be loaded.
+    """
+    # Mistakes in the project are told here, in words; Dagster would show them as a traceback in the page.
+    with console.status("Reading the project"):
+        _load(project)
+    console.print(f"Dagster opens on http://{UI_HOST}:{port} (stop it with Ctrl-C)")
+    dagster = str(Path(sys.executable).with_name("dagster"))
+    os.chdir(project.root)
+    os.execv(  # noqa: S606 - our own program, no shell
+        dagster, [dagster, "dev", "-h", UI_HOST, "-p", str(port), "-m", "orchestration.definitions"]
+    )
+
+
+def _load(project: Project) -> tuple[JobDefinition, DagsterInstance]:
+    """Return the job of all assets and the instance that keeps its history."""
+    _ = project.predictions  # reads and validates the declarations first: it needs no Dagster, so it is quick
+    from dagster import DagsterInstance
+
+    from orchestration.definitions import defs
+
+    try:
+        return defs().resolve_implicit_global_asset_job_def(), DagsterInstance.get()
+    except Exception as error:
+        # Dagster wraps what a file in defs/ raises; what is meant for a person is the innermost cause.
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, TurnoutError):
+                raise cause from None
+            cause = cause.__cause__
+        raise

@@ -1,0 +1,105 @@
+"""dbt in Dagster: keys and groups come from dbt's YAML, a failed test stops what is downstream of its table."""
+
+# Dagster reads the annotations of a step itself, so they are not postponed in this module.
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, Failure
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, DbtProject, dbt_assets
+
+from ml.errors import TurnoutError
+from orchestration.project import WAREHOUSE_POOL, Project
+
+# Models that need nothing from Python run before it, the others after. By lineage and layer, not by name.
+AFTER_PYTHON = "path:models/marts source:scores source:scores+ source:records source:records+"
+
+TRANSLATOR = DagsterDbtTranslator(
+    settings=DagsterDbtTranslatorSettings(enable_asset_checks=True, enable_source_tests_as_checks=True)
+)
+
+
+class DbtError(TurnoutError):
+    """A dbt model cannot be built."""
+
+
+def dbt_resource(project: Project) -> DbtCliResource:
+    """Return the resource that runs the dbt of this environment, whether or not it is on the path."""
+    return DbtCliResource(
+        project_dir=DbtProject(project_dir=project.dbt), dbt_executable=str(Path(sys.executable).with_name("dbt"))
+    )
+
+
+def asset_key(project: Project, unique_id: str) -> AssetKey:
+    """Return the asset key of a dbt model or source."""
+    return TRANSLATOR.get_asset_spec(project.manifest, unique_id, None).key
+
+
+def upstream_sources(manifest: Mapping[str, Any], unique_id: str) -> set[str]:
+    """Return the ids of all sources that a model is made from."""
+    found, waiting = set(), [unique_id]
+    while waiting:
+        for parent in manifest["parent_map"][waiting.pop()]:
+            if parent not in found:
+                found.add(parent)
+                waiting.append(parent)
+    return {unique_id for unique_id in found if unique_id in manifest["sources"]}
+
+
+@cache
+def dbt_steps(project: Project) -> tuple[AssetsDefinition, AssetsDefinition]:
+    """Return the two steps that dbt takes: the examples before Python, the marts after it."""
+    manifest, dbt_side = project.manifest, DbtProject(project_dir=project.dbt)
+
+    def step(name: str, select: str, exclude: str | None) -> AssetsDefinition:
+        @dbt_assets(
+            manifest=manifest,
+            select=select,
+            exclude=exclude,
+            name=name,
+            project=dbt_side,
+            dagster_dbt_translator=TRANSLATOR,
+            pool=WAREHOUSE_POOL,
+        )
+        def built(context: AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
+            yield from _build(context, dbt, project)
+
+        return built
+
+    return step("examples", "fqn:*", AFTER_PYTHON), step("marts", AFTER_PYTHON, None)
+
+
+def _build(context: AssetExecutionContext, dbt: DbtCliResource, project: Project) -> Iterator[Any]:
+    """Build and test the selected models, one materialization or check result for each.
+
+    A failed test fails its asset check, and Dagster stops what is downstream of that table alone. A model that
+    cannot be built at all fails the step.
+    """
+    # One target folder for each step, so that dbt finds its partial parse again and nothing piles up.
+    target = project.dbt / "target" / context.op.name
+    invocation = dbt.cli(["build"], context=context, target_path=target, raise_on_error=False)
+    yield from invocation.stream()
+    if invocation.is_successful():
+        return
+    if not (target / "run_results.json").exists():
+        raise _failure("dbt stopped before it built anything", str(invocation.get_error()), project)
+    results = invocation.get_artifact("run_results.json")["results"]
+    errors = [
+        f"{result['unique_id']}: {(result['message'] or '').strip()}"
+        for result in results
+        if result["status"] == "error"
+    ]
+    if errors:
+        raise _failure(f"{len(errors)} dbt nodes could not be built", "\n".join(errors), project)
+
+
+def _failure(what: str, messages: str, project: Project) -> Failure:
+    error = DbtError(
+        f"{what}:\n{messages}",
+        where=str(project.dbt),
+        rule="what is downstream of a table that was not built keeps its last good state.",
+        remedy="correct the model that dbt names; 'dbt build --select <model>' in dbt_project/ tries it alone.",
+    )
+    return Failure(description=str(error), allow_retries=False)

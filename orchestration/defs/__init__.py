@@ -1,0 +1,1 @@
+"""What exists, thinly; how it works stands beside this folder."""

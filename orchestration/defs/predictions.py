@@ -1,0 +1,13 @@
+"""Model versions and scores of every declared prediction, and the records of them."""
+
+from dagster import Definitions, definitions
+
+from orchestration.asset_factory import prediction_assets, records_assets
+from orchestration.project import this_project
+
+
+@definitions
+def defs() -> Definitions:
+    """Return two assets for each prediction, and those of the records."""
+    project = this_project()
+    return Definitions(assets=[*prediction_assets(project), *records_assets(project)])

@@ -1,0 +1,153 @@
+"""Where everything stands, and dbt's manifest, always fresh."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from ml.declaration import Prediction, predictions_in
+from ml.errors import TurnoutError
+from ml.warehouse import Warehouse
+
+# Asset keys and pools are named once, here and in the YAML of dbt's sources.
+WAREHOUSE_POOL = "warehouse"
+
+
+class ProjectError(TurnoutError):
+    """The dbt project cannot be read."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checkout and its state: `landing/`, `warehouse/` and `published/` are made by running it.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that holds `dbt_project/`.
+    """
+
+    root: Path
+
+    @property
+    def dbt(self) -> Path:
+        """The dbt project."""
+        return self.root / "dbt_project"
+
+    @property
+    def landing(self) -> Path:
+        """Where files arrive, as `<source>/<table>/<file>`."""
+        return self.root / "landing"
+
+    @property
+    def loads(self) -> Path:
+        """Accepted files, immutable, as `<source>/<table>/<load id>.parquet`."""
+        return self.root / "warehouse" / "loads"
+
+    @property
+    def model_versions(self) -> Path:
+        """Saved models, as `<prediction>/<version>/<file>`."""
+        return self.root / "warehouse" / "model_versions"
+
+    @property
+    def published(self) -> Path:
+        """The file that BI opens."""
+        return self.root / "published" / "turnout.duckdb"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Where Dagster keeps its history."""
+        return self.root / "warehouse" / "dagster"
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The working file; the same path stands in dbt's profiles.yml."""
+        return Warehouse(self.root / "warehouse" / "turnout.duckdb")
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """Dbt's manifest; dbt parses the project first if a file in it is newer.
+
+        Raises
+        ------
+        ProjectError
+            If dbt cannot parse the project.
+        """
+        path = self.dbt / "target" / "manifest.json"
+        if not path.exists() or path.stat().st_mtime < _last_change(self.dbt):
+            _parse(self.dbt)
+        content: dict[str, Any] = json.loads(path.read_bytes())
+        return content
+
+    @cached_property
+    def predictions(self) -> tuple[Prediction, ...]:
+        """The declared predictions, by name.
+
+        Raises
+        ------
+        DeclarationError
+            If a declaration is wrong.
+        """
+        return predictions_in(self.manifest)
+
+    def prepare(self) -> None:
+        """Make Dagster's home, with our settings in it, and name it in the environment."""
+        self.dagster_home.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(Path(__file__).with_name("dagster.yaml"), self.dagster_home / "dagster.yaml")
+        os.environ["DAGSTER_HOME"] = str(self.dagster_home)
+
+    def code_version(self) -> str:
+        """Return the commit, or a hash of the source where there is no commit or it was changed since."""
+        git = ["git", "-C", str(self.root)]
+        status = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=False)
+        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+        if commit.returncode == 0 and status.returncode == 0 and not status.stdout:
+            return f"commit {commit.stdout.strip()}"
+        digest = hashlib.sha256()
+        for folder in ("dbt_project", "ml", "orchestration"):
+            for path in _source_files(self.root / folder):
+                digest.update(path.relative_to(self.root).as_posix().encode() + b"\0" + path.read_bytes())
+        return f"source {digest.hexdigest()}"
+
+
+@cache
+def this_project() -> Project:
+    """Return the project that this package stands in; its manifest is read once in a process."""
+    return Project(Path(__file__).resolve().parent.parent)
+
+
+def _source_files(folder: Path) -> list[Path]:
+    kinds = {".sql", ".yml", ".yaml", ".py", ".csv", ".md"}
+    made_by_dbt = {"target", "logs"}
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix in kinds and not made_by_dbt.intersection(path.relative_to(folder).parts)
+    )
+
+
+def _last_change(dbt: Path) -> float:
+    """Return when a file or folder of the dbt project last changed; a folder changes when a file goes."""
+    files = _source_files(dbt)
+    return max(path.stat().st_mtime for path in {*files, *(path.parent for path in files if path.parent != dbt)})
+
+
+def _parse(dbt: Path) -> None:
+    # A process of its own: dbt's in-process runner keeps the lock of the warehouse.
+    command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "--log-format", "text", "parse"]
+    finished = subprocess.run([*command], cwd=dbt, capture_output=True, text=True, check=False)
+    if finished.returncode != 0:
+        raise ProjectError(
+            f"dbt cannot parse the project:\n{finished.stdout.strip() or finished.stderr.strip()}",
+            where=str(dbt),
+            rule="the asset graph is made from dbt's manifest.",
+            remedy="correct the file that dbt names; 'dbt parse' in dbt_project/ says the same, faster.",
+        )

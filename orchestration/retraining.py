@@ -1,0 +1,40 @@
+"""Schedules from the declarations: everything a prediction is made from, the prediction, and what shows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dagster import AssetSelection, DagsterInvalidDefinitionError, ScheduleDefinition, define_asset_job
+
+from ml.errors import DeclarationError
+from orchestration.asset_factory import model_versions_key
+
+if TYPE_CHECKING:
+    from orchestration.project import Project
+
+
+def retraining_schedules(project: Project) -> list[ScheduleDefinition]:
+    """Return a schedule for every prediction that declares `retrain`.
+
+    Raises
+    ------
+    DeclarationError
+        If `retrain` is not a cron expression.
+    """
+    schedules = []
+    for prediction in project.predictions:
+        if prediction.retrain is None:
+            continue
+        versions = AssetSelection.assets(model_versions_key(prediction.name))
+        # Downstream includes the scores and the marts; what the marts need of other predictions stands already.
+        job = define_asset_job(f"retrain_{prediction.name}", versions.upstream() | versions.downstream())
+        try:
+            schedules.append(ScheduleDefinition(job=job, cron_schedule=prediction.retrain))
+        except DagsterInvalidDefinitionError:
+            raise DeclarationError(
+                f"Declaration: 'retrain' is {prediction.retrain!r}, which is not a cron expression.",
+                where=f"{prediction.where}, key 'config.meta.prediction.retrain'",
+                rule="a prediction is declared completely and exactly, so that nothing is guessed.",
+                remedy='write five fields in quotes, such as "0 17 * * 0" for Sundays at five in the afternoon.',
+            ) from None
+    return schedules

@@ -1,0 +1,65 @@
+"""What a person reads when a run is over: who the champions are, how good, and where the scores stand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from ml.records import champion_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ml.declaration import Prediction
+    from orchestration.project import Project
+
+
+def print_summary(project: Project, console: Console) -> None:
+    """Print a table of the predictions, where the publication is, and what to type next."""
+    table = Table(title="Predictions", title_justify="left", title_style="bold")
+    for heading in ("prediction", "champion", "metric", "on the holdout", "baseline there", "scored"):
+        table.add_column(heading, justify="right" if heading in {"on the holdout", "baseline there"} else "left")
+    decisions = []
+    for prediction in project.predictions:
+        table.add_row(prediction.name, *_cells(project, prediction))
+        decisions.append(f"{prediction.name}: {_last_decision(project, prediction)}")
+    console.print()
+    console.print(table)
+    console.print("\n".join(decisions))
+    console.print(f"\nPublished: {project.published}", markup=False)
+    console.print("Next: 'make ui' opens the asset graph with every table, test, plot and decision.")
+
+
+def _cells(project: Project, prediction: Prediction) -> tuple[str, ...]:
+    champion = champion_of(project.warehouse, prediction.name)
+    if champion is None:
+        return ("none yet", prediction.metric, "", "", "nothing")
+    values = {
+        row["candidate"]: row["value"]
+        for row in project.warehouse.query(
+            """select candidate, value from records.evaluations
+               where prediction = ? and version = ? and metric = ? and group_column = ''""",
+            (prediction.name, champion.version, prediction.metric),
+        ).to_pylist()
+    }
+    scored = project.warehouse.query(
+        f"""select count(*) as n, any_value("{prediction.as_of}") as as_of from scores."{prediction.name}"
+            where "{prediction.as_of}" = (select max("{prediction.as_of}") from scores."{prediction.name}")"""
+    ).to_pylist()[0]
+    return (
+        f"version {champion.version}, {champion.candidate}",
+        prediction.metric,
+        f"{values[champion.candidate]:.4g}",
+        f"{values['baseline']:.4g}",
+        f"{scored['n']:,} rows as of {scored['as_of']}",
+    )
+
+
+def _last_decision(project: Project, prediction: Prediction) -> str:
+    row = project.warehouse.query(
+        """select version, is_promoted, reason from records.promotions
+           where prediction = ? order by version desc limit 1""",
+        (prediction.name,),
+    ).to_pylist()[0]
+    return f"version {row['version']} {'promoted' if row['is_promoted'] else 'not promoted'}: {row['reason']}"

