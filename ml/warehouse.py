@@ -183,18 +183,21 @@ class Warehouse:
         with self.transaction() as connection:
             # The order of rows in a table means nothing, and keeping it would buffer the whole result.
             connection.execute("set preserve_insertion_order = false")
-            # Nested columns are not needed for scores, so the type of an empty Arrow table is the table's type.
             connection.register("score_columns", schema.empty_table())
             connection.execute(f"create schema if not exists {identifier(scores[0])}")
             connection.execute(f"create table if not exists {target} as select * from score_columns")
             connection.execute(f"delete from {target} where {identifier(as_of)} = ?", [as_of_date])
-            with connection.cursor() as reading:
-                wanted = ", ".join(identifier(column) for column in columns)
-                # A relation streams; `execute(...).to_arrow_reader` would hold the whole result in memory.
-                batches = reading.sql(f"select {wanted} {source}", params=[as_of_date]).to_arrow_reader(BATCH_ROWS)
-                scored = pa.RecordBatchReader.from_batches(schema, (score(batch) for batch in batches))
+            wanted = ", ".join(identifier(column) for column in columns)
+            names = ", ".join(identifier(name) for name in schema.names)
+            # A relation streams; `execute(...).to_arrow_reader` would hold the whole result in memory. Whatever
+            # streams is closed here, also after an error: while a reader lives on, in a traceback for example,
+            # the next connection to this file from this process would wait for it for ever.
+            with (
+                connection.cursor() as reading,
+                reading.sql(f"select {wanted} {source}", params=[as_of_date]).to_arrow_reader(BATCH_ROWS) as batches,
+                pa.RecordBatchReader.from_batches(schema, (score(batch) for batch in batches)) as scored,
+            ):
                 connection.register("scored", scored)
-                names = ", ".join(identifier(name) for name in schema.names)
                 connection.execute(f"insert into {target} ({names}) select {names} from scored")
             checks = connection.execute(
                 f"""select

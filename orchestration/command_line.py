@@ -99,11 +99,11 @@ def open_ui(project: Project, console: Console, port: int) -> None:
     with console.status("Reading the project"):
         _load(project)
     console.print(f"Dagster opens on http://{UI_HOST}:{port} (stop it with Ctrl-C)")
-    dagster = str(Path(sys.executable).with_name("dagster"))
+    dg = str(Path(sys.executable).with_name("dg"))
     os.chdir(project.root)
-    os.execv(  # noqa: S606 - our own program, no shell
-        dagster, [dagster, "dev", "-h", UI_HOST, "-p", str(port), "-m", "orchestration.definitions"]
-    )
+    os.environ["VIRTUAL_ENV"] = sys.prefix  # the environment that `dg` runs in, whether or not it is activated
+    # What it serves stands in pyproject.toml, under [tool.dg].
+    os.execv(dg, [dg, "dev", "--host", UI_HOST, "--port", str(port)])  # noqa: S606 - our own program, no shell
 
 
 def _load(project: Project) -> tuple[JobDefinition, DagsterInstance]:

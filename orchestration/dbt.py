@@ -13,9 +13,6 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 from ml.errors import TurnoutError
 from orchestration.project import WAREHOUSE_POOL, Project
 
-# Models that need nothing from Python run before it, the others after. By lineage and layer, not by name.
-AFTER_PYTHON = "path:models/marts source:scores source:scores+ source:records source:records+"
-
 TRANSLATOR = DagsterDbtTranslator(
     settings=DagsterDbtTranslatorSettings(enable_asset_checks=True, enable_source_tests_as_checks=True)
 )
@@ -48,6 +45,12 @@ def upstream_sources(manifest: Mapping[str, Any], unique_id: str) -> set[str]:
     return {unique_id for unique_id in found if unique_id in manifest["sources"]}
 
 
+def after_python(manifest: Mapping[str, Any]) -> str:
+    """Return dbt's selection of what needs Python first: its tables' tests, what is made from them, the marts."""
+    written = sorted({node["source_name"] for node in manifest["sources"].values() if node["loader"] == "ml"})
+    return " ".join(["path:models/marts", *(f"source:{name} source:{name}+" for name in written)])
+
+
 @cache
 def dbt_steps(project: Project) -> tuple[AssetsDefinition, AssetsDefinition]:
     """Return the two steps that dbt takes: the examples before Python, the marts after it."""
@@ -68,7 +71,8 @@ def dbt_steps(project: Project) -> tuple[AssetsDefinition, AssetsDefinition]:
 
         return built
 
-    return step("examples", "fqn:*", AFTER_PYTHON), step("marts", AFTER_PYTHON, None)
+    after = after_python(manifest)
+    return step("examples", "fqn:*", after), step("marts", after, None)
 
 
 def _build(context: AssetExecutionContext, dbt: DbtCliResource, project: Project) -> Iterator[Any]:

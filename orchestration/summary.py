@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE
 from rich.table import Table
 
 from ml.records import champion_of
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
 
 def print_summary(project: Project, console: Console) -> None:
     """Print a table of the predictions, where the publication is, and what to type next."""
-    table = Table(title="Predictions", title_justify="left", title_style="bold")
-    for heading in ("prediction", "champion", "metric", "on the holdout", "baseline there", "scored"):
-        table.add_column(heading, justify="right" if heading in {"on the holdout", "baseline there"} else "left")
+    table = Table(title="Predictions", title_justify="left", title_style="bold", box=SIMPLE, pad_edge=False)
+    for heading in ("prediction", "champion", "metric"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("on holdout", "baseline", "scored", "as of"):
+        table.add_column(heading, justify="right", no_wrap=True)
     decisions = []
     for prediction in project.predictions:
         table.add_row(prediction.name, *_cells(project, prediction))
@@ -34,7 +37,7 @@ def print_summary(project: Project, console: Console) -> None:
 def _cells(project: Project, prediction: Prediction) -> tuple[str, ...]:
     champion = champion_of(project.warehouse, prediction.name)
     if champion is None:
-        return ("none yet", prediction.metric, "", "", "nothing")
+        return ("none yet", prediction.metric, "", "", "nothing", "")
     values = {
         row["candidate"]: row["value"]
         for row in project.warehouse.query(
@@ -48,11 +51,12 @@ def _cells(project: Project, prediction: Prediction) -> tuple[str, ...]:
             where "{prediction.as_of}" = (select max("{prediction.as_of}") from scores."{prediction.name}")"""
     ).to_pylist()[0]
     return (
-        f"version {champion.version}, {champion.candidate}",
+        f"{champion.candidate}, version {champion.version}",
         prediction.metric,
         f"{values[champion.candidate]:.4g}",
         f"{values['baseline']:.4g}",
-        f"{scored['n']:,} rows as of {scored['as_of']}",
+        f"{scored['n']:,} rows",
+        str(scored["as_of"]),
     )
 
 

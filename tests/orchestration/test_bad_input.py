@@ -1,0 +1,133 @@
+"""What bad input gets: one clear message, a non-zero exit, no traceback, the last publication untouched."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+
+import pytest
+from projects import edit, land_orders, published, records, run
+
+from orchestration.project import Project
+
+
+def refused(project: Project, *words: str) -> str:
+    """Run, and expect a refusal that says these words."""
+    before = project.published.read_bytes()
+    finished = run(project)
+    assert finished.exit_code == 1, finished.output
+    assert "Traceback" not in finished.output
+    for word in ("rule:", "remedy:", *words):
+        assert word in finished.output, f"{word!r} is not in:\n{finished.output}"
+    assert project.published.read_bytes() == before
+    assert list(project.published.parent.iterdir()) == [project.published]
+    return finished.output
+
+
+def test_a_missing_column_is_named_with_the_one_that_looks_like_it(shop: Project) -> None:
+    land_orders(shop, "select order_id, customer_id as customers_id, ordered_at, amount from orders")
+    refused(shop, "shop.orders cannot be loaded", "'customer_id' is missing", "Did you mean 'customers_id'?")
+
+
+def test_a_column_of_another_type_is_refused_with_a_value(shop: Project) -> None:
+    land_orders(shop, "select * replace ('EUR ' || amount as amount) from orders")
+    refused(shop, "'amount' is VARCHAR", "values are not double", "'EUR 1")
+
+
+def test_an_unreadable_file_is_refused(shop: Project) -> None:
+    file = land_orders(shop)
+    file.write_bytes(file.read_bytes()[:1000])
+    refused(shop, "shop.orders cannot be loaded", "cannot be read as Parquet", str(file))
+
+
+def test_an_empty_table_is_refused(shop: Project) -> None:
+    land_orders(shop, "select * from orders where false")
+    refused(shop, "shop.orders cannot be loaded: it has no rows")
+
+
+def test_a_missing_file_is_refused(shop: Project) -> None:
+    shutil.rmtree(shop.landing / "shop" / "orders")
+    refused(shop, "shop.orders cannot be loaded: there is no file")
+
+
+def test_a_label_with_one_class_is_refused(shop: Project) -> None:
+    edit(shop.dbt / "models/predictions/customer_return.sql", "orders_next_14d > 0", "orders_next_14d >= 0")
+    refused(shop, "the label 'has_returned' is 1 in each of all matured examples", "models/predictions")
+
+
+def test_too_little_history_for_the_split_is_refused(shop: Project) -> None:
+    land_orders(shop, "select * from orders where ordered_at < timestamp '2024-02-19'")
+    refused(shop, "too little history", "holdout_dates")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("label: has_returned", "labell: has_returned", ["'label' is missing"]),
+        ("horizon_days: 14", "horizon_days: soon", ["'horizon_days' is 'soon'", "a whole number of days"]),
+        ("metric: log_loss", "metric: logloss", ["no metric 'logloss'", "Did you mean 'log_loss'?"]),
+        ("sensitive: [region]", 'sensitive: [region]\n          retrain: "at noon"', ["not a cron expression"]),
+    ],
+)
+def test_a_mistake_in_the_declaration_stops_the_load(shop: Project, old: str, new: str, words: list[str]) -> None:
+    edit(shop.dbt / "models/predictions/customer_return.yml", old, new)
+    refused(shop, "customer_return.yml", "model 'customer_return'", "config.meta.prediction", *words)
+
+
+def test_a_column_that_only_the_yaml_has_is_named(shop: Project) -> None:
+    edit(shop.dbt / "models/predictions/customer_return.sql", "end as has_returned", "end as has_come_back")
+    refused(shop, "there is no column 'has_returned'", "declared as 'label'")
+
+
+def test_sql_that_dbt_cannot_run_is_refused_with_the_model(shop: Project) -> None:
+    edit(shop.dbt / "models/predictions/customer_return.sql", "sum(amount)", "sum(amounts)")
+    refused(shop, "could not be built", "model.turnout.customer_return", "amounts")
+
+
+def test_yaml_that_dbt_cannot_parse_is_refused_with_the_file(shop: Project) -> None:
+    edit(shop.dbt / "models/predictions/customer_return.yml", "description: Will", "description: 'Will")
+    refused(shop, "dbt cannot parse the project", "customer_return.yml")
+
+
+def repeat_orders(project: Project) -> None:
+    land_orders(project, "select * from orders union all (select * from orders limit 100)", "twice.parquet")
+
+
+def repeat_examples(project: Project) -> None:
+    edit(
+        project.dbt / "models/predictions/customer_return.sql",
+        "from features\ninner join future",
+        "from (select * from features union all select * from features) as features\ninner join future",
+    )
+
+
+@pytest.mark.parametrize(
+    ("spoil", "failed"),
+    [
+        (repeat_orders, "shop/orders: source_unique"),
+        (repeat_examples, "customer_return: customer_return_key_is_unique"),
+    ],
+)
+def test_a_failed_test_stops_python_in_this_run_and_in_the_next(
+    shop: Project, spoil: Callable[[Project], None], failed: str
+) -> None:
+    """Also when a later run selects only the Python asset, started by hand with Dagster's own client."""
+    count = "select count(*) as versions from records.model_versions"
+    before = records(shop, count)
+    spoil(shop)
+    refused(shop, "A test failed", failed)
+    assert records(shop, count) == before
+
+    later = run(shop, "dg", "launch", "--assets", "model_versions/customer_return")
+    assert later.exit_code != 0
+    assert "upstream failed" in later.output
+    assert failed in later.output
+    assert records(shop, count) == before
+
+
+def test_after_the_data_is_mended_the_next_run_publishes(shop: Project) -> None:
+    repeat_orders(shop)
+    refused(shop, "A test failed")
+    (shop.landing / "shop" / "orders" / "twice.parquet").unlink()
+    assert run(shop).exit_code == 0
+    assert published(shop, "select count(*) from customers") == [(120,)]

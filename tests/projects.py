@@ -1,0 +1,113 @@
+"""Copies of this project, run for real, and what a person does with them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestration.project import Project
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run of a project's command line, as a person would see it."""
+
+    project: Project
+    exit_code: int
+    output: str
+
+
+def copy_project(target: Path) -> Project:
+    """Copy what git would have, without state, so that a run begins as on a fresh checkout."""
+    made = shutil.ignore_patterns(
+        ".git", ".venv", "landing", "warehouse", "published", "target", "logs", "__pycache__", ".*_cache", ".hypothesis"
+    )
+    shutil.copytree(ROOT, target, ignore=made)
+    return Project(target)
+
+
+def run(project: Project, *arguments: str) -> Finished:
+    """Run `python -m orchestration` in a project, or `dg` if the arguments begin with it."""
+    program = [sys.executable, "-m", "orchestration"]
+    if arguments[:1] == ("dg",):
+        program, arguments = [str(Path(sys.executable).with_name("dg"))], arguments[1:]
+    finished = subprocess.run(
+        [*program, *(arguments or ("run",))],
+        cwd=project.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=400,
+    )
+    return Finished(project, finished.returncode, finished.stdout)
+
+
+def land_orders(project: Project, sql: str = "select * from orders", name: str = "orders.parquet") -> Path:
+    """Put a file of orders into landing; `sql` may change what is in it.
+
+    Forty weeks of 120 customers. A third of them buys every week, a third every other week at random, a third
+    less and less, so that there is something to learn.
+    """
+    import duckdb
+
+    file = project.landing / "shop" / "orders" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect() as connection:
+        connection.execute(
+            """create table orders as
+            select
+                (week * 1000 + customer)::bigint as order_id,
+                customer::bigint as customer_id,
+                timestamp '2024-01-01 10:00:00' + to_days((week * 7)::integer) as ordered_at,
+                (10 + customer % 7 + week % 3)::double as amount
+            from range(120) as customers(customer)
+            cross join range(40) as weeks(week)
+            where hash(customer * 7919 + week) % 100
+                < case customer % 3 when 0 then 95 when 1 then 50 else 60 - week end"""
+        )
+        connection.execute(f"copy ({sql}) to '{file}' (format parquet)")
+    return file
+
+
+def records(project: Project, sql: str) -> list[dict[str, Any]]:
+    """Query a project's warehouse."""
+    return project.warehouse.query(sql).to_pylist()
+
+
+def published(project: Project, sql: str) -> list[tuple[Any, ...]]:
+    """Query a project's publication, read-only, as BI does."""
+    import duckdb
+
+    with duckdb.connect(project.published, read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    """Replace the one occurrence of a text in a file."""
+    text = file.read_text()
+    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
+    file.write_text(text.replace(old, new))
+
+
+def small_manifest(declaration: Any, columns: tuple[str, ...] = ("entity", "day", "outcome", "group", "x")) -> Any:
+    """A manifest of one declared model, with the fields that dbt 1.11 writes and we read."""
+    node = {
+        "resource_type": "model",
+        "name": "will_return",
+        "unique_id": "model.turnout.will_return",
+        "schema": "predictions",
+        "alias": "will_return",
+        "description": "One row per entity and day.",
+        "patch_path": "turnout://models/predictions/will_return.yml",
+        "original_file_path": "models/predictions/will_return.sql",
+        "columns": {name: {"name": name} for name in columns},
+        "config": {"meta": {"prediction": declaration}},
+    }
+    return json.loads(json.dumps({"nodes": {node["unique_id"]: node}}))

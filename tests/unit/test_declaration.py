@@ -1,0 +1,74 @@
+"""A declaration becomes a frozen dataclass with every default filled in, or an error with file, model, key, remedy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from projects import small_manifest
+
+from ml.declaration import predictions_in
+from ml.errors import DeclarationError
+
+COMPLETE: dict[str, Any] = {
+    "task": "binary",
+    "entity": "entity",
+    "as_of": "day",
+    "label": "outcome",
+    "horizon_days": 28,
+}
+
+
+def test_defaults_are_filled_in() -> None:
+    (prediction,) = predictions_in(small_manifest(COMPLETE))
+    assert (prediction.name, prediction.schema, prediction.table) == ("will_return", "predictions", "will_return")
+    assert (prediction.metric, prediction.gap_days, prediction.holdout_dates) == ("log_loss", 28, 4)
+    assert (prediction.sensitive, prediction.retrain) == ((), None)
+
+
+def test_the_metric_of_a_regression_is_its_own() -> None:
+    (prediction,) = predictions_in(small_manifest({**COMPLETE, "task": "regression"}))
+    assert prediction.metric == "rmse"
+
+
+def test_a_model_without_a_declaration_is_not_a_prediction() -> None:
+    manifest = small_manifest(COMPLETE)
+    for node in manifest["nodes"].values():
+        node["config"]["meta"] = {}
+    assert predictions_in(manifest) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "words"),
+    [
+        ({"horizon_days": None}, "horizon_days", "'horizon_days' is missing"),
+        ({"label": None}, "label", "'label' is missing"),
+        ({"task": "guess"}, "task", "'binary' or 'regression'"),
+        ({"horizon_days": 0}, "horizon_days", "at least 1"),
+        ({"horizon_days": "28"}, "horizon_days", "'28'"),
+        ({"metric": "rmse"}, "metric", "cannot decide a binary prediction"),
+        ({"metric": "roc_acu"}, "metric", "Did you mean 'roc_auc'?"),
+        ({"metric": "total_bias", "task": "regression"}, "metric", "choose one of: mae, rmse, correlation"),
+        ({"gap_days": 7}, "gap_days", "the horizon is 28 days"),
+        ({"horizont": 3}, "horizont", "no key 'horizont'. Did you mean 'horizon_days'?"),
+        ({"entity": "entty"}, "entity", "does not document. Did you mean 'entity'?"),
+        ({"label": "y"}, "label", "names the column 'y'"),
+        ({"sensitive": ["age"]}, "sensitive", "names the column 'age'"),
+        ({"sensitive": "group"}, "sensitive", "a list of column names"),
+        ({"label": "entity"}, "entity and label", "named twice"),
+    ],
+)
+def test_a_mistake_names_file_model_key_and_remedy(change: dict[str, Any], key: str, words: str) -> None:
+    declared = {name: value for name, value in {**COMPLETE, **change}.items() if value is not None}
+    with pytest.raises(DeclarationError) as caught:
+        predictions_in(small_manifest(declared))
+    assert words in str(caught.value)
+    assert "models/predictions/will_return.yml, model 'will_return'" in caught.value.where
+    assert f"config.meta.prediction.{key}" in caught.value.where
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("declared", [None, [], "binary"])
+def test_an_empty_declaration_says_what_it_needs(declared: object) -> None:
+    with pytest.raises(DeclarationError, match="task, entity, as_of, label, horizon_days"):
+        predictions_in(small_manifest(declared))

@@ -1,0 +1,227 @@
+"""Training judges candidates and promotes; scoring writes back, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from worlds import PROVENANCE, World
+
+from ml.errors import ModelError, WarehouseError
+from ml.evaluation import overall
+from ml.plots import calibration_and_gain
+from ml.records import champion_of
+from ml.scoring import Scoring, score
+from ml.training import Training, train
+
+
+def trained(world: World) -> Training:
+    return train(world.warehouse, world.prediction, world.models, PROVENANCE)
+
+
+def scored(world: World) -> Scoring | None:
+    return score(world.warehouse, world.prediction, world.models)
+
+
+def test_the_best_candidate_becomes_champion_and_is_refitted_on_all_matured_examples(world: World) -> None:
+    training = trained(world)
+    assert {evaluation.candidate for evaluation in training.evaluations} == {"baseline", "linear", "gradient_boosting"}
+    assert training.decision.is_promoted
+    value = overall(training.evaluations, training.version.candidate, "log_loss")
+    # With outcome = strength + noise > 1 the best reachable log loss is 1/2 (the mean entropy of p uniform on [0, 1]).
+    assert 0.45 < value < 0.56
+    assert overall(training.evaluations, "baseline", "log_loss") > 0.68
+    assert (training.version.example_count, training.version.last_as_of_date) == (18 * 200, date(2024, 5, 5))
+    assert training.split.holdout[0] == date(2024, 4, 21)
+
+
+def test_the_records_lead_from_a_version_to_its_data_loads_and_code(world: World) -> None:
+    training = trained(world)
+    (row,) = world.rows(
+        "select code_version, load_ids, data_fingerprint, file, file_hash, version from records.model_versions"
+    )
+    assert row[:3] == ("commit 0", ["load a", "load b"], training.version.data_fingerprint)
+    assert hashlib.sha256((world.models / str(row[3])).read_bytes()).hexdigest() == row[4]
+    assert champion_of(world.warehouse, "will_return") == training.version
+
+
+def test_the_same_training_again_is_not_promoted(world: World) -> None:
+    trained(world)
+    again = trained(world)
+    assert (again.version.version, again.decision.is_promoted) == (2, False)
+    assert again.decision.champion is not None
+    assert again.decision.champion.value == pytest.approx(again.decision.challenger_value)
+    champion = champion_of(world.warehouse, "will_return")
+    assert champion is not None
+    assert champion.version == 1
+
+
+def test_a_champion_whose_feature_is_gone_gives_way(world: World) -> None:
+    trained(world)
+    world.change("alter table predictions.will_return drop column amount")
+    with pytest.raises(ModelError, match=r"cannot score these examples: it needs 'amount' \(numeric\)"):
+        scored(world)
+    assert trained(world).decision.is_promoted
+    result = scored(world)
+    assert result is not None
+    assert result.model_version == 2
+
+
+def test_without_signal_there_is_no_champion_and_nothing_is_scored(world: World) -> None:
+    world.change(
+        "update predictions.will_return set outcome = hash(entity * 7 + epoch(day)) % 2 where outcome is not null"
+    )
+    assert not trained(world).decision.is_promoted
+    assert scored(world) is None
+
+
+def test_regression_promotes_and_scores_values(spend: World) -> None:
+    spend.change("update predictions.will_return set outcome = 100 * strength where outcome is not null")
+    training = trained(spend)
+    assert training.decision.is_promoted
+    scored(spend)
+    ((worst,),) = spend.rows(
+        """select max(abs(score - 100 * strength)) from scores.will_return
+           inner join predictions.will_return using (entity, day)"""
+    )
+    assert float(str(worst)) < 5
+
+
+def test_scores_of_the_latest_as_of_date_are_replaced_and_others_kept(world: World) -> None:
+    trained(world)
+    world.change("delete from predictions.will_return where day > '2024-05-12'")
+    assert scored(world) == Scoring(1, date(2024, 5, 12), 200)
+    world.change("insert into predictions.will_return by name select * replace (date '2024-05-19' as day) "
+                 "from predictions.will_return where day = '2024-05-12'")  # fmt: skip
+    scored(world)
+    assert scored(world) == Scoring(1, date(2024, 5, 19), 200)
+    assert world.rows(
+        """select day, count(*), count(distinct entity), min(score) >= 0 and max(score) <= 1
+           from scores.will_return group by day order by day"""
+    ) == [(date(2024, 5, 12), 200, 200, True), (date(2024, 5, 19), 200, 200, True)]
+
+
+def replace_scores(world: World, broken: str) -> None:
+    """Replace the scores of the last day with ones that are broken in one way."""
+    schema = pa.schema({"entity": pa.int64(), "day": pa.date32(), "score": pa.float64()})
+
+    def score_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
+        if broken == "error":
+            msg = "out of memory, say"
+            raise MemoryError(msg)
+        value = float("nan") if broken == "nan" else 0.5
+        rows = batch.slice(1) if broken == "missing" else batch
+        values = pa.repeat(pa.scalar(value), len(rows))
+        return pa.record_batch([rows["entity"], rows["day"], values], schema=schema)
+
+    world.warehouse.replace_scores(
+        examples=("predictions", "will_return"),
+        scores=("scores", "will_return"),
+        columns=["entity", "day"],
+        entity="entity",
+        as_of="day",
+        as_of_date=date(2024, 5, 19),
+        schema=schema,
+        score=score_batch,
+    )
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [("nan", "200 without a finite value"), ("missing", "199 written for 200 examples"), ("error", "out of memory")],
+)
+def test_a_write_back_that_is_not_whole_leaves_the_scores_from_before(world: World, broken: str, words: str) -> None:
+    replace_scores(world, "")
+    before = world.rows("select * from scores.will_return order by entity")
+    assert len(before) == 200
+    with pytest.raises(Exception, match=words) as caught:
+        replace_scores(world, broken)
+    assert isinstance(caught.value, WarehouseError) == (broken != "error")
+    assert world.rows("select * from scores.will_return order by entity") == before
+
+
+def test_a_process_killed_while_writing_back_leaves_the_scores_from_before(world: World) -> None:
+    replace_scores(world, "")
+    before = world.rows("select * from scores.will_return order by entity")
+    script = f"""
+import time
+import sys
+sys.path[:0] = {sys.path!r}
+from datetime import date
+from pathlib import Path
+import pyarrow as pa
+from ml.warehouse import Warehouse
+
+schema = pa.schema({{"entity": pa.int64(), "day": pa.date32(), "score": pa.float64()}})
+def score(batch):
+    print("deleted", flush=True)
+    time.sleep(60)
+Warehouse(Path({str(world.warehouse.path)!r})).replace_scores(
+    examples=("predictions", "will_return"), scores=("scores", "will_return"), columns=["entity", "day"],
+    entity="entity", as_of="day", as_of_date=date(2024, 5, 19), schema=schema, score=score)
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "deleted\n"
+        writer.send_signal(signal.SIGKILL)
+    assert world.rows("select * from scores.will_return order by entity") == before
+
+
+def test_a_locked_warehouse_is_waited_for_and_then_told_in_words(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = f"""
+import duckdb, sys
+connection = duckdb.connect({str(world.warehouse.path)!r})
+print("locked", flush=True)
+sys.stdin.readline()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "locked\n"
+        monkeypatch.setattr("ml.warehouse.LOCK_SECONDS", 1.0)
+        with pytest.raises(WarehouseError, match="in use by another process"):
+            world.rows("select 1")
+        monkeypatch.setattr("ml.warehouse.LOCK_SECONDS", 30.0)
+        started = time.perf_counter()
+        subprocess.Popen(["sh", "-c", f"sleep 1; kill {holder.pid}"])
+        assert world.rows("select 1") == [(1,)]
+        assert time.perf_counter() - started > 0.5
+
+
+def test_a_model_file_that_was_changed_is_not_loaded(world: World) -> None:
+    file = world.models / trained(world).version.file
+    file.write_bytes(file.read_bytes()[:-1] + b"!")
+    with pytest.raises(ModelError, match="has changed"):
+        scored(world)
+    file.unlink()
+    with pytest.raises(ModelError, match="is missing"):
+        scored(world)
+
+
+def test_a_model_file_that_would_run_code_is_not_loaded(world: World, tmp_path: Path) -> None:
+    import skops.io
+    from sklearn.preprocessing import FunctionTransformer
+
+    from ml.persistence import load, save
+
+    dangerous = FunctionTransformer(subprocess.getoutput)
+    with pytest.raises(ModelError, match=r"not trusted.*subprocess\.getoutput"):
+        save(dangerous, tmp_path / "model.skops")
+    content = skops.io.dumps(dangerous)
+    (tmp_path / "model.skops").write_bytes(content)
+    with pytest.raises(ModelError, match=r"not trusted.*subprocess\.getoutput"):
+        load(tmp_path / "model.skops", hashlib.sha256(content).hexdigest())
+
+
+def test_the_plot_is_a_picture(world: World) -> None:
+    training = trained(world)
+    image = calibration_and_gain("binary", training.holdout_label, training.holdout_predicted, title="Holdout")
+    assert image.startswith(b"\x89PNG")

@@ -1,0 +1,53 @@
+"""A small warehouse with one table of examples, where it is known what can be learned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ml.declaration import Prediction
+from ml.records import Provenance
+from ml.warehouse import Warehouse
+
+PROVENANCE = Provenance("commit 0", ("load a", "load b"))
+
+# Twenty weeks of 200 entities. The outcome follows from `strength` and noise; the last two weeks are not matured.
+EXAMPLES = """
+    create schema if not exists predictions;
+    create or replace table predictions.will_return as
+    select
+        entity::bigint as entity,
+        (date '2024-01-07' + (7 * week)::integer) as day,
+        strength,
+        case when entity % 5 <> 0 then (strength * 100)::decimal(10, 2) end as amount,
+        case entity % 3 when 0 then 'a' when 1 then 'b' end as kind,
+        entity % 2 = 0 as is_even,
+        case when entity % 4 = 0 then 'old' end as age,
+        case when week < 18 then (strength + noise > 1)::integer end as outcome
+    from (
+        select
+            entity, week,
+            (hash(entity * 31 + week) % 1000) / 1000 as strength,
+            (hash(entity * 37 + week + 5) % 1000) / 1000 as noise
+        from range(200) as entities(entity) cross join range(20) as weeks(week)
+    )
+"""
+
+
+@dataclass
+class World:
+    """A warehouse, what is declared on it, and where models go."""
+
+    warehouse: Warehouse
+    prediction: Prediction
+    models: Path
+
+    def change(self, sql: str) -> None:
+        """Change the warehouse."""
+        with self.warehouse.connect() as connection:
+            connection.execute(sql)
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        """Query the warehouse."""
+        with self.warehouse.connect() as connection:
+            return connection.execute(sql).fetchall()
