@@ -27,12 +27,14 @@ from orchestration.loading import SourceTable, current_load_ids, load, source_ta
 from orchestration.project import WAREHOUSE_POOL, Project
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pyarrow as pa
 
     from ml.declaration import Prediction
+    from ml.evaluation import Evaluation
     from ml.training import Training
 
-LEADERBOARD_ROWS = 60
 SAMPLED_ROWS = 10
 
 
@@ -265,18 +267,8 @@ def _scores_asset(project: Project, prediction: "Prediction") -> AssetsDefinitio
 
 def _training_metadata(prediction: "Prediction", training: "Training") -> dict[str, Any]:
     version, decision, split = training.version, training.decision, training.split
-    leaderboard = [
-        TableRecord(
-            {
-                "candidate": evaluation.candidate,
-                "group": f"{evaluation.group_column} = {evaluation.group_value}" if evaluation.group_column else "all",
-                "metric": evaluation.metric,
-                "value": evaluation.value,
-                "examples": evaluation.example_count,
-            }
-        )
-        for evaluation in sorted(training.evaluations, key=lambda found: found.group_column)
-    ]
+    everybody = [found for found in training.evaluations if not found.group_column]
+    in_groups = [found for found in training.evaluations if found.group_column and found.candidate == version.candidate]
     return {
         "version": version.version,
         "candidate": version.candidate,
@@ -288,9 +280,19 @@ def _training_metadata(prediction: "Prediction", training: "Training") -> dict[s
         "data fingerprint": version.data_fingerprint,
         "code version": version.code_version,
         "loads": MetadataValue.json(list(version.load_ids)),
-        "leaderboard": MetadataValue.table(leaderboard[:LEADERBOARD_ROWS]),
+        "leaderboard": _metrics_table(everybody, lambda found: found.candidate, "candidate"),
+        "by group": _metrics_table(in_groups, lambda found: f"{found.group_column} = {found.group_value}", "group"),
         "seconds": MetadataValue.json({name: round(value, 2) for name, value in training.seconds.items()}),
     }
+
+
+def _metrics_table(evaluations: "list[Evaluation]", name: "Callable[[Evaluation], str]", heading: str) -> Any:  # noqa: ANN401
+    """Show a row for each name, a column for each metric."""
+    rows: dict[str, dict[str, Any]] = {}
+    for found in evaluations:
+        row = rows.setdefault(name(found), {heading: name(found), "examples": found.example_count})
+        row[found.metric] = "undefined" if found.value is None else f"{found.value:.4g}"
+    return MetadataValue.table([TableRecord(row) for row in rows.values()]) if rows else MetadataValue.text("no groups")
 
 
 def _table(rows: "pa.Table") -> Any:  # noqa: ANN401 - TableMetadataValue is generic over records
