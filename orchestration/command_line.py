@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 UI_HOST = "127.0.0.1"
 UI_PORT = 3000
+# Below it the summary's columns would be cut; a narrower terminal wraps lines by itself.
+SUMMARY_WIDTH = 110
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -37,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parsed = parser.parse_args(arguments)
     # Steps redirect the process's own output to keep it with the run; what a person reads goes past that.
     console = Console(file=os.fdopen(os.dup(sys.stderr.fileno()), "w"), highlight=False, soft_wrap=True)
+    console.width = max(console.width, SUMMARY_WIDTH)
     project = this_project()
     try:
         project.prepare()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dagster import AssetSelection, DagsterInvalidDefinitionError, ScheduleDefinition, define_asset_job
 
 from ml.errors import DeclarationError
-from orchestration.asset_factory import model_versions_key
+from orchestration.prediction_assets import model_versions_key
 
 if TYPE_CHECKING:
     from orchestration.project import Project

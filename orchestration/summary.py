@@ -8,6 +8,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from ml.records import champion_of
+from ml.warehouse import identifier
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,8 +21,8 @@ def print_summary(project: Project, console: Console) -> None:
     """Print a table of the predictions, where the publication is, and what to type next."""
     table = Table(title="Predictions", title_justify="left", title_style="bold", box=SIMPLE, pad_edge=False)
     for heading in ("prediction", "champion", "metric"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("on holdout", "baseline", "scored", "as of"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("on holdout", "baseline", "rows scored", "as of"):
         table.add_column(heading, justify="right", no_wrap=True)
     decisions = []
     for prediction in project.predictions:
@@ -46,16 +47,16 @@ def _cells(project: Project, prediction: Prediction) -> tuple[str, ...]:
             (prediction.name, champion.version, prediction.metric),
         ).to_pylist()
     }
+    scores, as_of = identifier("scores", prediction.name), identifier(prediction.as_of)
     scored = project.warehouse.query(
-        f"""select count(*) as n, any_value("{prediction.as_of}") as as_of from scores."{prediction.name}"
-            where "{prediction.as_of}" = (select max("{prediction.as_of}") from scores."{prediction.name}")"""
+        f"select count(*) as n, {as_of} as as_of from {scores} group by {as_of} order by {as_of} desc limit 1"
     ).to_pylist()[0]
     return (
         f"{champion.candidate}, version {champion.version}",
         prediction.metric,
         f"{values[champion.candidate]:.4g}",
         f"{values['baseline']:.4g}",
-        f"{scored['n']:,} rows",
+        f"{scored['n']:,}",
         str(scored["as_of"]),
     )
 

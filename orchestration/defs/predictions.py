@@ -2,7 +2,7 @@
 
 from dagster import Definitions, definitions
 
-from orchestration.asset_factory import prediction_assets, records_assets
+from orchestration.prediction_assets import prediction_assets, records_assets
 from orchestration.project import this_project
 
 

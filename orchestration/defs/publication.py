@@ -2,8 +2,8 @@
 
 from dagster import Definitions, definitions
 
-from orchestration.asset_factory import publication_asset
 from orchestration.project import this_project
+from orchestration.publication_asset import publication_asset
 
 
 @definitions

@@ -2,8 +2,8 @@
 
 from dagster import Definitions, definitions
 
-from orchestration.asset_factory import landing_assets, load_assets
 from orchestration.project import this_project
+from orchestration.raw_assets import landing_assets, load_assets
 
 
 @definitions

@@ -1,0 +1,134 @@
+"""Dagster assets of every declared prediction: its model versions, its scores, and the records of them."""
+
+# Dagster reads the annotation of `context` itself, so annotations are not postponed in this module.
+from collections.abc import Iterator
+from typing import Any
+
+from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, AssetSpec, MaterializeResult, asset, multi_asset
+
+from ml.declaration import Prediction
+from ml.warehouse import identifier
+from orchestration.checks import require_passed_checks
+from orchestration.dbt import asset_key, dbt_steps, upstream_sources
+from orchestration.failures import in_words
+from orchestration.loading import current_load_ids, source_tables
+from orchestration.metadata import table, training_metadata
+from orchestration.project import WAREHOUSE_POOL, Project
+
+SAMPLED_ROWS = 10
+
+
+def model_versions_key(prediction: str) -> AssetKey:
+    """Return the asset key of a prediction's model versions."""
+    return AssetKey(["model_versions", prediction])
+
+
+def scores_key(prediction: str) -> AssetKey:
+    """Return the asset key of a prediction's scores; dbt's source declares the same one."""
+    return AssetKey(["scores", prediction])
+
+
+def prediction_assets(project: Project) -> list[AssetsDefinition]:
+    """Return, for every declared prediction, its model versions and its scores."""
+    return [
+        made
+        for prediction in project.predictions
+        for made in (_model_versions_asset(project, prediction), _scores_asset(project, prediction))
+    ]
+
+
+def records_assets(project: Project) -> list[AssetsDefinition]:
+    """Return one step with an asset for each table of the source `records`, after all trainings and loads."""
+    nodes = [node for node in project.manifest["sources"].values() if node["source_name"] == "records"]
+    trainings = [model_versions_key(prediction.name) for prediction in project.predictions]
+    loads = [asset_key(project, table.unique_id) for table in source_tables(project.manifest)]
+    specs = {
+        node["identifier"]: AssetSpec(
+            asset_key(project, node["unique_id"]),
+            group_name="records",
+            deps=loads if node["name"] == "loads" else trainings,
+            description=node["description"],
+            kinds={"duckdb"},
+        )
+        for node in nodes
+    }
+    if not specs:
+        return []
+
+    @multi_asset(specs=list(specs.values()), name="records", pool=WAREHOUSE_POOL, can_subset=True)
+    def records(context: AssetExecutionContext) -> Iterator[MaterializeResult[Any]]:
+        """Count and show what was remembered; the steps before this one wrote it."""
+        for name, spec in specs.items():
+            if spec.key in context.selected_asset_keys:
+                with in_words():
+                    project.warehouse.schema_of("records", name)
+                    count = project.warehouse.query(f"select count(*) as n from records.{name}")["n"][0].as_py()
+                    newest = project.warehouse.query(f"select * from records.{name} limit {SAMPLED_ROWS}")
+                yield MaterializeResult(
+                    asset_key=spec.key, metadata={"dagster/row_count": count, "sample": table(newest)}
+                )
+
+    return [records]
+
+
+def _model_versions_asset(project: Project, prediction: Prediction) -> AssetsDefinition:
+    examples = asset_key(project, prediction.unique_id)
+    upstream = upstream_sources(project.manifest, prediction.unique_id)
+    tables = [table for table in source_tables(project.manifest) if table.unique_id in upstream]
+
+    @asset(
+        key=model_versions_key(prediction.name),
+        deps=[examples],
+        group_name="model_versions",
+        description=f"Candidates for {prediction.name}, trained, judged on the holdout; the best may become champion.",
+        pool=WAREHOUSE_POOL,
+        kinds={"scikitlearn"},
+    )
+    def model_versions(context: AssetExecutionContext) -> MaterializeResult[Any]:
+        from ml.records import Provenance
+        from ml.training import train
+
+        with in_words():
+            require_passed_checks(context.instance, dbt_steps(project), [examples])
+            provenance = Provenance(project.code_version(), current_load_ids(project.warehouse, tables))
+            training = train(project.warehouse, prediction, project.model_versions, provenance)
+        return MaterializeResult(metadata=training_metadata(prediction, training))
+
+    return model_versions
+
+
+def _scores_asset(project: Project, prediction: Prediction) -> AssetsDefinition:
+    examples = asset_key(project, prediction.unique_id)
+
+    @asset(
+        key=scores_key(prediction.name),
+        deps=[examples, model_versions_key(prediction.name)],
+        group_name="scores",
+        description=f"The champion's scores of {prediction.name} for the latest as-of date.",
+        pool=WAREHOUSE_POOL,
+        kinds={"duckdb"},
+    )
+    def scores(context: AssetExecutionContext) -> MaterializeResult[Any]:
+        from ml.scoring import score
+
+        with in_words():
+            require_passed_checks(context.instance, dbt_steps(project), [examples])
+            scoring = score(project.warehouse, prediction, project.model_versions)
+        if scoring is None:
+            context.log.warning(f"{prediction.name} has no champion yet: no candidate beat the baseline.")
+            return MaterializeResult(metadata={"dagster/row_count": 0, "champion": "none yet: nothing was scored"})
+        sample = project.warehouse.query(
+            f"""select * from {identifier("scores", prediction.name)} where {identifier(prediction.as_of)} = ?
+                order by score desc limit {SAMPLED_ROWS}""",
+            (scoring.as_of_date,),
+        )
+        return MaterializeResult(
+            metadata={
+                "dagster/row_count": scoring.row_count,
+                "as-of date": str(scoring.as_of_date),
+                "model version": scoring.model_version,
+                "highest scores": table(sample),
+            }
+        )
+
+    return scores
