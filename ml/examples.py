@@ -6,7 +6,7 @@ the same functions here read both.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -52,6 +52,8 @@ def inspect(warehouse: Warehouse, prediction: Prediction) -> Examples:
     schema = warehouse.schema_of(prediction.schema, prediction.table)
     _check_columns(prediction, schema.names)
     features = _features(prediction, schema)
+    _check_kinds(prediction, schema)
+    _check_values(warehouse, prediction, schema)
     entity, as_of, label = (identifier(name) for name in (prediction.entity, prediction.as_of, prediction.label))
     dates = warehouse.query(
         f"""select
@@ -129,7 +131,8 @@ def feature_frame(data: pa.Table | pa.RecordBatch, features: Sequence[Feature]) 
     for feature in features:
         column = data[feature.name]
         if feature.kind == "numeric":
-            columns[feature.name] = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+            # Integers beyond 2^53 are rounded to the nearest float, as every estimator would.
+            columns[feature.name] = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         else:
             columns[feature.name] = pd.Series(column.cast(pa.string()).to_pylist(), dtype="object")
     return pd.DataFrame(columns)
@@ -162,7 +165,7 @@ def _check_columns(prediction: Prediction, columns: Sequence[str]) -> None:
 def _features(prediction: Prediction, schema: pa.Schema) -> tuple[Feature, ...]:
     from pyarrow import types
 
-    numeric = (types.is_boolean, types.is_integer, types.is_floating, types.is_decimal)
+    numeric = _numeric()
     text = (types.is_string, types.is_large_string, types.is_string_view, types.is_dictionary)
     reserved = {prediction.entity, prediction.as_of, prediction.label, *prediction.sensitive}
     features = []
@@ -190,6 +193,48 @@ def _features(prediction: Prediction, schema: pa.Schema) -> tuple[Feature, ...]:
     return tuple(features)
 
 
+def _check_kinds(prediction: Prediction, schema: pa.Schema) -> None:
+    from pyarrow import types
+
+    as_of, label = schema.field(prediction.as_of).type, schema.field(prediction.label).type
+    if not (types.is_date(as_of) or types.is_timestamp(as_of)):
+        raise _error(
+            prediction,
+            f"the as-of date '{prediction.as_of}' is of type {as_of}",
+            "an as-of date is a date",
+            f"cast '{prediction.as_of}' to date in the model.",
+        )
+    if not any(is_kind(label) for is_kind in (*_numeric(), types.is_null)):
+        raise _error(
+            prediction,
+            f"the label '{prediction.label}' is of type {label}",
+            "a label is a number or a truth value",
+            f"turn '{prediction.label}' into one in the model.",
+        )
+
+
+def _check_values(warehouse: Warehouse, prediction: Prediction, schema: pa.Schema) -> None:
+    """Refuse an as-of date with a time of day, an infinite value, and a label that is not a number."""
+    from pyarrow import types
+
+    used = [field for field in schema if field.name not in prediction.sensitive and types.is_floating(field.type)]
+    as_of, label = identifier(prediction.as_of), identifier(prediction.label)
+    counts = {f"'{prediction.as_of}' has a time of day": f"{as_of} <> date_trunc('day', {as_of})"}
+    counts |= {f"'{field.name}' is infinite": f"isinf({identifier(field.name)})" for field in used}
+    if any(field.name == prediction.label for field in used):
+        counts[f"'{prediction.label}' is not a number (nan, which is not null)"] = f"isnan({label})"
+    columns = ", ".join(f"count(*) filter (where {condition})" for condition in counts.values())
+    (row,) = warehouse.query(f"select {columns} from {_table(prediction)}").to_pylist()
+    for found, count in zip(counts, row.values(), strict=True):
+        if count:
+            raise _error(
+                prediction,
+                f"{found} in {count} rows",
+                "as-of dates are whole days, and values are finite numbers or null",
+                "mend it in the model; a division by zero becomes null with nullif(divisor, 0).",
+            )
+
+
 def _check_binary_label(warehouse: Warehouse, prediction: Prediction) -> None:
     label = identifier(prediction.label)
     values = warehouse.query(
@@ -214,6 +259,12 @@ def one_class(prediction: Prediction, value: object, which: str) -> ExamplesErro
         "a binary prediction needs examples of both outcomes",
         "check the SQL of the label; if it is right, widen the horizon or the population, or load more history.",
     )
+
+
+def _numeric() -> tuple[Callable[[pa.DataType], bool], ...]:
+    from pyarrow import types
+
+    return (types.is_boolean, types.is_integer, types.is_floating, types.is_decimal)
 
 
 def _table(prediction: Prediction) -> str:

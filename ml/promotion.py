@@ -15,12 +15,14 @@ ROUNDING = 1e-6
 class Champion:
     """The champion in place, and how it does on the challenger's holdout.
 
-    `value` is None when it cannot be judged there; then `problem` says why.
+    `value` is None when it cannot be judged there; then `problem` says why, and `is_obsolete` whether it is
+    because it no longer answers today's question.
     """
 
     version: int
     value: float | None
     problem: str = ""
+    is_obsolete: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def decide(
     -------
     Decision
         Promoted if it beats the baseline and the champion, or the baseline alone where there is no champion
-        or it cannot be judged on today's examples.
+        or an obsolete one. A champion that cannot be judged fairly stays.
     """
 
     def verdict(*, is_promoted: bool, reason: str) -> Decision:
@@ -70,10 +72,11 @@ def decide(
             reason=f"{ours}, better than the baseline's {baseline_value:.4g}; the first champion",
         )
     if champion.value is None:
+        outcome = "is obsolete" if champion.is_obsolete else "stays, as it cannot be judged fairly"
         return verdict(
-            is_promoted=True,
+            is_promoted=champion.is_obsolete,
             reason=f"{ours}, better than the baseline's {baseline_value:.4g}; champion version {champion.version} "
-            f"cannot be judged on these examples: {champion.problem}",
+            f"{outcome}: {champion.problem}",
         )
     theirs = f"champion version {champion.version}'s {champion.value:.4g} on the same holdout"
     if not is_better(metric, challenger_value, champion.value):

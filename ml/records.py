@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import Any
 
 from ml.candidates import Feature
-from ml.evaluation import Evaluation
+from ml.evaluation import Evaluation, Task
 from ml.promotion import Decision
 from ml.warehouse import Warehouse
 
@@ -26,7 +26,7 @@ DDL = (
         data_fingerprint varchar, load_ids varchar[], first_as_of_date date, last_as_of_date date,
         example_count bigint, holdout_first_as_of_date date, holdout_last_as_of_date date,
         features varchar, libraries varchar, file varchar, file_hash varchar,
-        evaluated_file varchar, evaluated_file_hash varchar
+        task varchar, label varchar, horizon_days integer, evaluated_file varchar, evaluated_file_hash varchar
     )""",
     f"""create table if not exists {SCHEMA}.evaluations (
         prediction varchar, version integer, candidate varchar, group_column varchar, group_value varchar,
@@ -82,6 +82,9 @@ class ModelVersion:
     libraries: Mapping[str, str]
     file: str
     file_hash: str
+    task: Task
+    label: str
+    horizon_days: int
     evaluated_file: str
     evaluated_file_hash: str
 

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import version as version_of_package
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -152,6 +152,9 @@ def train(warehouse: Warehouse, prediction: Prediction, model_folder: Path, prov
         libraries={name: version_of_package(name) for name in LIBRARIES},
         file=file,
         file_hash=file_hash,
+        task=prediction.task,
+        label=prediction.label,
+        horizon_days=prediction.horizon_days,
         evaluated_file=evaluated_file,
         evaluated_file_hash=evaluated_hash,
     )
@@ -206,29 +209,30 @@ def _judge_champion(
     held: Sequence[Feature],
     holdout: pd.DataFrame,
 ) -> Champion | None:
-    """Judge the champion's evaluated fit on this holdout.
+    """Judge the champion on this holdout, by a fit of it that has learned nothing from there.
 
-    Its refit has seen examples of this holdout and would be judged on its own training rows. The evaluated
-    fit ended a gap before the champion's holdout, and a later holdout cannot begin before that.
+    That is the fit in service, if it ended a gap before this holdout. Else it is the fit that was judged when it
+    became champion, which ended a gap before its own holdout; that one is honest unless today's begins earlier.
     """
     champion = champion_of(warehouse, prediction.name)
     if champion is None:
         return None
-    problem = missing_features(champion.features, held)
-    if not problem and champion.holdout_first_as_of_date > _as_date(holdout[prediction.as_of].iloc[0]):
-        problem = "today's holdout begins before its own, so it may have learned from it"
-    if problem:
-        return Champion(champion.version, None, problem)
-    pipeline = persistence.load(model_folder / champion.evaluated_file, champion.evaluated_file_hash)
+    asked = (prediction.task, prediction.label, prediction.horizon_days)
+    if (champion.task, champion.label, champion.horizon_days) != asked:
+        return Champion(champion.version, None, "it was trained for another task, label or horizon", is_obsolete=True)
+    if problem := missing_features(champion.features, held):
+        return Champion(champion.version, None, problem, is_obsolete=True)
+    begin = _as_date(holdout[prediction.as_of].iloc[0])
+    if champion.last_as_of_date + timedelta(days=prediction.gap_days) <= begin:
+        file, file_hash = champion.file, champion.file_hash
+    elif champion.holdout_first_as_of_date <= begin:
+        file, file_hash = champion.evaluated_file, champion.evaluated_file_hash
+    else:
+        return Champion(champion.version, None, "today's holdout begins before its own, so it has learned from it")
+    pipeline = persistence.load(model_folder / file, file_hash)
     names = [feature.name for feature in champion.features]
     predicted = predict(pipeline, prediction.task, holdout[names])
-    evaluations = evaluate(
-        "champion",
-        prediction.task,
-        holdout[prediction.label],
-        predicted,
-        holdout[[]],
-    )
+    evaluations = evaluate("champion", prediction.task, holdout[prediction.label], predicted, holdout[[]])
     return Champion(champion.version, overall(evaluations, "champion", prediction.metric))
 
 

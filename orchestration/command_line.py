@@ -62,11 +62,13 @@ def run(project: Project, console: Console) -> bool:
     TurnoutError
         If the project cannot be loaded; nothing was run then.
     """
+    from orchestration.dead_runs import end_dead_runs
     from orchestration.progress import Progress
     from orchestration.summary import print_summary
 
     with console.status("Reading the project"):
         job, instance = _load(project)
+    end_dead_runs(instance)
     run_id = str(uuid4())
     with Progress(console, steps=len(job.nodes)) as progress, Path(os.devnull).open("w") as silence:
         instance.add_event_listener(run_id, progress.show)
@@ -78,7 +80,7 @@ def run(project: Project, console: Console) -> bool:
                 raise_on_error=False,
                 run_id=run_id,
             )
-    succeeded = result.success and not progress.failures
+    succeeded = result.success and not progress.failures and not progress.skipped
     if not succeeded:
         progress.print_failures()
         kept = f"The last publication is untouched: {project.published}" if project.published.exists() else ""
@@ -99,8 +101,11 @@ def open_ui(project: Project, console: Console, port: int) -> None:
         If the project cannot be loaded.
     """
     # Mistakes in the project are told here, in words; Dagster would show them as a traceback in the page.
+    from orchestration.dead_runs import end_dead_runs
+
     with console.status("Reading the project"):
-        _load(project)
+        _, instance = _load(project)
+    end_dead_runs(instance)
     console.print(f"Dagster opens on http://{UI_HOST}:{port} (stop it with Ctrl-C)")
     dg = str(Path(sys.executable).with_name("dg"))
     os.chdir(project.root)

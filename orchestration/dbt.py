@@ -1,6 +1,7 @@
 """dbt in Dagster: keys and groups come from dbt's YAML, a failed test stops what is downstream of its table."""
 
 # Dagster reads the annotations of a step itself, so they are not postponed in this module.
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -83,13 +84,15 @@ def _build(context: AssetExecutionContext, dbt: DbtCliResource, project: Project
     """
     # One target folder for each step, so that dbt finds its partial parse again and nothing piles up.
     target = project.dbt / "target" / context.op.name
+    results_file = target / "run_results.json"
+    results_file.unlink(missing_ok=True)  # those of an earlier run would hide that this one never began
     invocation = dbt.cli(["build"], context=context, target_path=target, raise_on_error=False)
     yield from invocation.stream()
     if invocation.is_successful():
         return
-    if not (target / "run_results.json").exists():
-        raise _failure("dbt stopped before it built anything", str(invocation.get_error()), project)
-    results = invocation.get_artifact("run_results.json")["results"]
+    results = json.loads(results_file.read_bytes())["results"] if results_file.exists() else []
+    if not any(result["status"] in {"error", "fail"} for result in results):
+        raise _failure("dbt stopped before it was done", str(invocation.get_error()), project)
     errors = [
         f"{result['unique_id']}: {(result['message'] or '').strip()}"
         for result in results
@@ -101,7 +104,8 @@ def _build(context: AssetExecutionContext, dbt: DbtCliResource, project: Project
 
 def _failure(what: str, messages: str, project: Project) -> Failure:
     error = DbtError(
-        f"{what}:\n{messages}",
+        # dbt adds its own traceback to errors that it did not expect.
+        f"{what}:\n{messages.split('Traceback (most recent call last)')[0].strip()}",
         where=str(project.dbt),
         rule="what is downstream of a table that was not built keeps its last good state.",
         remedy="correct the model that dbt names; 'dbt build --select <model>' in dbt_project/ tries it alone.",

@@ -100,18 +100,27 @@ def load(project: Project, table: SourceTable) -> Load:
         If there is no file, it cannot be read, holds no rows, or breaks the contract. The view is left as it is.
     """
     file = _newest_file(project.landing / table.source / table.name, table)
-    row_count = _check(file, table)
-    content_hash = _hash(file)
-    path = project.loads / table.source / table.name / f"{content_hash[:16]}.parquet"
-    if not path.exists():
-        _copy(file, path)
+    folder = project.loads / table.source / table.name
+    folder.mkdir(parents=True, exist_ok=True)
+    # What is checked, hashed and kept is one and the same copy, whatever happens to the file meanwhile.
+    copy = folder / f".incoming.{os.getpid()}"
+    try:
+        shutil.copyfile(file, copy)
+        row_count = _check(copy, file, table)
+        content_hash, byte_count = _hash(copy), copy.stat().st_size
+        path = folder / f"{content_hash[:16]}.parquet"
+        with copy.open("rb+") as content:
+            os.fsync(content.fileno())
+        copy.replace(path)
+    finally:
+        copy.unlink(missing_ok=True)
     candidate = Load(
         load_id=content_hash[:16],
         source=table.source,
         table_name=table.name,
         file_name=file.name,
         row_count=row_count,
-        byte_count=file.stat().st_size,
+        byte_count=byte_count,
         loaded_at=datetime.now(UTC).replace(tzinfo=None),
         path=str(path.relative_to(project.root)),
     )
@@ -160,24 +169,25 @@ def _newest_file(folder: Path, table: SourceTable) -> Path:
     files = [path for path in folder.glob("*") if path.is_file() and not path.name.startswith(".")]
     if not files:
         raise _refusal(table, "there is no file", folder, "put a Parquet file there.")
-    return max(files, key=lambda path: (path.stat().st_mtime, path.name))
+    # Not the time of the last change, which the sender may have kept: the time when it came to stand there.
+    return max(files, key=lambda path: (path.stat().st_ctime_ns, path.name))
 
 
-def _check(file: Path, table: SourceTable) -> int:
-    """Return the number of rows of a file that keeps the contract."""
+def _check(copy: Path, file: Path, table: SourceTable) -> int:
+    """Return the number of rows of a copy of a file that keeps the contract."""
     import duckdb
 
     with duckdb.connect() as connection:
         try:
             found = {
                 row[0]: row[1]
-                for row in connection.execute("describe select * from read_parquet(?)", [str(file)]).fetchall()
+                for row in connection.execute("describe select * from read_parquet(?)", [str(copy)]).fetchall()
             }
             _check_columns(file, table, list(found))
-            _check_types(connection, file, table, found)
-            counted = connection.execute("select count(*) from read_parquet(?)", [str(file)]).fetchone()
+            _check_types(connection, copy, file, table, found)
+            counted = connection.execute("select count(*) from read_parquet(?)", [str(copy)]).fetchone()
         except duckdb.Error as error:
-            reason = str(error).splitlines()[0]
+            reason = str(error).splitlines()[0].replace(str(copy), file.name)
             raise _refusal(
                 table, f"it cannot be read as Parquet ({reason})", file, "ask its sender for a whole file."
             ) from None
@@ -201,7 +211,7 @@ def _check_columns(file: Path, table: SourceTable, found: Sequence[str]) -> None
 
 
 def _check_types(
-    connection: duckdb.DuckDBPyConnection, file: Path, table: SourceTable, found: Mapping[str, str]
+    connection: duckdb.DuckDBPyConnection, copy: Path, file: Path, table: SourceTable, found: Mapping[str, str]
 ) -> None:
     for name, declared in table.columns.items():
         described = connection.execute(f"describe select cast(null as {declared})").fetchone()
@@ -211,7 +221,7 @@ def _check_types(
         unfit = connection.execute(
             f"""select {column}, count(*) over () from read_parquet(?)
                 where {column} is not null and try_cast({column} as {declared}) is null limit 1""",
-            [str(file)],
+            [str(copy)],
         ).fetchone()
         if unfit:
             raise _refusal(
@@ -227,15 +237,6 @@ def _hash(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _copy(file: Path, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    shutil.copyfile(file, partial)
-    with partial.open("rb+") as content:
-        os.fsync(content.fileno())
-    partial.replace(path)
-
-
 def _register(warehouse: Warehouse, table: SourceTable, candidate: Load, path: Path) -> Load:
     """Record a load, unless it is on record, and point the raw view at it, in one transaction."""
     key = [candidate.load_id, candidate.source, candidate.table_name]
@@ -247,8 +248,8 @@ def _register(warehouse: Warehouse, table: SourceTable, candidate: Load, path: P
         ).fetchone()
         accepted = Load(**{**vars(candidate), "loaded_at": known[0]}) if known else candidate
         if not known:
-            marks = ", ".join("?" for _ in vars(accepted))
-            connection.execute(f"insert into records.loads values ({marks})", list(vars(accepted).values()))
+            names, marks = ", ".join(vars(accepted)), ", ".join("?" for _ in vars(accepted))
+            connection.execute(f"insert into records.loads ({names}) values ({marks})", list(vars(accepted).values()))
         columns = ",\n".join(
             f"cast({identifier(name)} as {data_type}) as {identifier(name)}"
             for name, data_type in table.columns.items()

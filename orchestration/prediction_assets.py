@@ -7,6 +7,7 @@ from typing import Any
 from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, AssetSpec, MaterializeResult, asset, multi_asset
 
 from ml.declaration import Prediction
+from ml.scoring import SCHEMA as SCORES
 from ml.warehouse import identifier
 from orchestration.checks import require_passed_checks
 from orchestration.dbt import asset_key, dbt_steps, upstream_sources
@@ -57,15 +58,15 @@ def records_assets(project: Project) -> list[AssetsDefinition]:
 
     @multi_asset(specs=list(specs.values()), name="records", pool=WAREHOUSE_POOL, can_subset=True)
     def records(context: AssetExecutionContext) -> Iterator[MaterializeResult[Any]]:
-        """Count and show what was remembered; the steps before this one wrote it."""
+        """Count what was remembered and show a sample; the steps before this one wrote it."""
         for name, spec in specs.items():
             if spec.key in context.selected_asset_keys:
                 with in_words():
                     project.warehouse.schema_of("records", name)
                     count = project.warehouse.query(f"select count(*) as n from records.{name}")["n"][0].as_py()
-                    newest = project.warehouse.query(f"select * from records.{name} limit {SAMPLED_ROWS}")
+                    sample = project.warehouse.query(f"select * from records.{name} limit {SAMPLED_ROWS}")
                 yield MaterializeResult(
-                    asset_key=spec.key, metadata={"dagster/row_count": count, "sample": table(newest)}
+                    asset_key=spec.key, metadata={"dagster/row_count": count, "sample": table(sample)}
                 )
 
     return [records]
@@ -118,7 +119,7 @@ def _scores_asset(project: Project, prediction: Prediction) -> AssetsDefinition:
             context.log.warning(f"{prediction.name} has no champion yet: no candidate beat the baseline.")
             return MaterializeResult(metadata={"dagster/row_count": 0, "champion": "none yet: nothing was scored"})
         sample = project.warehouse.query(
-            f"""select * from {identifier("scores", prediction.name)} where {identifier(prediction.as_of)} = ?
+            f"""select * from {identifier(SCORES, prediction.name)} where {identifier(prediction.as_of)} = ?
                 order by score desc limit {SAMPLED_ROWS}""",
             (scoring.as_of_date,),
         )

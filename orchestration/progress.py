@@ -27,6 +27,7 @@ class Progress:
 
     def __init__(self, console: Console, steps: int) -> None:
         self.failures: list[str] = []
+        self.skipped = 0
         self._console, self._steps = console, steps
         self._status = console.status("Starting")
         self._finished = 0
@@ -62,6 +63,7 @@ class Progress:
             case DagsterEventType.STEP_FAILURE:
                 self._take_failure(name, event.step_failure_data)
             case DagsterEventType.STEP_SKIPPED:
+                self.skipped += 1
                 self._print(name, "[yellow]skipped[/]", "")
         self._status.update(f"{name}  {self._detail()}")
 

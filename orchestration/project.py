@@ -74,16 +74,20 @@ class Project:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """Dbt's manifest; dbt parses the project first if a file in it is newer.
+        """Dbt's manifest; dbt parses the project first if a file in it was added, changed or removed.
 
         Raises
         ------
         ProjectError
             If dbt cannot parse the project.
         """
-        path = self.dbt / "target" / "manifest.json"
-        if not path.exists() or path.stat().st_mtime < _last_change(self.dbt):
-            _parse(self.dbt)
+        # A folder of our own: any dbt command, with any target, writes its manifest to the usual place.
+        target = self.dbt / "target" / "manifest"
+        path, parsed_from = target / "manifest.json", target / "parsed_from"
+        state = _state_of(self.dbt)
+        if not (path.exists() and parsed_from.exists() and parsed_from.read_text() == state):
+            _parse(self.dbt, target)
+            parsed_from.write_text(state)
         content: dict[str, Any] = json.loads(path.read_bytes())
         return content
 
@@ -134,16 +138,27 @@ def _source_files(folder: Path) -> list[Path]:
     )
 
 
-def _last_change(dbt: Path) -> float:
-    """Return when a file or folder of the dbt project last changed; a folder changes when a file goes."""
-    files = _source_files(dbt)
-    return max(path.stat().st_mtime for path in {*files, *(path.parent for path in files if path.parent != dbt)})
+def _state_of(folder: Path) -> str:
+    """Return a hash of the name, time and size of every source file."""
+    stats = ((path.relative_to(folder).as_posix(), path.stat()) for path in _source_files(folder))
+    listed = "\n".join(f"{name} {stat.st_mtime_ns} {stat.st_size}" for name, stat in stats)
+    return hashlib.sha256(listed.encode()).hexdigest()
 
 
-def _parse(dbt: Path) -> None:
+def _parse(dbt: Path, target: Path) -> None:
     # A process of its own: dbt's in-process runner keeps the lock of the warehouse.
-    command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "--log-format", "text", "parse"]
-    finished = subprocess.run([*command], cwd=dbt, capture_output=True, text=True, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "dbt.cli.main",
+        "--no-use-colors",
+        "--log-format",
+        "text",
+        "parse",
+        "--target-path",
+        str(target),
+    ]
+    finished = subprocess.run(command, cwd=dbt, capture_output=True, text=True, check=False)
     if finished.returncode != 0:
         raise ProjectError(
             f"dbt cannot parse the project:\n{finished.stdout.strip() or finished.stderr.strip()}",

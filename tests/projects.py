@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -34,13 +35,14 @@ def copy_project(target: Path) -> Project:
 
 
 def run(project: Project, *arguments: str) -> Finished:
-    """Run `python -m orchestration` in a project, or `dg` if the arguments begin with it."""
+    """Run `python -m orchestration` in a project, or `dg`, as the README says, if the arguments begin with it."""
     program = [sys.executable, "-m", "orchestration"]
     if arguments[:1] == ("dg",):
         program, arguments = [str(Path(sys.executable).with_name("dg"))], arguments[1:]
     finished = subprocess.run(
         [*program, *(arguments or ("run",))],
         cwd=project.root,
+        env={**os.environ, "DAGSTER_HOME": str(project.dagster_home), "PYTHONPATH": str(project.root)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

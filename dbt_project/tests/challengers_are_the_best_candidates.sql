@@ -1,4 +1,5 @@
--- No other candidate but the baseline may stand before the challenger in the metric that decides.
+-- No other candidate but the baseline may stand before the challenger in the metric that decides. A relative difference
+-- below a millionth is rounding, to Python as well.
 select
     others.prediction,
     others.version,
@@ -14,3 +15,4 @@ where
     and challengers.is_competition_metric
     and others.candidate <> 'baseline'
     and others.place < challengers.place
+    and abs(others.value - challengers.value) > 1e-6 * abs(challengers.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from projects import edit, land_orders, published, records, run
@@ -74,11 +75,6 @@ def test_a_mistake_in_the_declaration_stops_the_load(shop: Project, old: str, ne
     refused(shop, "customer_return.yml", "model 'customer_return'", "config.meta.prediction", *words)
 
 
-def test_a_column_that_only_the_yaml_has_is_named(shop: Project) -> None:
-    edit(shop.dbt / "models/predictions/customer_return.sql", "end as has_returned", "end as has_come_back")
-    refused(shop, "there is no column 'has_returned'", "declared as 'label'")
-
-
 def test_sql_that_dbt_cannot_run_is_refused_with_the_model(shop: Project) -> None:
     edit(shop.dbt / "models/predictions/customer_return.sql", "sum(amount)", "sum(amounts)")
     refused(shop, "could not be built", "model.turnout.customer_return", "amounts")
@@ -108,10 +104,10 @@ def repeat_examples(project: Project) -> None:
         (repeat_examples, "customer_return: customer_return_key_is_unique"),
     ],
 )
-def test_a_failed_test_stops_python_in_this_run_and_in_the_next(
+def test_a_failed_test_stops_python_until_it_passes(
     shop: Project, spoil: Callable[[Project], None], failed: str
 ) -> None:
-    """Also when a later run selects only the Python asset, started by hand with Dagster's own client."""
+    """Also in a later run that selects only the Python asset, started by hand with Dagster's own client."""
     count = "select count(*) as versions from records.model_versions"
     before = records(shop, count)
     spoil(shop)
@@ -124,10 +120,23 @@ def test_a_failed_test_stops_python_in_this_run_and_in_the_next(
     assert failed in later.output
     assert records(shop, count) == before
 
+    if spoil is repeat_orders:
+        (shop.landing / "shop" / "orders" / "twice.parquet").unlink()
+        assert run(shop).exit_code == 0
+        assert published(shop, "select count(*) from customers") == [(120,)]
 
-def test_after_the_data_is_mended_the_next_run_publishes(shop: Project) -> None:
-    repeat_orders(shop)
-    refused(shop, "A test failed")
-    (shop.landing / "shop" / "orders" / "twice.parquet").unlink()
-    assert run(shop).exit_code == 0
-    assert published(shop, "select count(*) from customers") == [(120,)]
+
+def test_a_dbt_that_cannot_even_begin_fails_the_run_also_after_a_good_one(shop: Project) -> None:
+    edit(shop.dbt / "profiles.yml", "memory_limit: 4GB", "memory_limit: enough")
+    refused(shop, "dbt", "enough")
+
+
+def test_samples_never_take_the_place_of_a_file_that_somebody_sent(tmp_path: Path) -> None:
+    from samples.complete_journey import land
+
+    sent = tmp_path / "complete_journey" / "campaigns" / "sent.parquet"
+    sent.parent.mkdir(parents=True)
+    sent.write_bytes(b"")
+    assert len(land(tmp_path)) == 7
+    assert list(sent.parent.iterdir()) == [sent]
+    assert land(tmp_path) == []

@@ -74,7 +74,10 @@ def test_the_champion_stays_unless_it_is_beaten_on_the_same_holdout() -> None:
     assert not promoted(0.29, 0.28, Champion(2, 0.3))[0]
 
 
-def test_a_champion_that_cannot_be_judged_gives_way_and_the_reason_says_why() -> None:
-    is_promoted, reason = promoted(0.3, 0.4, Champion(2, None, "it needs 'x' (numeric)"))
+def test_an_obsolete_champion_gives_way_and_one_that_cannot_be_judged_fairly_stays() -> None:
+    is_promoted, reason = promoted(0.3, 0.4, Champion(2, None, "it needs 'x' (numeric)", is_obsolete=True))
     assert is_promoted
-    assert "it needs 'x' (numeric)" in reason
+    assert reason.endswith("champion version 2 is obsolete: it needs 'x' (numeric)")
+    is_promoted, reason = promoted(0.3, 0.4, Champion(2, None, "it has learned from this holdout"))
+    assert not is_promoted
+    assert "stays, as it cannot be judged fairly" in reason

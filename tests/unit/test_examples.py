@@ -48,6 +48,13 @@ def test_matured_examples_are_read_in_a_fixed_order_so_that_their_fingerprint_is
         ("update predictions.will_return set outcome = 2 where entity = 3", "has values such as"),
         ("update predictions.will_return set outcome = 0 where outcome = 1", "is 0 in each of all matured examples"),
         ("alter table predictions.will_return add column seen date", "'seen' is of type date32"),
+        ("alter table predictions.will_return alter outcome type varchar", "the label 'outcome' is of type string"),
+        ("alter table predictions.will_return alter day type varchar", "the as-of date 'day' is of type string"),
+        (
+            "alter table predictions.will_return alter day type timestamp using day + to_hours(entity % 2 * 12)",
+            "'day' has a time of day in 2000 rows",
+        ),
+        ("update predictions.will_return set strength = 'inf' where entity = 3", "'strength' is infinite in 20 rows"),
     ],
 )
 def test_a_broken_promise_is_refused_with_table_and_remedy(world: World, change: str, words: str) -> None:

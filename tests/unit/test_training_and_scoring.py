@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -72,6 +73,39 @@ def test_a_champion_whose_feature_is_gone_gives_way(world: World) -> None:
     result = scored(world)
     assert result is not None
     assert result.model_version == 2
+
+
+def test_a_champion_trained_for_another_question_gives_way(world: World) -> None:
+    trained(world)
+    world.prediction = replace(world.prediction, task="regression", metric="rmse")
+    training = trained(world)
+    assert training.decision.is_promoted
+    assert "trained for another task, label or horizon" in training.decision.reason
+    world.prediction = replace(world.prediction, task="binary", metric="log_loss", horizon_days=7)
+    assert "trained for another task, label or horizon" in trained(world).decision.reason
+
+
+def test_a_champion_is_not_judged_on_a_holdout_that_it_may_have_learned_from(world: World) -> None:
+    trained(world)
+    world.prediction = replace(world.prediction, holdout_dates=5)
+    training = trained(world)
+    assert not training.decision.is_promoted
+    assert "today's holdout begins before its own" in training.decision.reason
+
+
+def test_once_time_has_moved_on_the_fit_in_service_is_judged(world: World) -> None:
+    """Its file is the refit on all matured examples; the fit from before its own holdout is older, and not needed."""
+    first = trained(world).version
+    (world.models / first.evaluated_file).unlink()
+    world.change(
+        """insert into predictions.will_return by name
+           select * replace
+               (day + 84 as day, (strength + hash(entity + epoch(day)) % 1000 / 1000 > 1)::integer as outcome)
+           from predictions.will_return where day >= '2024-03-24'"""
+    )
+    champion = trained(world).decision.champion
+    assert champion is not None
+    assert champion.value is not None
 
 
 def test_without_signal_there_is_no_champion_and_nothing_is_scored(world: World) -> None:
@@ -154,6 +188,7 @@ def test_a_process_killed_while_writing_back_leaves_the_scores_from_before(world
 import time
 import sys
 sys.path[:0] = {sys.path!r}
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 import pyarrow as pa

@@ -10,7 +10,7 @@ bounds as (
     where is_purchase
 ),
 
--- Two thousand weeks are 38 years; more than that would be cut off at the end, which a test would notice.
+-- Two thousand weeks are 38 years; a longer history needs a larger number here.
 weeks as (
     {{ dbt.generate_series(2000) | indent(4) }}
 ),

@@ -20,16 +20,16 @@ scored_by_both as (
     select as_of_date from lapse_scores
     intersect
     select as_of_date from spend_scores
+    intersect
+    select as_of_date from features
 ),
 
 -- One date for the whole mart, so that all its columns fit each other: the latest for which both predictions are
--- scored, else the latest for which either is, else (before the first training) the latest there is.
+-- scored, else the latest there is.
 latest as (
     select
         coalesce(
             (select max(as_of_date) from scored_by_both),
-            (select max(as_of_date) from lapse_scores),
-            (select max(as_of_date) from spend_scores),
             (select max(as_of_date) from features)
         ) as as_of_date
 ),

@@ -1,0 +1,68 @@
+"""Any step can be killed and run again, and the manifest is always that of the files as they are."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from projects import published, records, run
+
+from orchestration.project import Project
+
+
+@pytest.mark.parametrize("step", ["shop__orders", "marts"])
+def test_a_run_killed_in_a_step_is_made_good_by_the_next(shop: Project, step: str) -> None:
+    before = shop.published.read_bytes()
+    log = shop.root / "killed.log"
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            [sys.executable, "-c", KILLED_IN.format(step=step)], cwd=shop.root, stdout=output, stderr=output
+        ) as killed,
+    ):
+        code = killed.wait(timeout=120)
+    assert code == -signal.SIGKILL, log.read_text()
+    assert shop.published.read_bytes() == before
+    time.sleep(1)  # dbt, if that was running, ends when its pipe breaks
+
+    again = run(shop)
+    assert again.exit_code == 0, again.output
+    assert records(shop, "select count(*) as n from records.loads") == [{"n": 1}]
+    assert published(shop, "select count(*) from customers") == [(120,)]
+
+
+# Runs everything, and kills its own process as soon as a step has begun to work.
+KILLED_IN = """
+import os, signal, sys, threading, time
+sys.path.insert(0, os.getcwd())
+from orchestration.command_line import main
+from orchestration.progress import Progress
+
+show = Progress.show
+def show_and_kill(self, entry):
+    show(self, entry)
+    event = entry.dagster_event
+    if event and event.step_key == "{step}" and event.event_type_value == "STEP_START":
+        threading.Thread(target=lambda: (time.sleep(0.2), os.kill(os.getpid(), signal.SIGKILL))).start()
+Progress.show = show_and_kill
+main(["run"])
+"""
+
+
+def test_a_deleted_prediction_is_gone(shop: Project) -> None:
+    assert [prediction.name for prediction in shop.predictions] == ["customer_return"]
+    for file in (shop.dbt / "models/predictions").iterdir():
+        file.unlink()
+    for folder in ("scores", "marts"):
+        for file in (shop.dbt / "models" / folder).iterdir():
+            file.unlink()
+    assert Project(shop.root).predictions == ()
+
+
+def test_another_target_of_dbt_does_not_move_the_pipeline(shop: Project) -> None:
+    dbt = [sys.executable, "-m", "dbt.cli.main", "parse", "--target", "audit"]
+    subprocess.run(dbt, cwd=shop.dbt, check=True, capture_output=True)
+    assert [prediction.schema for prediction in Project(shop.root).predictions] == ["predictions"]
