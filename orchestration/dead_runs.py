@@ -5,6 +5,7 @@ A run that is killed cannot say so: Dagster takes it to be running, and every la
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,9 +39,12 @@ def _processes(instance: DagsterInstance, run: DagsterRun) -> set[int]:
 
 
 def _is_alive(process: int) -> bool:
-    # The id may since belong to another program; then its command line says so.
     try:
-        command = Path(f"/proc/{process}/cmdline").read_bytes()
-    except FileNotFoundError:
+        os.kill(process, 0)
+    except ProcessLookupError:
         return False
-    return any(program in command for program in PROGRAMS)
+    except PermissionError:
+        return True
+    # The id may since belong to another program; where the system tells, its command line says so.
+    command = Path(f"/proc/{process}/cmdline")
+    return not command.exists() or any(program in command.read_bytes() for program in PROGRAMS)
