@@ -62,13 +62,11 @@ def run(project: Project, console: Console) -> bool:
     TurnoutError
         If the project cannot be loaded; nothing was run then.
     """
-    from orchestration.dead_runs import end_dead_runs
     from orchestration.progress import Progress
     from orchestration.summary import print_summary
 
     with console.status("Reading the project"):
         job, instance = _load(project)
-    end_dead_runs(instance)
     run_id = str(uuid4())
     with Progress(console, steps=len(job.nodes)) as progress, Path(os.devnull).open("w") as silence:
         instance.add_event_listener(run_id, progress.show)
@@ -101,11 +99,8 @@ def open_ui(project: Project, console: Console, port: int) -> None:
         If the project cannot be loaded.
     """
     # Mistakes in the project are told here, in words; Dagster would show them as a traceback in the page.
-    from orchestration.dead_runs import end_dead_runs
-
     with console.status("Reading the project"):
-        _, instance = _load(project)
-    end_dead_runs(instance)
+        _load(project)
     console.print(f"Dagster opens on http://{UI_HOST}:{port} (stop it with Ctrl-C)")
     dg = str(Path(sys.executable).with_name("dg"))
     os.chdir(project.root)
@@ -115,14 +110,15 @@ def open_ui(project: Project, console: Console, port: int) -> None:
 
 
 def _load(project: Project) -> tuple[JobDefinition, DagsterInstance]:
-    """Return the job of all assets and the instance that keeps its history."""
+    """Return the job of all assets and the instance that keeps its history, in which no dead run holds a place."""
     _ = project.predictions  # reads and validates the declarations first: it needs no Dagster, so it is quick
     from dagster import DagsterInstance
 
+    from orchestration.dead_runs import end_dead_runs
     from orchestration.definitions import defs
 
     try:
-        return defs().resolve_implicit_global_asset_job_def(), DagsterInstance.get()
+        job = defs().resolve_implicit_global_asset_job_def()
     except Exception as error:
         # Dagster wraps what a file in defs/ raises; what is meant for a person is the innermost cause.
         cause: BaseException | None = error
@@ -131,3 +127,6 @@ def _load(project: Project) -> tuple[JobDefinition, DagsterInstance]:
                 raise cause from None
             cause = cause.__cause__
         raise
+    instance = DagsterInstance.get()
+    end_dead_runs(instance)
+    return job, instance

@@ -74,7 +74,7 @@ class Project:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """Dbt's manifest; dbt parses the project first if a file in it was added, changed or removed.
+        """The manifest of dbt, which parses the project first if a file in it was added, changed or removed.
 
         Raises
         ------
