@@ -34,6 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m orchestration", description=__doc__.split("\n", maxsplit=1)[0])
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="land, build, train, score, test and publish everything once")
+    commands.add_parser("quarantine", help="list the files that were refused and wait for a person")
+    released = commands.add_parser("release", help="load a quarantined file as it is; who did it and why is recorded")
+    released.add_argument("load", help="the id that the file is listed with")
+    released.add_argument("because", help="the reason")
     ui = commands.add_parser("ui", help=f"open Dagster on {UI_HOST}")
     ui.add_argument("--port", type=int, default=UI_PORT, help=f"default: {UI_PORT}")
     parsed = parser.parse_args(arguments)
@@ -43,9 +47,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     project = this_project()
     try:
         project.prepare()
-        if parsed.command == "ui":
-            open_ui(project, console, parsed.port)
-        sys.exit(0 if run(project, console) else 1)
+        match parsed.command:
+            case "ui":
+                open_ui(project, console, parsed.port)
+            case "quarantine":
+                print_quarantine(project, console)
+            case "release":
+                release_file(project, console, parsed.load, parsed.because)
+            case "run":
+                sys.exit(0 if run(project, console) else 1)
     except TurnoutError as error:
         console.print(f"\n{error}", style="red", markup=False)
         sys.exit(1)
@@ -88,6 +98,38 @@ def run(project: Project, console: Console) -> bool:
     else:
         print_summary(project, console)
     return succeeded
+
+
+def print_quarantine(project: Project, console: Console) -> None:
+    """Print every file in quarantine: why it is there, and what can be done."""
+    from orchestration.loading.contract import source_tables
+    from orchestration.loading.quarantine import quarantined
+    from orchestration.loading.refusal import why
+
+    files = [(table, file) for table in source_tables(project.manifest) for file in quarantined(project, table)]
+    for table, file in files:
+        console.print(f"\n{file.quarantined_at:%Y-%m-%d %H:%M} UTC  {why(table, file)}", markup=False)
+    console.print(f"\n{len(files)} files wait in {project.quarantine}" if files else "Quarantine is empty.")
+
+
+def release_file(project: Project, console: Console, load_id: str, because: str) -> None:
+    """Load a quarantined file on the word of the person who asks, and say what came of it.
+
+    Raises
+    ------
+    TurnoutError
+        If there is no such file, no reason, or it cannot be loaded at all.
+    """
+    from orchestration.loading.contract import source_tables
+    from orchestration.loading.quarantine import release
+
+    load = release(project, source_tables(project.manifest), load_id, because)
+    console.print(
+        f"{load.file_name} is loaded into {load.source}.{load.table_name} as {load.load_id}: {load.row_count:,} rows, "
+        f"{load.refused_row_count:,} set aside; released by {load.accepted_by}: {load.accepted_because}\n"
+        "Next: 'make run' makes everything anew that comes from it.",
+        markup=False,
+    )
 
 
 def open_ui(project: Project, console: Console, port: int) -> None:

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dagster import MetadataValue, TableRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import pyarrow as pa
+    from collections.abc import Callable, Mapping, Sequence
 
     from ml.declaration import Prediction
     from ml.evaluation import Evaluation
@@ -52,13 +50,13 @@ def _metrics_table(evaluations: list[Evaluation], name: Callable[[Evaluation], s
     return MetadataValue.table([TableRecord(row) for row in rows.values()]) if rows else MetadataValue.text("no groups")
 
 
-def table(rows: pa.Table) -> Any:  # noqa: ANN401 - TableMetadataValue is generic over records
-    """Show rows as a table, in the page itself."""
+def table(rows: Sequence[Mapping[str, Any]]) -> Any:  # noqa: ANN401 - TableMetadataValue is generic over records
+    """Show rows, of the same columns, as a table in the page itself."""
     records = [
         TableRecord(
             {name: value if isinstance(value, (int, float, bool)) else str(value) for name, value in row.items()}
         )
-        for row in rows.to_pylist()
+        for row in rows
     ]
     return MetadataValue.table(records) if records else MetadataValue.text("no rows")
 

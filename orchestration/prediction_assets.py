@@ -10,11 +10,13 @@ from ml.declaration import Prediction
 from ml.scoring import SCHEMA as SCORES
 from ml.warehouse import identifier
 from orchestration.checks import require_passed_checks
-from orchestration.dbt import asset_key, dbt_steps, upstream_sources
+from orchestration.dbt import asset_key, upstream_sources
 from orchestration.failures import in_words
-from orchestration.loading import current_load_ids, source_tables
+from orchestration.loading.contract import source_tables
+from orchestration.loading.register import current_load_ids
 from orchestration.metadata import table, training_metadata
 from orchestration.project import WAREHOUSE_POOL, Project
+from orchestration.raw_assets import tested_steps
 
 SAMPLED_ROWS = 10
 
@@ -66,7 +68,7 @@ def records_assets(project: Project) -> list[AssetsDefinition]:
                     count = project.warehouse.query(f"select count(*) as n from records.{name}")["n"][0].as_py()
                     sample = project.warehouse.query(f"select * from records.{name} limit {SAMPLED_ROWS}")
                 yield MaterializeResult(
-                    asset_key=spec.key, metadata={"dagster/row_count": count, "sample": table(sample)}
+                    asset_key=spec.key, metadata={"dagster/row_count": count, "sample": table(sample.to_pylist())}
                 )
 
     return [records]
@@ -90,7 +92,7 @@ def _model_versions_asset(project: Project, prediction: Prediction) -> AssetsDef
         from ml.training import train
 
         with in_words():
-            require_passed_checks(context.instance, dbt_steps(project), [examples])
+            require_passed_checks(context.instance, tested_steps(project), [examples])
             provenance = Provenance(project.code_version(), current_load_ids(project.warehouse, tables))
             training = train(project.warehouse, prediction, project.model_versions, provenance)
         return MaterializeResult(metadata=training_metadata(prediction, training))
@@ -113,7 +115,7 @@ def _scores_asset(project: Project, prediction: Prediction) -> AssetsDefinition:
         from ml.scoring import score
 
         with in_words():
-            require_passed_checks(context.instance, dbt_steps(project), [examples])
+            require_passed_checks(context.instance, tested_steps(project), [examples])
             scoring = score(project.warehouse, prediction, project.model_versions)
         if scoring is None:
             context.log.warning(f"{prediction.name} has no champion yet: no candidate beat the baseline.")
@@ -128,7 +130,7 @@ def _scores_asset(project: Project, prediction: Prediction) -> AssetsDefinition:
                 "dagster/row_count": scoring.row_count,
                 "as-of date": str(scoring.as_of_date),
                 "model version": scoring.model_version,
-                "highest scores": table(sample),
+                "highest scores": table(sample.to_pylist()),
             }
         )
 

@@ -76,6 +76,8 @@ class Progress:
         where = f"{evaluation.asset_key.to_user_string()}: {evaluation.check_name}"
         if evaluation.passed:
             self._passed += 1
+        elif evaluation.severity == AssetCheckSeverity.ERROR and evaluation.description:
+            self.failures.append(evaluation.description)  # ours say all there is to say
         elif evaluation.severity == AssetCheckSeverity.ERROR:
             found = evaluation.metadata.get("dagster_dbt/failed_row_count")
             count = f" {found.value} rows do not pass." if found else ""
@@ -116,6 +118,8 @@ class Progress:
                 parts.append(str(metadata["decision"].value))
             elif "dagster/row_count" in metadata:
                 parts.append(f"{metadata['dagster/row_count'].value:,} rows")
+            if "rows set aside" in metadata and metadata["rows set aside"].value:
+                parts.append(f"{metadata['rows set aside'].value:,} rows of the newest load set aside")
         elif self._materialized:
             parts.append(f"{len(self._materialized)} tables")
         if self._passed:

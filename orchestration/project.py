@@ -49,8 +49,13 @@ class Project:
 
     @property
     def loads(self) -> Path:
-        """Accepted files, immutable, as `<source>/<table>/<load id>.parquet`."""
+        """Accepted files, immutable, as `<source>/<table>/<date>/<load id>.parquet`."""
         return self.root / "warehouse" / "loads"
+
+    @property
+    def quarantine(self) -> Path:
+        """Refused files as they arrived, as `<source>/<table>/<load id>/<file>`."""
+        return self.root / "warehouse" / "quarantine"
 
     @property
     def model_versions(self) -> Path:

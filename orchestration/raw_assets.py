@@ -1,21 +1,35 @@
-"""Dagster assets of landing and raw: the samples' files, and a load of every source table."""
+"""Dagster assets of landing and raw: the samples' files, and the loads of every source table."""
 
-from __future__ import annotations
-
+# Dagster reads the annotations of a step itself, so they are not postponed in this module.
 import importlib
 import pkgutil
+from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
-from dagster import AssetKey, AssetsDefinition, MaterializeResult, MetadataValue, TableRecord, asset
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSpec,
+    AssetKey,
+    AssetsDefinition,
+    MaterializeResult,
+    MetadataValue,
+    TableRecord,
+    asset,
+)
 
-from ml.warehouse import identifier
-from orchestration.dbt import asset_key
+from orchestration.dbt import asset_key, dbt_steps
 from orchestration.failures import in_words
-from orchestration.loading import SourceTable, load, source_tables
-from orchestration.metadata import table
+from orchestration.load_metadata import load_metadata
+from orchestration.loading.contract import SourceTable, source_tables
+from orchestration.loading.loader import Loaded, load_landed
+from orchestration.loading.refusal import why
 from orchestration.project import WAREHOUSE_POOL, Project
 
-SAMPLED_ROWS = 10
+CHECKS = {
+    "contract": "Every file in landing could be read as its contract in dbt's YAML says.",
+    "identity": "Every file in landing holds the population that the loads before it lead us to expect.",
+}
 
 
 def landing_key(source: str) -> AssetKey:
@@ -23,17 +37,24 @@ def landing_key(source: str) -> AssetKey:
     return AssetKey(["landing", source])
 
 
-def landing_assets(project: Project) -> list[AssetsDefinition]:
+@cache
+def landing_assets(project: Project) -> tuple[AssetsDefinition, ...]:
     """Return an asset for every module in `samples/` that fills landing."""
     import samples
 
     modules = (importlib.import_module(f"samples.{found.name}") for found in pkgutil.iter_modules(samples.__path__))
-    return [_landing_asset(project, module) for module in modules if hasattr(module, "SOURCE")]
+    return tuple(_landing_asset(project, module) for module in modules if hasattr(module, "SOURCE"))
 
 
-def load_assets(project: Project, landed: set[AssetKey]) -> list[AssetsDefinition]:
+@cache
+def load_assets(project: Project) -> tuple[AssetsDefinition, ...]:
     """Return an asset for every source table that is filled from landing."""
-    return [_load_asset(project, table, landed) for table in source_tables(project.manifest)]
+    return tuple(_load_asset(project, table) for table in source_tables(project.manifest))
+
+
+def tested_steps(project: Project) -> tuple[AssetsDefinition, ...]:
+    """Return all steps that have checks: the loads, and what dbt builds and tests."""
+    return (*load_assets(project), *dbt_steps(project))
 
 
 def _landing_asset(project: Project, module: Any) -> AssetsDefinition:  # noqa: ANN401 - a module has no protocol
@@ -55,33 +76,36 @@ def _landing_asset(project: Project, module: Any) -> AssetsDefinition:  # noqa: 
     return landing
 
 
-def _load_asset(project: Project, source_table: SourceTable, landed: set[AssetKey]) -> AssetsDefinition:
-    node = project.manifest["sources"][source_table.unique_id]
-    key = landing_key(source_table.source)
+def _load_asset(project: Project, table: SourceTable) -> AssetsDefinition:
+    key, landed = asset_key(project, table.unique_id), landing_key(table.source)
 
     @asset(
-        key=asset_key(project, source_table.unique_id),
-        deps=[key] if key in landed else [],
+        key=key,
+        deps=[made.key for made in landing_assets(project) if made.key == landed],
         group_name="raw",
-        description=node["description"],
+        description=project.manifest["sources"][table.unique_id]["description"],
         pool=WAREHOUSE_POOL,
         kinds={"parquet"},
+        check_specs=[
+            AssetCheckSpec(name, asset=key, blocking=True, description=promise) for name, promise in CHECKS.items()
+        ],
     )
-    def raw() -> MaterializeResult[Any]:
+    def raw() -> Iterator[MaterializeResult[Any]]:
         with in_words():
-            loaded = load(project, source_table)
-        view = identifier(source_table.schema, source_table.identifier)
-        columns = ", ".join(identifier(column) for column in source_table.columns)
-        sample = project.warehouse.query(f"select {columns} from {view} limit {SAMPLED_ROWS}")
-        return MaterializeResult(
-            metadata={
-                "dagster/row_count": loaded.row_count,
-                "load_id": loaded.load_id,
-                "loaded_at (UTC)": str(loaded.loaded_at),
-                "file": loaded.file_name,
-                "bytes": loaded.byte_count,
-                "sample": table(sample),
-            }
+            loaded = load_landed(project, table)
+        yield MaterializeResult(
+            metadata=load_metadata(project, table, loaded),
+            check_results=[_check_result(table, loaded, name) for name in CHECKS],
         )
 
     return raw
+
+
+def _check_result(table: SourceTable, loaded: Loaded, name: str) -> AssetCheckResult:
+    failed = [file for file in loaded.blocking if file.failed_check == name]
+    return AssetCheckResult(
+        check_name=name,
+        passed=not failed,
+        description="\n".join(str(why(table, file)) for file in failed) or None,
+        metadata={"files": [outcome.entered.file_name for outcome in loaded.outcomes]},
+    )

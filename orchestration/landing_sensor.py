@@ -1,0 +1,62 @@
+"""The sensor that sees new files in landing and has everything made anew that comes from them."""
+
+# Dagster reads the annotation of `context` itself, so annotations are not postponed in this module.
+import hashlib
+
+from dagster import (
+    AssetSelection,
+    DefaultSensorStatus,
+    RunRequest,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SkipReason,
+    sensor,
+)
+
+from orchestration.dbt import asset_key
+from orchestration.loading.contract import source_tables
+from orchestration.loading.landing import unseen_files
+from orchestration.prediction_assets import model_versions_key
+from orchestration.project import Project
+
+INTERVAL_SECONDS = 30
+
+
+def landing_sensor(project: Project) -> SensorDefinition:
+    """Return the sensor; it never opens the warehouse, which a run may hold.
+
+    What it starts loads the new files, tests, scores with the champions there are, and publishes. Training follows
+    the schedule of each prediction.
+    """
+    tables = {asset_key(project, table.unique_id): table for table in source_tables(project.manifest)}
+    trainings = AssetSelection.assets(*(model_versions_key(prediction.name) for prediction in project.predictions))
+    target = AssetSelection.assets(*tables).downstream() - trainings
+
+    @sensor(
+        name="landing",
+        target=target,
+        minimum_interval_seconds=INTERVAL_SECONDS,
+        # Landing is where files arrive; whoever opens Dagster expects them to be picked up.
+        default_status=DefaultSensorStatus.RUNNING,
+        description="Loads new files in landing, and makes everything but the models anew that comes from them.",
+    )
+    def landing(context: SensorEvaluationContext) -> RunRequest | SkipReason:
+        new = {
+            key: files
+            for key, table in tables.items()
+            if (files := unseen_files(project.landing / table.folder, project.loads / table.folder))
+        }
+        if not new:
+            return SkipReason("There is no new file in landing, or it is still being written.")
+        assert context.repository_def is not None
+        wanted = (AssetSelection.assets(*new).downstream() - trainings).resolve(context.repository_def.asset_graph)
+        states = sorted(f"{file.path} {file.state}" for files in new.values() for file in files)
+        names = ", ".join(sorted(file.path.name for files in new.values() for file in files))
+        return RunRequest(
+            # The same files start one run, whatever comes of it.
+            run_key=hashlib.sha256("\n".join(states).encode()).hexdigest(),
+            asset_selection=sorted(wanted),
+            tags={"turnout/files": names[:200]},
+        )
+
+    return landing

@@ -1,0 +1,133 @@
+"""What a person sees of a table's loads in Dagster: files, sampled rows, statistics beside the load before, checks."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+from ml.warehouse import identifier
+from orchestration.loading.register import Load, Register
+from orchestration.metadata import table
+
+if TYPE_CHECKING:
+    from orchestration.loading.contract import SourceTable
+    from orchestration.loading.loader import Loaded, Outcome
+    from orchestration.project import Project
+
+SHOWN_ROWS = 10
+# What is shown of DuckDB's summary, under which heading.
+_STATISTICS = {
+    "null_percentage": "null %",
+    "approx_unique": "distinct",
+    "min": "min",
+    "q50": "median",
+    "max": "max",
+    "avg": "mean",
+    "std": "standard deviation",
+}
+
+
+def load_metadata(project: Project, source_table: SourceTable, loaded: Loaded) -> dict[str, Any]:
+    """Show a table's loads.
+
+    Sampled rows and statistics are those of the newest load; checks are those of the file that arrived last, also if
+    it is in quarantine.
+    """
+    register = Register(project.warehouse, project.root, source_table)
+    loads, newest = register.loads(), loaded.in_force[-1]
+    earlier = [load for load in loads if load.loaded_at < newest.loaded_at]
+    last = loaded.outcomes[-1].entered if loaded.outcomes else newest
+    shown = {
+        "dagster/row_count": sum(load.row_count for load in loaded.in_force),
+        "loads in force": len(loaded.in_force),
+        "newest load": newest.load_id,
+        "file": newest.file_name,
+        "loaded at (UTC)": str(newest.loaded_at),
+        "files in landing": table([_file(outcome, source_table) for outcome in loaded.outcomes]),
+        "sampled rows": table(_sampled_rows(project, source_table, newest)),
+        "statistics": table(_statistics(register, newest, earlier[-1] if earlier else None)),
+        f"checks of {last.file_name}": table(_checks(register, last.load_id)),
+        "rows set aside": newest.refused_row_count,
+    }
+    if newest.refused_row_count:
+        shown["some rows that were set aside"] = table(register.refused_rows(newest.load_id, SHOWN_ROWS))
+    if newest.accepted_by:
+        shown["released"] = f"by {newest.accepted_by}: {newest.accepted_because}"
+    if loaded.growing:
+        shown["still being written"] = list(loaded.growing)
+    return shown
+
+
+def _file(outcome: Outcome, source_table: SourceTable) -> dict[str, Any]:
+    entered = outcome.entered
+    if not isinstance(entered, Load):
+        return {
+            "file": entered.file_name,
+            "is new": outcome.is_new,
+            "verdict": "quarantined",
+            "id": entered.load_id,
+            "rows": 0,
+            "remarks": entered.problem,
+        }
+    declared = {column.name for column in source_table.columns}
+    undeclared = [name for name in entered.columns if name not in declared]
+    remarks = [f"{entered.refused_row_count:,} rows set aside"] if entered.refused_row_count else []
+    remarks += [f"not in the contract, kept but not shown in raw: {', '.join(undeclared)}"] if undeclared else []
+    return {
+        "file": entered.file_name,
+        "is new": outcome.is_new,
+        "verdict": "released" if entered.accepted_by else "accepted",
+        "id": entered.load_id,
+        "rows": entered.row_count,
+        "remarks": "; ".join(remarks),
+    }
+
+
+def _sampled_rows(project: Project, source_table: SourceTable, load: Load) -> list[dict[str, Any]]:
+    """Return rows at random places; the same load shows the same ones each time."""
+    import duckdb
+
+    places = random.Random(load.load_id).sample(range(load.row_count), min(SHOWN_ROWS, load.row_count))  # noqa: S311
+    columns = ", ".join(identifier(column.name) for column in source_table.columns if column.name in load.columns)
+    with duckdb.connect() as connection:
+        rows: list[dict[str, Any]] = (
+            connection.sql(
+                f"""select file_row_number + 1 as row, {columns} from read_parquet(?, file_row_number = true)
+                where file_row_number in ({", ".join(map(str, places))})""",
+                params=[str(project.root / load.path)],
+            )
+            .to_arrow_table()
+            .to_pylist()
+        )
+    return rows
+
+
+def _statistics(register: Register, load: Load, before: Load | None) -> list[dict[str, Any]]:
+    then = {row["column_name"]: row for row in register.statistics(before.load_id)} if before else {}
+    return [
+        {
+            "column": row["column_name"],
+            "type": row["column_type"].lower(),
+            **{
+                f"{heading}{when}": "" if found.get(name) is None else str(found[name])
+                for name, heading in _STATISTICS.items()
+                for when, found in (("", row), (" before", then.get(row["column_name"], {})))
+            },
+        }
+        for row in register.statistics(load.load_id)
+    ]
+
+
+def _checks(register: Register, load_id: str) -> list[dict[str, Any]]:
+    found = sorted(register.checks(load_id), key=lambda check: check.passed)
+    return [
+        {
+            "check": check.name,
+            "column": check.column_name,
+            "passed": check.passed,
+            "value": f"{check.value:.4g}",
+            "expected": "learning" if check.is_learning_only else f"{check.low:.4g} to {check.high:.4g}",
+            "detail": check.detail,
+        }
+        for check in found
+    ]

@@ -1,0 +1,332 @@
+"""The contract of a source table: what stands in dbt's source YAML, validated, and nothing beside it.
+
+Columns have dbt's `data_type`; a column with dbt's `not_null` test may not be null; the rest stands under
+`config.meta.load` of the table and of its columns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as validated
+
+from ml.errors import LoadError, did_you_mean
+
+# dbt's `loader` property of the sources that are filled from landing.
+LOADER = "landing"
+
+STRICT = ConfigDict(extra="forbid", strict=True)
+Share = Annotated[float, Field(ge=0, le=1, strict=False)]
+Deviation = Annotated[float, Field(ge=0, strict=False)]
+
+
+@validated(frozen=True, config=STRICT)
+class FileFormat:
+    """How the files of a table are written; `config.meta.load.file`.
+
+    Parameters
+    ----------
+    format : {"parquet", "csv", "json_lines"}
+        The kind of file. What follows is for the two kinds of text.
+    delimiter, quote : str
+        Of CSV; a quote inside a quoted value is doubled. An empty `quote` means that there are none.
+    header : bool
+        Whether the first line of a CSV file names the columns. Without, they stand in the order of the contract.
+    encoding : str
+        A name that Python knows, such as `utf-8`, `latin-1`, `cp1252`.
+    compression : {"none", "gzip"}, optional
+        Default: gzip where the file's name ends in `.gz`.
+    null_values : tuple of str
+        What stands for a missing value in CSV; an empty value always does.
+    date_format, timestamp_format : str, optional
+        As in `strptime`, such as `%d/%m/%Y`. Default: ISO 8601.
+    """
+
+    format: Literal["parquet", "csv", "json_lines"] = "parquet"
+    delimiter: Annotated[str, Field(min_length=1, max_length=4)] = ","
+    quote: Annotated[str, Field(max_length=1)] = '"'
+    header: bool = True
+    encoding: str = "utf-8"
+    compression: Literal["none", "gzip"] | None = None
+    null_values: tuple[str, ...] = ()
+    date_format: str | None = None
+    timestamp_format: str | None = None
+
+
+@validated(frozen=True, config=STRICT)
+class TableLimits:
+    """What a whole load may differ by from those before it, where the contract sets it; else it is learned.
+
+    Parameters
+    ----------
+    row_count : float, optional
+        Factor by which the number of rows may be off, up or down; at least 1.
+    first_event, last_event : float, optional
+        Days by which the first or last event time may lie from where it is expected.
+    """
+
+    row_count: Annotated[float, Field(ge=1, strict=False)] | None = None
+    first_event: Deviation | None = None
+    last_event: Deviation | None = None
+
+
+@validated(frozen=True, config=STRICT)
+class ColumnLimits:
+    """What a column may differ by from the loads before, where the contract sets it; else it is learned.
+
+    Parameters
+    ----------
+    null_share : float, optional
+        Difference of the share of nulls.
+    new_values : float, optional
+        Share of rows whose value did not occur before.
+    gone_values : float, optional
+        Share of the rows before whose value does not occur any more.
+    drift : float, optional
+        Distance between the distributions, 0 to 1; see `identity`.
+    """
+
+    null_share: Share | None = None
+    new_values: Share | None = None
+    gone_values: Share | None = None
+    drift: Share | None = None
+
+
+@validated(frozen=True, config=STRICT)
+class TableKeys:
+    """The keys that may stand under `config.meta.load` of a table, with their defaults.
+
+    Parameters
+    ----------
+    mode : {"snapshot", "append"}
+        Whether a file replaces the one before, or adds to it.
+    key : tuple of str
+        The columns that tell rows apart: never null, never repeated. Default: no key.
+    file : FileFormat
+        How the files are written. Default: Parquet.
+    refuse_above : float
+        Share of rows that may be set aside; above it, the file is quarantined.
+    limits : TableLimits
+        What the load may differ by from those before it, where that is not to be learned.
+    """
+
+    mode: Literal["snapshot", "append"] = "snapshot"
+    key: tuple[str, ...] = ()
+    file: FileFormat = FileFormat()
+    refuse_above: Share = 0.01
+    limits: TableLimits = TableLimits()
+
+
+@validated(frozen=True, config=STRICT)
+class ColumnKeys:
+    """The keys that may stand under `config.meta.load` of a column, with their defaults.
+
+    Parameters
+    ----------
+    optional : bool
+        Whether the column may be missing from a file; its values are null then.
+    always : str, int, float, bool or tuple of these, optional
+        The only value, or values, that the column may have in the population we expect.
+    compare : bool
+        Whether the column is compared with the loads before. False for what changes with each load by nature.
+    limits : ColumnLimits
+        What the column may differ by, where that is not to be learned.
+    """
+
+    optional: bool = False
+    always: str | int | float | bool | tuple[str | int | float | bool, ...] | None = None
+    compare: bool = True
+    limits: ColumnLimits = ColumnLimits()
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the contract: its `data_type`, whether it may be null, and its keys."""
+
+    name: str
+    data_type: str
+    is_required: bool
+    keys: ColumnKeys = field(default_factory=ColumnKeys)
+
+    @property
+    def expected_values(self) -> tuple[str | int | float | bool, ...]:
+        """The only values that the column may have; empty if it may have any."""
+        always = self.keys.always
+        return () if always is None else always if isinstance(always, tuple) else (always,)
+
+
+@dataclass(frozen=True)
+class SourceTable:
+    """A table of a dbt source that is filled from landing: its contract.
+
+    Parameters
+    ----------
+    unique_id : str
+        The source's id in dbt's manifest.
+    source, name : str
+        The names in dbt; also the folders below landing.
+    schema, identifier : str
+        Where the view stands in the warehouse.
+    columns : tuple of Column
+        In the order of the YAML.
+    event_time : str, optional
+        The column that says when what a row tells of happened; dbt's own property.
+    keys : TableKeys
+        Mode, key, format and limits.
+    file : str
+        The YAML file, for messages.
+    """
+
+    unique_id: str
+    source: str
+    name: str
+    schema: str
+    identifier: str
+    columns: tuple[Column, ...]
+    event_time: str | None
+    keys: TableKeys
+    file: str
+
+    @property
+    def label(self) -> str:
+        """The name to use in messages."""
+        return f"{self.source}.{self.name}"
+
+    @property
+    def folder(self) -> Path:
+        """Where the table's files stand below landing, loads and quarantine."""
+        return Path(self.source, self.name)
+
+    @cached_property
+    def terms(self) -> str:
+        """All that files are checked against, as JSON; two contracts with the same terms are the same."""
+        return _json({"columns": self.columns, "event_time": self.event_time, "keys": self.keys})
+
+    @cached_property
+    def layout(self) -> str:
+        """What of the contract decides how a file becomes rows, as a hash: read otherwise, it is another load."""
+        columns = [(column.name, column.data_type, column.is_required) for column in self.columns]
+        shape = {"columns": columns, "key": self.keys.key, "file": self.keys.file}
+        return hashlib.sha256(_json(shape).encode()).hexdigest()
+
+
+def source_tables(manifest: Mapping[str, Any]) -> tuple[SourceTable, ...]:
+    """Return the source tables that are filled from landing, by name.
+
+    Parameters
+    ----------
+    manifest : mapping
+        The content of dbt's `manifest.json`.
+
+    Raises
+    ------
+    LoadError
+        If a contract is wrong: with file, table, key and remedy.
+    """
+    required = _columns_with_not_null_test(manifest)
+    nodes = (node for node in manifest["sources"].values() if node["loader"] == LOADER)
+    tables = (_source_table(node, required.get(node["unique_id"], set())) for node in nodes)
+    return tuple(sorted(tables, key=lambda table: (table.source, table.name)))
+
+
+def _columns_with_not_null_test(manifest: Mapping[str, Any]) -> dict[str, set[str]]:
+    """Return, by source id, the columns with dbt's `not_null` test on all rows, with error severity."""
+    found: dict[str, set[str]] = {}
+    for node in manifest["nodes"].values():
+        if node["resource_type"] != "test" or (node.get("test_metadata") or {}).get("name") != "not_null":
+            continue
+        if node["config"]["severity"].lower() == "error" and not node["config"].get("where"):
+            for parent in node["depends_on"]["nodes"]:
+                found.setdefault(parent, set()).add(node["column_name"])
+    return found
+
+
+def _source_table(node: Mapping[str, Any], not_null: set[str]) -> SourceTable:
+    where = f"{node['original_file_path']}, table '{node['name']}'"
+    declared = {
+        name: column for name, column in node["columns"].items() if not column["config"]["meta"].get("added_by_loader")
+    }
+    untyped = [name for name, column in declared.items() if not column["data_type"]]
+    if untyped or not declared:
+        raise _error(
+            f"the column '{untyped[0]}' has no data_type" if untyped else "no columns are declared",
+            where,
+            "list every column of the file under 'columns:', each with its 'data_type:'",
+        )
+    keys = _validated(TableKeys, node["config"]["meta"].get("load", {}), where)
+    for name in keys.key:
+        if name not in declared:
+            raise _error(
+                f"'key' names the column '{name}', which is not declared.{did_you_mean(name, declared)}",
+                f"{where}, key 'config.meta.load.key'",
+                "correct the name, or declare the column",
+            )
+    columns = tuple(
+        Column(
+            name=name,
+            data_type=column["data_type"],
+            is_required=name in not_null or name in keys.key,
+            keys=_validated(ColumnKeys, column["config"]["meta"].get("load", {}), f"{where}, column '{name}'"),
+        )
+        for name, column in declared.items()
+    )
+    clash = next((column.name for column in columns if column.keys.optional and column.is_required), None)
+    if clash:
+        raise _error(
+            f"the column '{clash}' is optional, but may not be null",
+            where,
+            "remove 'optional', or the not_null test (or the key) that names it",
+        )
+    return SourceTable(
+        unique_id=node["unique_id"],
+        source=node["source_name"],
+        name=node["name"],
+        schema=node["schema"],
+        identifier=node["identifier"],
+        columns=columns,
+        event_time=node["config"].get("event_time"),
+        keys=keys,
+        file=node["original_file_path"],
+    )
+
+
+def _validated(kind: type[Any], declared: object, where: str) -> Any:  # noqa: ANN401 - an instance of `kind`
+    try:
+        return TypeAdapter(kind).validate_json(json.dumps(declared))
+    except ValidationError as error:
+        first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    place = f"{where}, key '{'.'.join(['config.meta.load', *path])}'"
+    if first["type"] == "unexpected_keyword_argument":
+        known = _keys_beside(kind, path)
+        raise _error(
+            f"there is no key '{path[-1]}'.{did_you_mean(path[-1], known)}", place, f"the keys are {', '.join(known)}"
+        )
+    raise _error(f"{first['input']!r} cannot stand here: {first['msg']}", place, "correct the value")
+
+
+def _keys_beside(kind: type[Any], path: list[str]) -> list[str]:
+    """Return the names of the keys that may stand where the last one of a path stands."""
+    for name in path[:-1]:
+        kind = type(next(known.default for known in fields(kind) if known.name == name))
+    return [known.name for known in fields(kind)]
+
+
+def _json(content: object) -> str:
+    return json.dumps(content, default=asdict, sort_keys=True)
+
+
+def _error(what: str, where: str, remedy: str) -> LoadError:
+    return LoadError(
+        f"Contract: {what.rstrip('.')}." if not what.endswith("?") else f"Contract: {what}",
+        where=where,
+        rule="the dbt source is the contract that every file is checked against.",
+        remedy=f"{remedy}.",
+    )

@@ -1,0 +1,148 @@
+"""Which files stand in landing, which of them are whole, and which have been read before.
+
+Landing belongs to whoever sends files: it is only ever read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+# A file that has not changed for so long is taken to be whole.
+SETTLE_SECONDS = 2.0
+# How programs that copy files name what they are still writing; a dot at the beginning says the same.
+UNFINISHED_SUFFIXES = {".part", ".partial", ".tmp", ".temp", ".filepart", ".crdownload", ".swp"}
+
+
+@dataclass(frozen=True)
+class ArrivedFile:
+    """A file in landing as it stood when we looked.
+
+    Parameters
+    ----------
+    path : Path
+        Where it stands.
+    byte_count : int
+        Its size.
+    changed_ns : int
+        When the system last saw it change (the inode's time), in nanoseconds since 1970. Unlike the time of the
+        last change it cannot be set by whoever sends the file, so it also tells when the file came to stand here.
+    """
+
+    path: Path
+    byte_count: int
+    changed_ns: int
+
+    @classmethod
+    def at(cls, path: Path) -> Self:
+        """Return the file that stands at a path now."""
+        state = path.stat()
+        return cls(path, state.st_size, state.st_ctime_ns)
+
+    @property
+    def state(self) -> tuple[int, int]:
+        """What tells whether the file is still the same."""
+        return self.byte_count, self.changed_ns
+
+    def has_changed(self) -> bool:
+        """Return whether the file is another one by now, or gone."""
+        try:
+            return self.at(self.path).state != self.state
+        except FileNotFoundError:
+            return True
+
+
+def files_in(folder: Path) -> list[ArrivedFile]:
+    """Return the files that stand in a table's folder in landing, in the order in which they arrived."""
+    if not folder.is_dir():
+        return []
+    paths = (
+        path
+        for path in folder.iterdir()
+        if path.is_file() and not path.name.startswith(".") and path.suffix.lower() not in UNFINISHED_SUFFIXES
+    )
+    return sorted(_present(paths), key=lambda file: (file.changed_ns, file.path.name))
+
+
+def settled(files: list[ArrivedFile]) -> tuple[list[ArrivedFile], list[ArrivedFile]]:
+    """Return the files that are whole, and those that are still growing.
+
+    Waits for files that changed within the last `SETTLE_SECONDS`, once for all of them.
+    """
+    now = time.time()
+    ages = [now - file.changed_ns / 1e9 for file in files]
+    # A time in the future comes from a clock that was put back, and says nothing.
+    waits = [SETTLE_SECONDS - age for age in ages if 0 <= age < SETTLE_SECONDS]
+    if waits:
+        time.sleep(max(waits))
+    growing = [file for file in files if file.has_changed()]
+    return [file for file in files if file not in growing], growing
+
+
+def unseen_files(folder: Path, loads: Path) -> list[ArrivedFile]:
+    """Return the files of a table in landing that were not read yet and are whole, without waiting for any.
+
+    Parameters
+    ----------
+    folder : Path
+        The table's folder in landing.
+    loads : Path
+        The table's folder of loads.
+    """
+    known, now = FilesSeen(loads), time.time()
+    return [
+        file
+        for file in files_in(folder)
+        if known.hash_of(file) is None and now - file.changed_ns / 1e9 >= SETTLE_SECONDS
+    ]
+
+
+class FilesSeen:
+    """The hashes of the files that were read, so that none is read again without need.
+
+    Kept in a file beside the loads, where it can be read without opening the warehouse. It may be deleted at any
+    time: all files in landing are then read, and known by their content.
+
+    Parameters
+    ----------
+    loads : Path
+        The table's folder of loads.
+    """
+
+    def __init__(self, loads: Path) -> None:
+        self._path = loads / "files_seen.json"
+        self._hashes: dict[str, tuple[int, int, str]] = {}
+        if self._path.exists():
+            self._hashes = {name: tuple(seen) for name, seen in json.loads(self._path.read_bytes()).items()}
+
+    def hash_of(self, file: ArrivedFile) -> str | None:
+        """Return the SHA-256 of a file's content, or None if this state of the file was not read yet."""
+        byte_count, changed_ns, content_hash = self._hashes.get(file.path.name, (0, 0, ""))
+        return content_hash if (byte_count, changed_ns) == file.state else None
+
+    def remember(self, file: ArrivedFile, content_hash: str) -> None:
+        """Remember a file that has been dealt with, whatever came of it."""
+        self._hashes[file.path.name] = (*file.state, content_hash)
+        partial = self._path.with_name(f".incoming.{os.getpid()}.json")
+        partial.write_text(json.dumps(self._hashes, indent=1))
+        partial.replace(self._path)
+
+
+def hash_of(path: Path) -> str:
+    """Return the SHA-256 of a file's content, as hexadecimal digits."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _present(paths: Iterator[Path]) -> Iterator[ArrivedFile]:
+    for path in paths:
+        try:
+            yield ArrivedFile.at(path)
+        except FileNotFoundError:  # taken away since the folder was listed
+            continue

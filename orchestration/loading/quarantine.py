@@ -1,0 +1,67 @@
+"""Quarantine: which files were refused and wait for a person, and how that person lets one in."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ml.errors import LoadError, did_you_mean
+from orchestration.loading.landing import ArrivedFile
+from orchestration.loading.loader import Acceptance, alone, enter
+from orchestration.loading.register import Load, QuarantinedFile, Register
+
+if TYPE_CHECKING:
+    from orchestration.loading.contract import SourceTable
+    from orchestration.project import Project
+
+
+def quarantined(project: Project, table: SourceTable) -> list[QuarantinedFile]:
+    """Return the files of a table that are in quarantine, oldest first."""
+    register = Register(project.warehouse, project.root, table)
+    accepted = {load.file_hash for load in register.loads()}
+    return [file for file in register.quarantined() if file.file_hash not in accepted]
+
+
+def release(project: Project, tables: Sequence[SourceTable], load_id: str, because: str) -> Load:
+    """Load a quarantined file as it is, on a person's word, which is recorded with the reason.
+
+    Rows that do not keep the contract are set aside all the same, however many they are.
+
+    Parameters
+    ----------
+    project : Project
+        Where quarantine is.
+    tables : sequence of SourceTable
+        The contracts of all source tables.
+    load_id : str
+        The id that the file is listed with.
+    because : str
+        The reason.
+
+    Raises
+    ------
+    LoadError
+        If there is no such file in quarantine, there is no reason, or the file cannot be loaded whatever a person says.
+    """
+    waiting = {file.load_id: (table, file) for table in tables for file in quarantined(project, table)}
+    if load_id not in waiting:
+        raise LoadError(
+            f"There is no '{load_id}' in quarantine.{did_you_mean(load_id, waiting)}",
+            where=str(project.quarantine),
+            rule="a quarantined file is released once, by its id.",
+            remedy="'make quarantine' lists what waits.",
+        )
+    table, file = waiting[load_id]
+    if not because.strip():
+        raise LoadError(
+            f"'{load_id}' is not released: there is no reason.",
+            where=f"{file.file_name} of {table.label}",
+            rule="whoever accepts what was refused says why, for those who will ask.",
+            remedy=f"make release LOAD={load_id} BECAUSE='the reason'.",
+        )
+    acceptance = Acceptance(getpass.getuser(), because.strip())
+    with alone(project, table) as register:
+        load = enter(project, register, table, ArrivedFile.at(project.root / file.path), file.file_hash, acceptance)
+    assert isinstance(load, Load)  # nobody writes to what is in quarantine, and a refusal is raised
+    return load
