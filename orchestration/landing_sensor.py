@@ -50,7 +50,7 @@ def landing_sensor(project: Project) -> SensorDefinition:
             return SkipReason("There is no new file in landing, or it is still being written.")
         assert context.repository_def is not None
         wanted = (AssetSelection.assets(*new).downstream() - trainings).resolve(context.repository_def.asset_graph)
-        states = sorted(f"{file.path} {file.state}" for files in new.values() for file in files)
+        states = sorted(f"{file.path} {file.byte_count} {file.changed_ns}" for files in new.values() for file in files)
         names = ", ".join(sorted(file.path.name for files in new.values() for file in files))
         return RunRequest(
             # The same files start one run, whatever comes of it.

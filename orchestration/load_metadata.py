@@ -62,7 +62,7 @@ def _file(outcome: Outcome, source_table: SourceTable) -> dict[str, Any]:
     entered = outcome.entered
     if not isinstance(entered, Load):
         return {
-            "file": entered.file_name,
+            "file": outcome.file_name,
             "is new": outcome.is_new,
             "verdict": "quarantined",
             "id": entered.load_id,
@@ -73,8 +73,10 @@ def _file(outcome: Outcome, source_table: SourceTable) -> dict[str, Any]:
     undeclared = [name for name in entered.columns if name not in declared]
     remarks = [f"{entered.refused_row_count:,} rows set aside"] if entered.refused_row_count else []
     remarks += [f"not in the contract, kept but not shown in raw: {', '.join(undeclared)}"] if undeclared else []
+    if entered.file_name != outcome.file_name:
+        remarks.append(f"the same content as {entered.file_name}")
     return {
-        "file": entered.file_name,
+        "file": outcome.file_name,
         "is new": outcome.is_new,
         "verdict": "released" if entered.accepted_by else "accepted",
         "id": entered.load_id,

@@ -107,5 +107,5 @@ def _check_result(table: SourceTable, loaded: Loaded, name: str) -> AssetCheckRe
         check_name=name,
         passed=not failed,
         description="\n".join(str(why(table, file)) for file in failed) or None,
-        metadata={"files": [outcome.entered.file_name for outcome in loaded.outcomes]},
+        metadata={"files": [outcome.file_name for outcome in loaded.outcomes]},
     )

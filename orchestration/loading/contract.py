@@ -6,6 +6,7 @@ Columns have dbt's `data_type`; a column with dbt's `not_null` test may not be n
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as validated
 
 from ml.errors import LoadError, did_you_mean
@@ -23,6 +24,16 @@ from ml.errors import LoadError, did_you_mean
 LOADER = "landing"
 
 STRICT = ConfigDict(extra="forbid", strict=True)
+
+
+def _known_encoding(name: str) -> str:
+    try:
+        codecs.lookup(name)
+    except LookupError:
+        raise ValueError("there is no such encoding") from None
+    return name
+
+
 Share = Annotated[float, Field(ge=0, le=1, strict=False)]
 Deviation = Annotated[float, Field(ge=0, strict=False)]
 
@@ -53,7 +64,7 @@ class FileFormat:
     delimiter: Annotated[str, Field(min_length=1, max_length=4)] = ","
     quote: Annotated[str, Field(max_length=1)] = '"'
     header: bool = True
-    encoding: str = "utf-8"
+    encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
     compression: Literal["none", "gzip"] | None = None
     null_values: tuple[str, ...] = ()
     date_format: str | None = None

@@ -30,30 +30,28 @@ class ArrivedFile:
         Where it stands.
     byte_count : int
         Its size.
+    modified_ns : int
+        When its content was written, in nanoseconds since 1970, as far as its sender says.
     changed_ns : int
-        When the system last saw it change (the inode's time), in nanoseconds since 1970. Unlike the time of the
-        last change it cannot be set by whoever sends the file, so it also tells when the file came to stand here.
+        When the system last saw a change of the file, or of its name or rights. Nobody can set it, so it tells when the
+        file came to stand here.
     """
 
     path: Path
     byte_count: int
+    modified_ns: int
     changed_ns: int
 
     @classmethod
     def at(cls, path: Path) -> Self:
         """Return the file that stands at a path now."""
         state = path.stat()
-        return cls(path, state.st_size, state.st_ctime_ns)
-
-    @property
-    def state(self) -> tuple[int, int]:
-        """What tells whether the file is still the same."""
-        return self.byte_count, self.changed_ns
+        return cls(path, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
 
     def has_changed(self) -> bool:
         """Return whether the file is another one by now, or gone."""
         try:
-            return self.at(self.path).state != self.state
+            return self.at(self.path) != self
         except FileNotFoundError:
             return True
 
@@ -122,13 +120,17 @@ class FilesSeen:
             self._hashes = {name: tuple(seen) for name, seen in json.loads(self._path.read_bytes()).items()}
 
     def hash_of(self, file: ArrivedFile) -> str | None:
-        """Return the SHA-256 of a file's content, or None if this state of the file was not read yet."""
-        byte_count, changed_ns, content_hash = self._hashes.get(file.path.name, (0, 0, ""))
-        return content_hash if (byte_count, changed_ns) == file.state else None
+        """Return the SHA-256 of a file's content, or None if it has another size or time than when it was read."""
+        byte_count, modified_ns, content_hash = self._hashes.get(file.path.name, (0, 0, ""))
+        return content_hash if (byte_count, modified_ns) == (file.byte_count, file.modified_ns) else None
+
+    def has(self, file: ArrivedFile, content_hash: str) -> bool:
+        """Return whether what was last read under this name had this content, whatever the file's times say."""
+        return self._hashes.get(file.path.name, ("",))[-1] == content_hash
 
     def remember(self, file: ArrivedFile, content_hash: str) -> None:
         """Remember a file that has been dealt with, whatever came of it."""
-        self._hashes[file.path.name] = (*file.state, content_hash)
+        self._hashes[file.path.name] = (file.byte_count, file.modified_ns, content_hash)
         partial = self._path.with_name(f".incoming.{os.getpid()}.json")
         partial.write_text(json.dumps(self._hashes, indent=1))
         partial.replace(self._path)

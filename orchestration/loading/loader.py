@@ -45,9 +45,35 @@ class Acceptance:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of one file in landing: a load or a place in quarantine, new or long known."""
+class Arrival:
+    """A file that asks to be let in.
 
+    Parameters
+    ----------
+    file : ArrivedFile
+        The file.
+    content_hash : str
+        The SHA-256 of its content.
+    load_id : str
+        The id of the load that it would be.
+    acceptance : Acceptance, optional
+        A person's word that it is to be loaded as it is.
+    """
+
+    file: ArrivedFile
+    content_hash: str
+    load_id: str
+    acceptance: Acceptance | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one file in landing: a load or a place in quarantine, new or known from an earlier look.
+
+    The same content under another name is the same load, so `entered` may name another file.
+    """
+
+    file_name: str
     entered: Load | QuarantinedFile
     is_new: bool
 
@@ -94,15 +120,16 @@ def load_landed(project: Project, table: SourceTable) -> Loaded:
         outcomes = []
         for file in whole:
             content_hash = seen.hash_of(file) or hash_of(file.path)
-            outcome = _known(register, table, content_hash)
-            if outcome is None:
-                entered = enter(project, register, table, file, content_hash)
-                outcome = Outcome(entered, is_new=True) if entered else None
-            if outcome is None:
+            arrival = Arrival(file, content_hash, load_id_of(content_hash, table))
+            known = _known(register, table, arrival)
+            if isinstance(known, Load) and file == whole[-1] and not seen.has(file, content_hash):
+                known, arrival = _returned(register, table, arrival, known)
+            entered = known or enter(project, register, table, arrival)
+            if entered is None:
                 growing.append(file)
             else:
                 seen.remember(file, content_hash)
-                outcomes.append(outcome)
+                outcomes.append(Outcome(file.path.name, entered, is_new=known is None))
         blocking = _blocking(table, outcomes)
         loads = register.loads()
         if not loads:
@@ -112,14 +139,7 @@ def load_landed(project: Project, table: SourceTable) -> Loaded:
     return Loaded(tuple(outcomes), names, tuple(register.in_force(loads)), blocking)
 
 
-def enter(
-    project: Project,
-    register: Register,
-    table: SourceTable,
-    file: ArrivedFile,
-    content_hash: str,
-    acceptance: Acceptance | None = None,
-) -> Load | QuarantinedFile | None:
+def enter(project: Project, register: Register, table: SourceTable, arrival: Arrival) -> Load | QuarantinedFile | None:
     """Make a file a load, or quarantine it.
 
     Parameters
@@ -130,12 +150,8 @@ def enter(
         The table's, from `alone`.
     table : SourceTable
         The contract.
-    file : ArrivedFile
+    arrival : Arrival
         The file.
-    content_hash : str
-        The SHA-256 of its content.
-    acceptance : Acceptance, optional
-        A person's word that it is to be loaded as it is.
 
     Returns
     -------
@@ -149,23 +165,22 @@ def enter(
     """
     import duckdb
 
-    folder = project.loads / table.folder
-    scratch = folder / f"{_INCOMING}{load_id_of(content_hash, table)}"
+    file, scratch = arrival.file, project.loads / table.folder / f"{_INCOMING}{arrival.load_id}"
     spilled = scratch.with_name(f"{scratch.name}.spilled")
     checks: list[Check] = []
     with duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(spilled)}) as connection:
         try:
-            load, parquet = _parse(connection, project, register, table, file, content_hash, acceptance)
+            load, parquet = _parse(connection, project, register, table, arrival, scratch)
             checks += _compare(connection, register, table, load, parquet)
             failed = [check for check in checks if not check.passed]
-            if failed and acceptance is None:
+            if failed and arrival.acceptance is None:
                 raise _unexpected(table, file, failed)
         except RefusalError as refusal:
-            if acceptance is not None:
+            if arrival.acceptance is not None:
                 raise
             if file.has_changed():
                 return None
-            return _quarantine(project, register, table, file, content_hash, refusal, checks)
+            return _quarantine(project, register, table, arrival, refusal, checks)
         statistics = connection.sql(
             f"summarize from (select * exclude (_load_id, _loaded_at) from arrived) using sample {SUMMARIZED_ROWS} rows"
         ).to_arrow_table()
@@ -178,9 +193,9 @@ def enter(
     return load
 
 
-def load_id_of(content_hash: str, table: SourceTable) -> str:
-    """Return the id of the load of a file: from its content, and how the contract reads it."""
-    return hashlib.sha256(f"{content_hash} {table.layout}".encode()).hexdigest()[:16]
+def load_id_of(content_hash: str, table: SourceTable, after: str = "") -> str:
+    """Return the id of a file's load: from its content, how the contract reads it, and what it returned after."""
+    return hashlib.sha256(f"{content_hash} {table.layout} {after}".encode()).hexdigest()[:16]
 
 
 @contextmanager
@@ -217,32 +232,30 @@ def _parse(
     project: Project,
     register: Register,
     table: SourceTable,
-    file: ArrivedFile,
-    content_hash: str,
-    acceptance: Acceptance | None,
+    arrival: Arrival,
+    scratch: Path,
 ) -> tuple[Load, Path]:
     """Return the load that a file would be, and the Parquet file of its rows."""
-    folder, load_id = project.loads / table.folder, load_id_of(content_hash, table)
-    loads = register.loads()
-    others = [load for load in register.in_force(loads) if load.file_hash != content_hash]
+    file, acceptance, loads = arrival.file, arrival.acceptance, register.loads()
+    others = [load for load in register.in_force(loads) if load.file_hash != arrival.content_hash]
     appended_to = [project.root / load.path for load in others] if table.keys.mode == "append" else []
-    scratch = folder / f"{_INCOMING}{load_id}"
     parsed = parse(connection, file.path, scratch, table, appended_to, is_released=acceptance is not None)
     # Times of loads tell their order, whatever the clock does.
     now = max([datetime.now(UTC).replace(tzinfo=None), *(load.loaded_at + timedelta(microseconds=1) for load in loads)])
+    path = project.loads / table.folder / f"{now:%Y-%m-%d}" / f"{arrival.load_id}.parquet"
     load = Load(
-        load_id=load_id,
+        load_id=arrival.load_id,
         source=table.source,
         table_name=table.name,
         file_name=file.path.name,
-        file_hash=content_hash,
+        file_hash=arrival.content_hash,
         byte_count=file.byte_count,
         row_count=parsed.row_count,
         refused_row_count=parsed.refused_row_count,
         columns=parsed.columns,
         contract=table.terms,
         loaded_at=now,
-        path=str((folder / f"{now:%Y-%m-%d}" / f"{load_id}.parquet").relative_to(project.root)),
+        path=str(path.relative_to(project.root)),
         accepted_by=acceptance.by if acceptance else None,
         accepted_because=acceptance.because if acceptance else None,
     )
@@ -286,13 +299,12 @@ def _quarantine(
     project: Project,
     register: Register,
     table: SourceTable,
-    file: ArrivedFile,
-    content_hash: str,
+    arrival: Arrival,
     refusal: RefusalError,
     checks: Sequence[Check],
 ) -> QuarantinedFile:
     """Keep a refused file as it arrived, and record why it was refused."""
-    load_id = load_id_of(content_hash, table)
+    file, load_id = arrival.file, arrival.load_id
     target = project.quarantine / table.folder / load_id / file.path.name
     target.parent.mkdir(parents=True, exist_ok=True)
     if target != file.path:
@@ -304,7 +316,7 @@ def _quarantine(
         source=table.source,
         table_name=table.name,
         file_name=file.path.name,
-        file_hash=content_hash,
+        file_hash=arrival.content_hash,
         byte_count=file.byte_count,
         contract=table.terms,
         quarantined_at=datetime.now(UTC).replace(tzinfo=None),
@@ -330,14 +342,21 @@ def _put(file: Path, target: Path) -> None:
         os.close(folder)
 
 
-def _known(register: Register, table: SourceTable, content_hash: str) -> Outcome | None:
+def _known(register: Register, table: SourceTable, arrival: Arrival) -> Load | QuarantinedFile | None:
     """Return what came of a file before, unless the contract it was refused by has changed."""
-    load_id = load_id_of(content_hash, table)
-    accepted = next((load for load in register.loads() if load.load_id == load_id), None)
+    accepted = next((load for load in register.loads() if load.load_id == arrival.load_id), None)
     if accepted:
-        return Outcome(accepted, is_new=False)
-    refused = next((file for file in register.quarantined() if file.load_id == load_id), None)
-    return Outcome(refused, is_new=False) if refused and refused.contract == table.terms else None
+        return accepted
+    refused = next((file for file in register.quarantined() if file.load_id == arrival.load_id), None)
+    return refused if refused and refused.contract == table.terms else None
+
+
+def _returned(register: Register, table: SourceTable, arrival: Arrival, known: Load) -> tuple[Load | None, Arrival]:
+    """Return an arrival of its own for a snapshot that is sent again after another one: the sender went back to it."""
+    newest = register.loads()[-1]
+    if table.keys.mode == "append" or newest.file_hash == known.file_hash:
+        return known, arrival
+    return None, replace(arrival, load_id=load_id_of(arrival.content_hash, table, after=newest.load_id))
 
 
 def _blocking(table: SourceTable, outcomes: Sequence[Outcome]) -> tuple[QuarantinedFile, ...]:

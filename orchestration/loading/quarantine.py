@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ml.errors import LoadError, did_you_mean
 from orchestration.loading.landing import ArrivedFile
-from orchestration.loading.loader import Acceptance, alone, enter
+from orchestration.loading.loader import Acceptance, Arrival, alone, enter, load_id_of
 from orchestration.loading.register import Load, QuarantinedFile, Register
 
 if TYPE_CHECKING:
@@ -60,8 +60,10 @@ def release(project: Project, tables: Sequence[SourceTable], load_id: str, becau
             rule="whoever accepts what was refused says why, for those who will ask.",
             remedy=f"make release LOAD={load_id} BECAUSE='the reason'.",
         )
+    stored = ArrivedFile.at(project.root / file.path)
     acceptance = Acceptance(getpass.getuser(), because.strip())
+    arrival = Arrival(stored, file.file_hash, load_id_of(file.file_hash, table), acceptance)
     with alone(project, table) as register:
-        load = enter(project, register, table, ArrivedFile.at(project.root / file.path), file.file_hash, acceptance)
+        load = enter(project, register, table, arrival)
     assert isinstance(load, Load)  # nobody writes to what is in quarantine, and a refusal is raised
     return load

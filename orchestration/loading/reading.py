@@ -175,10 +175,11 @@ def _json_lines(connection: duckdb.DuckDBPyConnection, readable: Path, path: Pat
     keys = [row[0] for row in found]
     names = _named_as_declared(keys, path, table)
     columns = ", ".join(
-        f"json_extract_string(content, {string('$.' + identifier(key))}) as {identifier(name)}"
+        f"json_extract_string(_valid, {string('$.' + identifier(key))}) as {identifier(name)}"
         for key, name in zip(keys, names, strict=True)
     )
-    relation = f"select {columns}, case when not json_valid(content) then content end as _unreadable from {lines}"
+    relation = f"""select {columns}, case when _valid is null then content end as _unreadable
+        from (select content, case when json_valid(content) then content end as _valid from {lines})"""
     return OpenedFile(path, relation, dict.fromkeys(names, "VARCHAR"))
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ml.errors import LoadError
 from ml.warehouse import identifier
 from orchestration.loading.reading import OpenedFile, open_file, string, unreadable
 from orchestration.loading.refusal import RefusalError
@@ -123,8 +124,21 @@ def parse(
 
 def _canonical_types(connection: duckdb.DuckDBPyConnection, table: SourceTable) -> dict[str, str]:
     """Return each column's declared type as DuckDB spells it."""
-    casts = ", ".join(f"cast(null as {column.data_type}) as {identifier(column.name)}" for column in table.columns)
-    return {row[0]: row[1] for row in connection.execute(f"describe select {casts}").fetchall()}
+    import duckdb
+
+    types = {}
+    for column in table.columns:
+        try:
+            described = connection.execute(f"describe select cast(null as {column.data_type})").fetchall()
+        except duckdb.Error:
+            raise LoadError(
+                f"Contract: the data_type '{column.data_type}' of the column '{column.name}' does not exist.",
+                where=f"{table.file}, table '{table.name}'",
+                rule="the dbt source is the contract that every file is checked against.",
+                remedy="write a type that DuckDB and Spark know, such as bigint, double, varchar, date or timestamp.",
+            ) from None
+        types[column.name] = described[0][1]
+    return types
 
 
 def _value(column: Column, opened: OpenedFile, declared: str, table: SourceTable) -> str:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from orchestration.definitions import defs
+
+# The definitions read the manifest; only the fixture has it made by one worker at a time.
+pytestmark = pytest.mark.usefixtures("manifest")
 
 SNAPSHOT = Path(__file__).with_name("asset_graph.txt")
 

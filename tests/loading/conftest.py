@@ -1,0 +1,71 @@
+"""A source table of the test's own, with its landing folder and its warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tables import manifest_of
+
+from orchestration.loading import landing
+from orchestration.loading.contract import SourceTable, source_tables
+from orchestration.loading.loader import Loaded, load_landed
+from orchestration.loading.register import Load, QuarantinedFile, Register
+from orchestration.project import Project
+
+
+@dataclass
+class Arriving:
+    """A source table, and what happens to it."""
+
+    project: Project
+    table: SourceTable
+
+    def landed(self, name: str) -> Path:
+        """Where a file stands in landing."""
+        return self.project.landing / self.table.folder / name
+
+    def drop(self, name: str, content: str | bytes) -> Path:
+        """Put a file into landing."""
+        file = self.landed(name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return file
+
+    def load(self) -> Loaded:
+        """Take in what stands in landing."""
+        return load_landed(self.project, self.table)
+
+    def arrive(self, name: str, content: str | bytes) -> Load | QuarantinedFile:
+        """Put a file into landing, take it in, and return what came of it."""
+        self.drop(name, content)
+        return next(outcome.entered for outcome in self.load().outcomes if outcome.file_name == name)
+
+    def change(self, columns: dict[str, dict[str, Any]], **keys: Any) -> None:
+        """Change the contract."""
+        (self.table,) = source_tables(manifest_of(columns, **keys))
+
+    def raw(self, sql: str = "select * exclude (_load_id, _loaded_at) from raw.visits order by all") -> Any:
+        """Query the warehouse."""
+        with self.project.warehouse.connect() as connection:
+            return connection.execute(sql).fetchall()
+
+    @property
+    def register(self) -> Register:
+        """What the warehouse remembers of the table."""
+        return Register(self.project.warehouse, self.project.root, self.table)
+
+
+@pytest.fixture
+def arriving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Arriving]:
+    """Make a source table `shop.visits` from its columns and its keys under `config.meta.load`."""
+    monkeypatch.setattr(landing, "SETTLE_SECONDS", 0)
+
+    def make(columns: dict[str, dict[str, Any]], **keys: Any) -> Arriving:
+        (table,) = source_tables(manifest_of(columns, **keys))
+        return Arriving(Project(tmp_path), table)
+
+    return make

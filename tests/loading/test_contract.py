@@ -1,0 +1,59 @@
+"""The contract is the dbt source's YAML, and a mistake in it is told with file, table, key and remedy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tables import manifest_of
+
+from ml.errors import LoadError
+from orchestration.loading.contract import source_tables
+
+
+def test_all_that_files_are_checked_against_stands_in_the_source(manifest: dict[str, Any]) -> None:
+    tables = {table.name: table for table in source_tables(manifest)}
+    assert len(tables) == 8
+    transactions = tables["transactions"]
+    assert transactions.keys.mode == "snapshot"
+    assert transactions.keys.key == ("household_id", "basket_id", "product_id")
+    assert transactions.event_time == "transaction_timestamp"
+    assert {column.name for column in transactions.columns if not column.keys.compare} == {"week"}
+    assert not {column.name for column in transactions.columns} & {"_load_id", "_loaded_at"}
+
+
+def test_a_column_of_the_key_or_with_a_not_null_test_may_not_be_null() -> None:
+    (table,) = source_tables(manifest_of({"id": {}, "shop": {"not_null": True}, "remark": {}}, key=["id"]))
+    assert [column.name for column in table.columns if column.is_required] == ["id", "shop"]
+
+
+def test_a_description_is_not_part_of_the_contract_and_a_limit_is_not_part_of_how_a_file_is_read() -> None:
+    manifest = manifest_of({"id": {}})
+    (table,) = source_tables(manifest)
+    manifest["sources"]["source.turnout.shop.visits"]["description"] = "Otherwise."
+    (described,) = source_tables(manifest)
+    (limited,) = source_tables(manifest_of({"id": {}}, refuse_above=0.2))
+    assert described.terms == table.terms
+    assert (limited.terms == table.terms, limited.layout == table.layout) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("columns", "keys", "words"),
+    [
+        ({"id": {}}, {"mod": "append"}, ["no key 'mod'", "Did you mean 'mode'?", "config.meta.load.mod"]),
+        ({"id": {}}, {"mode": "add"}, ["'add' cannot stand here", "'snapshot' or 'append'"]),
+        ({"id": {}}, {"file": {"delimeter": ";"}}, ["no key 'delimeter'", "Did you mean 'delimiter'?"]),
+        ({"id": {}}, {"file": {"encoding": "latin-99"}}, ["'latin-99'", "encoding"]),
+        ({"id": {}}, {"key": ["ids"]}, ["'key' names the column 'ids'", "Did you mean 'id'?"]),
+        ({"id": {}}, {"refuse_above": 20}, ["20 cannot stand here", "less than or equal to 1"]),
+        ({"id": {"allways": "x"}}, {}, ["no key 'allways'", "column 'id'", "Did you mean 'always'?"]),
+        ({"id": {"limits": {"drifts": 0.1}}}, {}, ["no key 'drifts'", "Did you mean 'drift'?"]),
+        ({"id": {"type": None}}, {}, ["the column 'id' has no data_type"]),
+        ({"id": {"optional": True}}, {"key": ["id"]}, ["'id' is optional, but may not be null"]),
+    ],
+)
+def test_a_mistake_is_told_in_words(columns: dict[str, Any], keys: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(LoadError) as told:
+        source_tables(manifest_of(columns, **keys))
+    for word in (*words, "models/staging/shop/_shop__sources.yml, table 'visits'", "rule:", "remedy:"):
+        assert word in str(told.value)
