@@ -35,17 +35,6 @@ def asset_key(project: Project, unique_id: str) -> AssetKey:
     return TRANSLATOR.get_asset_spec(project.manifest, unique_id, None).key
 
 
-def upstream_sources(manifest: Mapping[str, Any], unique_id: str) -> set[str]:
-    """Return the ids of all sources that a model is made from."""
-    found, waiting = set(), [unique_id]
-    while waiting:
-        for parent in manifest["parent_map"][waiting.pop()]:
-            if parent not in found:
-                found.add(parent)
-                waiting.append(parent)
-    return {unique_id for unique_id in found if unique_id in manifest["sources"]}
-
-
 def after_python(manifest: Mapping[str, Any]) -> str:
     """Return dbt's selection of what needs Python first: its tables' tests, what is made from them, the marts."""
     written = sorted({node["source_name"] for node in manifest["sources"].values() if node["loader"] == "ml"})

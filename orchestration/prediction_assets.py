@@ -10,10 +10,11 @@ from ml.declaration import Prediction
 from ml.scoring import SCHEMA as SCORES
 from ml.warehouse import identifier
 from orchestration.checks import require_passed_checks
-from orchestration.dbt import asset_key, upstream_sources
+from orchestration.dbt import asset_key
 from orchestration.failures import in_words
 from orchestration.loading.contract import source_tables
-from orchestration.loading.register import current_load_ids
+from orchestration.loading.register import TABLES as LOAD_RECORDS
+from orchestration.loading.register import load_ids_behind
 from orchestration.metadata import table, training_metadata
 from orchestration.project import WAREHOUSE_POOL, Project
 from orchestration.raw_assets import tested_steps
@@ -49,7 +50,7 @@ def records_assets(project: Project) -> list[AssetsDefinition]:
         node["identifier"]: AssetSpec(
             asset_key(project, node["unique_id"]),
             group_name="records",
-            deps=loads if node["name"] == "loads" else trainings,
+            deps=loads if node["name"] in LOAD_RECORDS else trainings,
             description=node["description"],
             kinds={"duckdb"},
         )
@@ -76,8 +77,6 @@ def records_assets(project: Project) -> list[AssetsDefinition]:
 
 def _model_versions_asset(project: Project, prediction: Prediction) -> AssetsDefinition:
     examples = asset_key(project, prediction.unique_id)
-    upstream = upstream_sources(project.manifest, prediction.unique_id)
-    tables = [table for table in source_tables(project.manifest) if table.unique_id in upstream]
 
     @asset(
         key=model_versions_key(prediction.name),
@@ -93,7 +92,7 @@ def _model_versions_asset(project: Project, prediction: Prediction) -> AssetsDef
 
         with in_words():
             require_passed_checks(context.instance, tested_steps(project), [examples])
-            provenance = Provenance(project.code_version(), current_load_ids(project.warehouse, tables))
+            provenance = Provenance(project.code_version(), load_ids_behind(project.warehouse, prediction.unique_id))
             training = train(project.warehouse, prediction, project.model_versions, provenance)
         return MaterializeResult(metadata=training_metadata(prediction, training))
 

@@ -27,6 +27,8 @@ SCHEMA = "records"
 # Where every row of every load can be seen, with the time from which on another load took its place.
 HISTORY_SCHEMA = "loads"
 
+TABLES = ("loads", "quarantine", "refused_rows", "load_checks", "load_statistics", "current_loads")
+
 DDL = (
     f"create schema if not exists {SCHEMA}",
     f"create schema if not exists {HISTORY_SCHEMA}",
@@ -369,12 +371,17 @@ def _by_load(times: Mapping[str, datetime]) -> str:
     return f"map {{{entries}}}" if times else "cast(map {} as map(varchar, timestamp))"
 
 
-def current_load_ids(warehouse: Warehouse, tables: Iterable[SourceTable]) -> tuple[str, ...]:
-    """Return the ids of the loads that the raw views of these tables show, sorted."""
-    if not warehouse.has_table(SCHEMA, "current_loads"):
+def load_ids_behind(warehouse: Warehouse, model: str) -> tuple[str, ...]:
+    """Return the ids of the loads that dbt made a table from, sorted; none if dbt did not record it.
+
+    Parameters
+    ----------
+    warehouse : Warehouse
+        The working file.
+    model : str
+        The model's `unique_id` in dbt's manifest.
+    """
+    if not warehouse.has_table(SCHEMA, "built_from"):
         return ()
-    wanted = {(table.source, table.name) for table in tables}
-    rows = warehouse.query(
-        f"select source, table_name, load_id from {SCHEMA}.current_loads order by load_id"
-    ).to_pylist()
-    return tuple(row["load_id"] for row in rows if (row["source"], row["table_name"]) in wanted)
+    rows = warehouse.query(f"select load_id from {SCHEMA}.built_from where model = ? order by load_id", (model,))
+    return tuple(rows["load_id"].to_pylist())
