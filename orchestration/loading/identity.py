@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from statistics import fmean, median, stdev
 from typing import TYPE_CHECKING, Any
 
@@ -308,28 +309,36 @@ class _Compared:
         yield Check("drift", self._column.name, distance, 0, limit, distance, shares)
 
     def _binned(self) -> list[tuple[str, int, int]]:
-        """Count the rows in bins (name, now, before): the commonest value is one, quantiles bound the others."""
+        """Count the rows in bins (name, now, before) that hold equally many of the values before.
+
+        Bounds lie midway between quantiles, so that values which are few, such as prices, may move a little. A value
+        that most rows have is a bin by itself, and the others are told apart all the same.
+        """
         (commonest,) = _row(self._connection, f"select approx_top_k({self._name}, 1)[1] from before")
-        shares = ", ".join(str(place / BINS) for place in range(1, BINS))
-        (quantiles,) = _row(
+        (share,) = _row(self._connection, f"select avg(({self._name} = ?)::int) from before", [commonest])
+        apart = commonest if share > 0.5 else None
+        quantiles = ", ".join(str(place / BINS) for place in range(1, BINS))
+        (found,) = _row(
             self._connection,
-            f"select approx_quantile({self._name}, [{shares}]) from before where {self._name} <> ?",
-            [commonest],
+            f"select approx_quantile({self._name}, [{quantiles}]) from before where {self._name} is distinct from ?",
+            [apart],
         )
-        bounds = sorted(set(quantiles or []))
-        place = " + ".join(["0", *(f"({self._name} > {bound})::int" for bound in bounds)])
-        place = f"case when {self._name} = $commonest then -1 else {place} end"
+        values = sorted(set(found or []))
+        bounds = [(lower + upper) / 2 for lower, upper in pairwise(values)]
+        place = " + ".join(["0", *(f"(value > {bound})::int" for bound in bounds)])
         rows = self._connection.execute(
-            f"""select place, sum(here)::bigint, sum(there)::bigint from (
-                    select {place} as place, 1 as here, 0 as there from now where {self._name} is not null
+            f"""select case when value = $apart then -1 else {place} end as place, sum(here)::bigint, sum(there)::bigint
+                from (
+                    select {self._name} as value, 1 as here, 0 as there from now
                     union all
-                    select {place}, 0, 1 from before where {self._name} is not null
-                ) group by place""",
-            {"commonest": commonest},
+                    select {self._name}, 0, 1 from before
+                )
+                where value is not null
+                group by 1""",
+            {"apart": apart},
         ).fetchall()
-        edges = ["", *(f"over {bound:,.4g}" for bound in bounds)]
-        edges = [f"{edge} up to {bound:,.4g}".strip() for edge, bound in zip(edges, bounds, strict=False)] + edges[-1:]
-        return [(edges[place] if place >= 0 else f"{commonest:,.4g}", now, before) for place, now, before in rows]
+        names = [f"up to {bound:,.4g}" for bound in bounds] + [f"over {bounds[-1]:,.4g}" if bounds else "other values"]
+        return [(names[place] if place >= 0 else f"{apart:,.4g}", now, before) for place, now, before in rows]
 
     def _categories(self) -> list[tuple[str, int, int]]:
         """Count the rows of the commonest values before and of all others; `values` has listed them."""
