@@ -130,7 +130,10 @@ class FilesSeen:
 
     def remember(self, file: ArrivedFile, content_hash: str) -> None:
         """Remember a file that has been dealt with, whatever came of it."""
-        self._hashes[file.path.name] = (file.byte_count, file.modified_ns, content_hash)
+        seen = (file.byte_count, file.modified_ns, content_hash)
+        if self._hashes.get(file.path.name) == seen:
+            return
+        self._hashes[file.path.name] = seen
         partial = self._path.with_name(f".incoming.{os.getpid()}.json")
         partial.write_text(json.dumps(self._hashes, indent=1))
         partial.replace(self._path)

@@ -119,7 +119,10 @@ def load_landed(project: Project, table: SourceTable) -> Loaded:
         seen = FilesSeen(project.loads / table.folder)
         outcomes = []
         for file in whole:
-            content_hash = seen.hash_of(file) or hash_of(file.path)
+            try:
+                content_hash = seen.hash_of(file) or hash_of(file.path)
+            except FileNotFoundError:  # taken away meanwhile
+                continue
             arrival = Arrival(file, content_hash, load_id_of(content_hash, table))
             known = _known(register, table, arrival)
             if isinstance(known, Load) and file == whole[-1] and not seen.has(file, content_hash):
@@ -215,9 +218,11 @@ def alone(project: Project, table: SourceTable) -> Iterator[Register]:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / ".lock", timeout=LOCK_SECONDS):
-            for left in folder.glob(f"{_INCOMING}*"):
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
-            yield Register(project.warehouse, project.root, table)
+            _clear(folder)
+            try:
+                yield Register(project.warehouse, project.root, table)
+            finally:
+                _clear(folder)
     except Timeout:
         raise LoadError(
             f"{table.label} cannot be loaded: another loader has been at work on it for {LOCK_SECONDS} seconds.",
@@ -225,6 +230,12 @@ def alone(project: Project, table: SourceTable) -> Iterator[Register]:
             rule="one loader at a time takes in the files of a table.",
             remedy="wait for the other run to end, or stop it, and run this again.",
         ) from None
+
+
+def _clear(folder: Path) -> None:
+    """Remove what is being written, or was when a loader was killed."""
+    for left in folder.glob(f"{_INCOMING}*"):
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def _parse(
@@ -285,12 +296,15 @@ def _compare(
 
 def _keep(parquet: Path, file: ArrivedFile, target: Path) -> bool:
     """Put a load's Parquet file in its place, whole and on disk; return False if the file it came from has changed."""
-    target.parent.mkdir(exist_ok=True)
+    folder = target.parent.parent
     if parquet == file.path:
-        parquet = target.parent.with_name(f"{_INCOMING}{target.name}")
+        parquet = folder / f"{_INCOMING}{target.name}"
         shutil.copyfile(file.path, parquet)
     if file.has_changed():
         return False
+    for orphan in folder.glob(f"*/{target.name}"):
+        orphan.unlink()  # a loader was killed before it could register this load
+    target.parent.mkdir(exist_ok=True)
     _put(parquet, target)
     return True
 

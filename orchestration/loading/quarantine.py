@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def quarantined(project: Project, table: SourceTable) -> list[QuarantinedFile]:
     """Return the files of a table that are in quarantine, oldest first."""
-    register = Register(project.warehouse, project.root, table)
+    register = _register(project, table)
     accepted = {load.file_hash for load in register.loads()}
     return [file for file in register.quarantined() if file.file_hash not in accepted]
 
@@ -60,6 +60,14 @@ def release(project: Project, tables: Sequence[SourceTable], load_id: str, becau
             rule="whoever accepts what was refused says why, for those who will ask.",
             remedy=f"make release LOAD={load_id} BECAUSE='the reason'.",
         )
+    newest = max((load.loaded_at for load in _register(project, table).loads()), default=file.quarantined_at)
+    if table.keys.mode == "snapshot" and newest > file.quarantined_at:
+        raise LoadError(
+            f"'{load_id}' is not released: another snapshot of {table.label} was loaded since.",
+            where=f"{file.file_name} of {table.label}",
+            rule="the snapshot that arrived last is the one that raw shows.",
+            remedy="put the file into landing again if it is to take the place of the later one.",
+        )
     stored = ArrivedFile.at(project.root / file.path)
     acceptance = Acceptance(getpass.getuser(), because.strip())
     arrival = Arrival(stored, file.file_hash, load_id_of(file.file_hash, table), acceptance)
@@ -67,3 +75,7 @@ def release(project: Project, tables: Sequence[SourceTable], load_id: str, becau
         load = enter(project, register, table, arrival)
     assert isinstance(load, Load)  # nobody writes to what is in quarantine, and a refusal is raised
     return load
+
+
+def _register(project: Project, table: SourceTable) -> Register:
+    return Register(project.warehouse, project.root, table)

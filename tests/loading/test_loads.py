@@ -197,6 +197,15 @@ def test_a_person_releases_a_file_by_id_and_with_a_reason_which_is_recorded(arri
     assert isinstance(visits.arrive("c.csv", lines(*range(100))), QuarantinedFile)
 
 
+def test_a_snapshot_is_not_released_over_a_later_one(arriving: Callable[..., Any]) -> None:
+    visits = arriving(ID, **CSV)
+    visits.arrive("a.csv", lines(*range(10_000)))
+    refused = visits.arrive("b.csv", lines(*range(1_000)))
+    visits.arrive("c.csv", lines(*range(10_001)))
+    with pytest.raises(LoadError, match=r"another snapshot of .* was loaded since"):
+        release(visits.project, [visits.table], refused.load_id, "It was right.")
+
+
 def test_unfit_rows_stay_aside_also_when_the_file_is_released(arriving: Callable[..., Any]) -> None:
     visits = arriving(ID, **CSV)
     visits.arrive("a.csv", lines(1, 2, 3))
