@@ -2,20 +2,64 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
+from hypothesis import settings
 from projects import Finished, copy_project, land_orders, run
+from xdist.scheduler import LoadScopeScheduling
 
 from orchestration.project import Project, this_project
 
+IN_PARALLEL = "PYTEST_XDIST_WORKER" in os.environ
+
+if IN_PARALLEL:
+    # scikit-learn's threads wait by spinning; one for each core in every worker would take the cores from the others.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# How long an example takes depends on what the other worker does, and on who has imported scikit-learn already.
+settings.register_profile("turnout", deadline=None)
+settings.load_profile("turnout")
+
+
+class Scheduling(LoadScopeScheduling):
+    """Hands the workers one test after the other, but all that is about the real data, which comes first, to one.
+
+    `--dist loadgroup` would do that with marks, but pytest-xdist 3.8 does not see them in pytest 9.2 (its issue 1386).
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "grocery" if nodeid.startswith(("tests/end_to_end/", "tests/dbt/")) else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    return Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the runs where there are several workers: small tests fill the end, so that all end together."""
+    if IN_PARALLEL:
+        items.sort(key=lambda item: not {"grocery", "shop"}.intersection(item.fixturenames))
+
 
 @pytest.fixture(scope="session")
-def manifest() -> dict[str, Any]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers have in common, new for every session."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if IN_PARALLEL else own
+
+
+@pytest.fixture(scope="session")
+def manifest(shared: Path) -> dict[str, Any]:
     """dbt's manifest of this project."""
-    return this_project().manifest
+    with FileLock(shared / "manifest.lock"):  # dbt writes it into the checkout, if that has changed
+        return this_project().manifest
 
 
 @pytest.fixture(scope="session")
@@ -33,9 +77,21 @@ def warehouse(grocery: Finished) -> Path:
 
 
 @pytest.fixture(scope="session")
-def built_shop(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """A copy of this project with the models of a small, generated shop instead, run once."""
-    project = copy_project(tmp_path_factory.mktemp("shop") / "turnout")
+def built_shop(shared: Path) -> Finished:
+    """A copy of this project with the models of a small, generated shop instead, run once for all workers."""
+    project, outcome = Project(shared / "shop" / "turnout"), shared / "shop" / "outcome.json"
+    with FileLock(shared / "shop.lock"):
+        if not outcome.exists():
+            finished = run(small_shop(project.root))
+            outcome.write_text(json.dumps([finished.exit_code, finished.output]))
+    exit_code, output = json.loads(outcome.read_text())
+    assert exit_code == 0, output
+    return Finished(project, exit_code, output)
+
+
+def small_shop(target: Path) -> Project:
+    """Copy this project, put the shop's models in the place of its own, and land orders."""
+    project = copy_project(target)
     shutil.rmtree(project.dbt / "models")
     for singular in (project.dbt / "tests").glob("*.*"):
         singular.unlink()
@@ -44,9 +100,7 @@ def built_shop(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     (project.root / "samples").mkdir()
     (project.root / "samples" / "__init__.py").write_text('"""No samples: the tests fill landing."""\n')
     land_orders(project)
-    finished = run(project)
-    assert finished.exit_code == 0, finished.output
-    return finished
+    return project
 
 
 @pytest.fixture
