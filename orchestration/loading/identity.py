@@ -220,6 +220,8 @@ def _columns(connection: duckdb.DuckDBPyConnection, table: SourceTable, history:
         if not column.keys.compare:
             continue
         compared = _Compared(connection, column, types[column.name], history)
+        if column.keys.optional and not compared.has_values:
+            continue  # it may be missing, and is, now or before
         checks.append(compared.null_share())
         if column.name == table.event_time or not compared.has_values:
             continue

@@ -9,6 +9,7 @@ import codecs
 import csv
 import gzip
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ SAMPLED_LINES = 1_000
 MAX_LINE_BYTES = 1 << 24
 
 _CHUNK_CHARACTERS = 1 << 22
+# Characters that nobody writes; in Latin-1 they stand where Windows has its quotes and dashes.
+_CONTROL_CHARACTERS = re.compile("[\x80-\x84\x86-\x9f]")
 
 
 @dataclass(frozen=True)
@@ -82,14 +85,14 @@ def open_file(
     import duckdb
 
     if path.stat().st_size == 0:
-        raise RefusalError(table, "the file is empty", str(path), "ask its sender for a whole file.")
+        raise _empty(table, path)
     try:
         if table.keys.file.format == "parquet":
             return _parquet(connection, path, table)
         readable = _readable(path, scratch, table)
         if table.keys.file.format == "csv":
             return _csv(readable, path, table, rejects_limit)
-        return _json_lines(connection, readable, path, table)
+        return _json_lines(connection, readable, path, table, rejects_limit)
     except (duckdb.Error, EOFError, gzip.BadGzipFile, csv.Error) as error:
         raise unreadable(table, path, error) from None
 
@@ -101,6 +104,19 @@ def unreadable(table: SourceTable, path: Path, error: Exception) -> RefusalError
     return RefusalError(
         table, f"it cannot be read as {kind} ({reason})", str(path), "ask its sender for a whole file of that kind."
     )
+
+
+def ends_in_a_line_break(path: Path, table: SourceTable) -> bool:
+    """Return whether a text file ends as lines do; a compressed file that is cut off cannot be read at all."""
+    if _compression(path, table) == "gzip":
+        return True
+    with path.open("rb") as content:
+        content.seek(-1, io.SEEK_END)
+        return content.read() in {b"\n", b"\r", b"\0"}
+
+
+def _empty(table: SourceTable, path: Path) -> RefusalError:
+    return RefusalError(table, "the file is empty", str(path), "ask its sender for a whole file.")
 
 
 def string(value: str) -> str:
@@ -123,6 +139,8 @@ def _csv(readable: Path, path: Path, table: SourceTable, rejects_limit: int) -> 
     layout = table.keys.file
     with _text(readable, table) as opened:
         sample = opened.read(_CHUNK_CHARACTERS // 64)
+    if not sample:
+        raise _empty(table, path)
     text = io.StringIO(sample)
     if layout.quote:
         records = csv.reader(text, delimiter=layout.delimiter, quotechar=layout.quote)
@@ -155,14 +173,16 @@ def _csv(readable: Path, path: Path, table: SourceTable, rejects_limit: int) -> 
     return OpenedFile(path, f"select * from {source}", types, int(layout.header), can_reject=True)
 
 
-def _json_lines(connection: duckdb.DuckDBPyConnection, readable: Path, path: Path, table: SourceTable) -> OpenedFile:
+def _json_lines(
+    connection: duckdb.DuckDBPyConnection, readable: Path, path: Path, table: SourceTable, rejects_limit: int
+) -> OpenedFile:
     # One text a line: a character that JSON never holds unescaped stands for the delimiter.
     lines = f"""read_csv({string(str(readable))}, auto_detect = false, columns = {{'content': 'varchar'}},
         delim = '\x01', quote = '', escape = '', header = false, max_line_size = {MAX_LINE_BYTES},
-        compression = {string(_compression(readable, table))}, nullstr = '\x02')"""
+        compression = {string(_compression(readable, table))}, nullstr = '\x02', """
     found = connection.execute(
         f"""select distinct unnest(json_keys(content)) as name
-            from (select content from {lines} where json_valid(content) limit {SAMPLED_LINES})
+            from (select content from {lines} ignore_errors = true) where json_valid(content) limit {SAMPLED_LINES})
             where json_type(content) = 'OBJECT' order by name"""
     ).fetchall()
     if not found:
@@ -179,8 +199,9 @@ def _json_lines(connection: duckdb.DuckDBPyConnection, readable: Path, path: Pat
         for key, name in zip(keys, names, strict=True)
     )
     relation = f"""select {columns}, case when _valid is null then content end as _unreadable
-        from (select content, case when json_valid(content) then content end as _valid from {lines})"""
-    return OpenedFile(path, relation, dict.fromkeys(names, "VARCHAR"))
+        from (select content, case when json_valid(content) then content end as _valid
+            from {lines} store_rejects = true, rejects_limit = {rejects_limit}))"""
+    return OpenedFile(path, relation, dict.fromkeys(names, "VARCHAR"), can_reject=True)
 
 
 def _named_as_declared(found: Sequence[str], path: Path, table: SourceTable, sample: str | None = None) -> list[str]:
@@ -240,14 +261,16 @@ def _readable(path: Path, scratch: Path, table: SourceTable) -> Path:
     copy = scratch.with_suffix(".gz" if is_compressed else ".text")
     opened = gzip.open if is_compressed else open
     as_utf_8, is_utf_8, is_ascii = codecs.getincrementaldecoder("utf-8")(), True, True
-    decoder = codecs.getincrementaldecoder(encoding)()
+    decoder, control = codecs.getincrementaldecoder(encoding)(), None
     with opened(path, "rb") as content, opened(copy, "wb") as recoded:
         while chunk := content.read(_CHUNK_CHARACTERS):
             is_ascii = is_ascii and chunk.isascii()
             try:
-                recoded.write(decoder.decode(chunk).encode())
+                text = decoder.decode(chunk)
+                recoded.write(text.encode())
             except UnicodeDecodeError as error:
                 raise _wrongly_encoded(table, path, f"byte {error.start} of a block is no {encoding}") from None
+            control = control or _CONTROL_CHARACTERS.search(text)
             if is_utf_8:
                 try:
                     as_utf_8.decode(chunk)
@@ -256,6 +279,8 @@ def _readable(path: Path, scratch: Path, table: SourceTable) -> Path:
         recoded.write(decoder.decode(b"", final=True).encode())
     if is_utf_8 and not is_ascii:
         raise _wrongly_encoded(table, path, "it is UTF-8 throughout")
+    if control:
+        raise _wrongly_encoded(table, path, f"it would hold the character {control[0]!r}; perhaps it is cp1252")
     return copy
 
 

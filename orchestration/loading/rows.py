@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ml.errors import LoadError
 from ml.warehouse import identifier
-from orchestration.loading.reading import OpenedFile, open_file, string, unreadable
+from orchestration.loading.reading import OpenedFile, ends_in_a_line_break, open_file, string, unreadable
 from orchestration.loading.refusal import RefusalError
 
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ def parse(
         if table.keys.key:
             _set_aside(connection, opened, _repeated_keys(table, earlier))
             _check_share(connection, table, file, total, is_released=is_released)
+        _check_end(connection, opened, table, file, total, is_released=is_released)
         refused = _count(connection, "refused_rows")
         if refused or staged is None:
             staged = scratch.with_suffix(".fit.parquet")
@@ -179,6 +180,8 @@ def _reason(table: SourceTable, opened: OpenedFile, values: Mapping[str, str], t
                 f"when {name} is not null and {values[column.name]} is null "
                 f"then {unfit} || left(cast({name} as varchar), {SHOWN_CHARACTERS})"
             )
+        elif types[column.name] in {"DOUBLE", "FLOAT"}:
+            cases.append(f"when not isfinite({name}) then {string(f'{column.name} is not a number')}")
         if column.is_required:
             cases.append(f"when {name} is null then {string(f'{column.name} is missing')}")
     return f"case {' '.join(cases)} end" if cases else "cast(null as varchar)"
@@ -319,6 +322,29 @@ def _check_share(
         f"ask its sender, correct the contract in {table.file}, or release it without those rows.",
         may_be_released=refused < total,
     )
+
+
+def _check_end(
+    connection: duckdb.DuckDBPyConnection,
+    opened: OpenedFile,
+    table: SourceTable,
+    file: Path,
+    total: int,
+    *,
+    is_released: bool,
+) -> None:
+    """Refuse a text that ends in the middle of a line: nobody knows how many rows it has lost."""
+    if is_released or not opened.can_reject or ends_in_a_line_break(file, table):
+        return
+    last = _count(connection, f"refused_rows where line_number >= {total + opened.header_lines}")
+    if last:
+        raise RefusalError(
+            table,
+            f"it was cut off: its last line, {total + opened.header_lines:,}, is not whole",
+            str(file),
+            "ask its sender for the whole file; or release it without that line.",
+            may_be_released=True,
+        )
 
 
 def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:

@@ -104,7 +104,7 @@ def test_every_row_that_is_set_aside_has_its_line_and_its_reason(arriving: Calla
         key=["id"], file={"format": "csv"}, refuse_above=0.9,
     )  # fmt: skip
     lines = ["id,shop,paid", "1,a,1", "2,a", "1,a,2", "3,a,free", "4,,4", "5,b,5,5", "6.5,b,6", "7.0,b,7", ",b,8"]
-    load = visits.arrive("v.csv", "\n".join(lines))
+    load = visits.arrive("v.csv", "\n".join(lines) + "\n")
     refused = visits.register.refused_rows(load.load_id, 10)
     assert [(row["line_number"], row["reason"]) for row in refused] == [
         (3, "cannot be split into columns: expected number of columns: 3 found: 2"),
@@ -204,3 +204,44 @@ def test_whatever_is_written_is_read_again_and_no_row_is_lost(
         assert found == [(number, name or None, paid) for number, name, paid in fit]
         lines = connection.execute("select line_number from refused_rows order by 1").fetchall()
         assert lines == [(place + 2,) for place in sorted(broken) if place < len(rows)]
+
+
+@pytest.mark.parametrize(
+    ("file_format", "content"),
+    [("csv", "id,at\n1,2024-01-01\n2,2024-"), ("csv", "id,at\n1,2024-01-01\n2"), ("json_lines", '{"id": 1}\n{"id": 2')],
+)
+def test_a_text_that_was_cut_off_in_a_line_is_quarantined(
+    arriving: Callable[..., Any], file_format: str, content: str
+) -> None:
+    visits = arriving(
+        {"id": {"type": "bigint"}, "at": {"type": "date", "optional": True}},
+        file={"format": file_format}, refuse_above=0.9,
+    )  # fmt: skip
+    with pytest.raises(LoadError, match=r"it was cut off: its last line, \d, is not whole"):
+        visits.arrive("v", content)
+
+
+def test_a_number_that_is_none_is_set_aside(arriving: Callable[..., Any]) -> None:
+    visits = arriving({"paid": {"type": "double"}}, refuse_above=0.5)
+    with duckdb.connect() as connection:
+        file = visits.project.root / "paid.parquet"
+        connection.execute(f"copy (select unnest([1.5, 'nan'::double, null]) as paid) to '{file}'")
+    load = visits.arrive("v.parquet", file.read_bytes())
+    assert [row["reason"] for row in visits.register.refused_rows(load.load_id, 10)] == ["paid is not a number"]
+    assert visits.raw() == [(1.5,), (None,)]
+
+
+@pytest.mark.parametrize(
+    ("text", "written", "declared", "words"),
+    [
+        ("Zoë", "latin-1", "utf-8", "1 lines are not encoded in utf-8, the first of them line 2"),
+        ("Zoë", "utf-8", "latin-1", "it is UTF-8 throughout"),
+        ("5 €", "cp1252", "latin-1", "perhaps it is cp1252"),
+    ],
+)
+def test_a_text_in_another_encoding_is_quarantined(
+    arriving: Callable[..., Any], text: str, written: str, declared: str, words: str
+) -> None:
+    visits = arriving({"name": {}}, file={"format": "csv", "encoding": declared})
+    with pytest.raises(LoadError, match=words):
+        visits.arrive("v.csv", f"name\n{text}\nann\n".encode(written))
