@@ -8,9 +8,11 @@ ENVIRONMENT := .venv
 BIN := $(ENVIRONMENT)/bin
 # A lock holds every package with its hashes, so nothing is left to resolve.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+# Two workers; with more, all others would wait for the one that has the real data. Plain pytest works as well.
+PYTEST := $(BIN)/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run ui test lint test-fast lock clean
+.PHONY: help run quarantine release ui test lint test-fast lock clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -18,20 +20,26 @@ help: ## List the commands
 run: $(ENVIRONMENT)/run ## Land, build, train, score, test and publish everything once
 	@$(BIN)/python -m orchestration run
 
+quarantine: $(ENVIRONMENT)/run ## List the files that were refused and wait for a person
+	@$(BIN)/python -m orchestration quarantine
+
+release: $(ENVIRONMENT)/run ## Load a refused file as it is: make release LOAD=id BECAUSE="the reason"
+	@$(BIN)/python -m orchestration release "$$LOAD" "$$BECAUSE"
+
 ui: $(ENVIRONMENT)/run ## Open Dagster on 127.0.0.1:3000
 	@$(BIN)/python -m orchestration ui
 
 test: lint ## Lint, check types, run every test
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-fast: $(ENVIRONMENT)/test ## Run the tests that take seconds
-	$(BIN)/python -m pytest tests/unit
+	$(PYTEST) tests/unit
 
 lint: $(ENVIRONMENT)/test ## Check format, style, types and SQL
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sqlfluff lint --disable-progress-bar dbt_project
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sqlfluff lint --processes 2 --disable-progress-bar dbt_project
 
 lock: $(ENVIRONMENT)/run ## Write the locks anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv

@@ -52,12 +52,12 @@ class Usual:
 # distances as they are. A distance of 0.2 corresponds to a population stability index of about 0.25.
 USUAL: Mapping[str, Usual] = {
     "row_count": Usual(math.log(2), math.log(1.25)),
-    "first_event": Usual(31, 2),
-    "last_event": Usual(31, 2),
-    "null_share": Usual(0.1, 0.02),
-    "new_values": Usual(0.5, 0.05),
-    "gone_values": Usual(0.5, 0.05),
-    "drift": Usual(0.2, 0.1),
+    "first_event": Usual(31, 0.75),
+    "last_event": Usual(31, 0.75),
+    "null_share": Usual(0.1, 0.01),
+    "new_values": Usual(0.5, 0.03),
+    "gone_values": Usual(0.5, 0.03),
+    "drift": Usual(0.2, 0.05),
 }
 
 
@@ -76,7 +76,7 @@ class Check:
     low, high : float
         The limits, inclusive.
     deviation : float
-        How far the load is from those before it; what later loads learn from.
+        How far the load is from those before it, of event times with its sign; what later loads learn from.
     detail : str
         The values behind it, in words; the end of the sentence that begins with the check's name.
     is_learning_only : bool
@@ -201,11 +201,14 @@ def _whole(connection: duckdb.DuckDBPyConnection, table: SourceTable, history: H
     expected = {"first_event": last_before if is_append else first_before, "last_event": last_before}
     for name, found in (("first_event", first), ("last_event", last)):
         days = (found - expected[name]) / timedelta(days=1)
-        seen = history.deviations.get((name, table.event_time), ())
+        seen = history.deviations.get((name, table.event_time), ())[-MAX_HISTORY:]
         span = (last_before - first_before) / timedelta(days=1)
-        limit = _limit(name, seen, getattr(table.keys.limits, name), slack=span)
+        # A week's last event lies a week after the last one before: what is usual is not nought.
+        middle = fmean(seen) if len(seen) >= MIN_HISTORY else 0.0
+        around = [abs(earlier - middle) for earlier in seen]
+        limit = _limit(name, around, getattr(table.keys.limits, name), slack=span)
         detail = f"days from {expected[name]} to {found}"
-        checks.append(Check(name, table.event_time, days, -limit, limit, abs(days), detail))
+        checks.append(Check(name, table.event_time, days, middle - limit, middle + limit, days, detail))
     return checks
 
 
