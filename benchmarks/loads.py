@@ -1134,6 +1134,7 @@ class World:
     def __init__(self, folder: Path, weeks: int) -> None:
         self._folder, self._weeks = folder, weeks
         self._connection = duckdb.connect()
+        self._connection.execute("set enable_progress_bar = false")  # it would be drawn over our own
         complete_journey.land(folder / "real")
         for path in (folder / "real" / complete_journey.SOURCE).glob("*/*.parquet"):
             self._connection.execute(

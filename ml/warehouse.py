@@ -69,6 +69,7 @@ class Warehouse:
                 "for reading, open the published file instead.",
             ) from None
         try:
+            connection.execute("set enable_progress_bar = false")  # it would be drawn over our own
             yield connection
         finally:
             connection.close()

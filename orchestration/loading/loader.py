@@ -172,6 +172,7 @@ def enter(project: Project, register: Register, table: SourceTable, arrival: Arr
     spilled = scratch.with_name(f"{scratch.name}.spilled")
     checks: list[Check] = []
     with duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(spilled)}) as connection:
+        connection.execute("set enable_progress_bar = false")  # it would be drawn over our own
         try:
             load, parquet = _parse(connection, project, register, table, arrival, scratch)
             checks += _compare(connection, register, table, load, parquet)
