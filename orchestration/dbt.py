@@ -5,11 +5,13 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, Failure
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, DbtProject, dbt_assets
+from packaging.version import Version
 
 from ml.errors import TurnoutError
 from orchestration.project import WAREHOUSE_POOL, Project
@@ -23,11 +25,17 @@ class DbtError(TurnoutError):
     """A dbt model cannot be built."""
 
 
-def dbt_resource(project: Project) -> DbtCliResource:
+class Dbt(DbtCliResource):
+    """dbt's command line, which never asks the package index for newer versions, as `dbt --version` would."""
+
+    @property
+    def _cli_version(self) -> Version:
+        return Version(version("dbt-core"))
+
+
+def dbt_resource(project: Project) -> Dbt:
     """Return the resource that runs the dbt of this environment, whether or not it is on the path."""
-    return DbtCliResource(
-        project_dir=DbtProject(project_dir=project.dbt), dbt_executable=str(Path(sys.executable).with_name("dbt"))
-    )
+    return Dbt(project_dir=str(project.dbt), dbt_executable=str(Path(sys.executable).with_name("dbt")))
 
 
 def asset_key(project: Project, unique_id: str) -> AssetKey:

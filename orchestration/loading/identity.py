@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # Loads before this one that are compared with; appended ones all together, of snapshots only the last.
 REFERENCE_LOADS = 8
 # Deviations from which limits are learned, at least and at most.
-MIN_HISTORY, MAX_HISTORY = 4, 26
+MIN_HISTORY, MAX_HISTORY = 6, 26
 CONFIDENCE = 0.999
 # A deviation that was accepted before, and somewhat more, is accepted again.
 TOLERANCE = 1.25
@@ -52,7 +52,7 @@ class Usual:
 # distances as they are. A distance of 0.2 corresponds to a population stability index of about 0.25.
 USUAL: Mapping[str, Usual] = {
     "row_count": Usual(math.log(2), math.log(1.25)),
-    "first_event": Usual(31, 0.75),
+    "first_event": Usual(31, 1.5),
     "last_event": Usual(31, 0.75),
     "null_share": Usual(0.1, 0.01),
     "new_values": Usual(0.5, 0.03),
