@@ -439,7 +439,6 @@ _COLUMNS = (
         IDENTITY,
         _swapped("coupon_disc", "coupon_match_disc"),
         ("of coupon_disc",),
-        missed_because="they differ in one row in seventy, a distance of 0.07, below the floor of drift",
     ),
     Mutation(
         "household_id and campaign_id swapped, in a small file",
@@ -447,6 +446,7 @@ _COLUMNS = (
         _swapped("household_id", "campaign_id"),
         ("of campaign_id",),
         series="redemptions",
+        missed_because="new campaigns are usual, and in so small a file many; a key's distribution is not compared",
     ),
     Mutation("store_id the same in all rows", IDENTITY, _replaced("367 as store_id"), ("of store_id",)),
     Mutation(
@@ -454,7 +454,6 @@ _COLUMNS = (
         IDENTITY,
         _replaced("0.0 as coupon_disc"),
         ("of coupon_disc",),
-        missed_because="one row in seventy had one, a distance of 0.08, below the floor of drift",
     ),
 )
 
@@ -557,7 +556,6 @@ _UNITS = (
         IDENTITY,
         _where(_one_in(10), "sales_value * 100", "sales_value"),
         ("of sales_value",),
-        missed_because="a distance of 0.14: they share a bin with the largest amounts before",
     ),
     Mutation(
         "sales_value in cents for a hundredth of the rows",
@@ -673,14 +671,12 @@ _AMOUNT = (
         IDENTITY,
         "from due where store_id <> (select mode(store_id) from due)",
         ("gone_values of store_id",),
-        missed_because="a thirtieth of the rows, below the floor of gone_values",
     ),
     Mutation(
         "the last day is missing",
         IDENTITY,
         "from due where transaction_timestamp < (select max(transaction_timestamp) - interval 1 day from due)",
         ("last_event",),
-        missed_because="the limit of last_event allows for a load of any length",
     ),
     Mutation(
         "half of the products",
@@ -951,7 +947,6 @@ _EVENTS = (
         IDENTITY,
         _where("coupon_disc > 0", "null", "coupon_disc"),
         ("null_share of coupon_disc",),
-        missed_because="one row in seventy, below the floor of null_share",
     ),
 )
 
