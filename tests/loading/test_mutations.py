@@ -31,7 +31,7 @@ def world(shared: Path, manifest: object) -> World:
     return World(shared / "mutations", WEEKS)
 
 
-@pytest.mark.parametrize("name", judged_names())
+@pytest.mark.parametrize("name", list(judged_names()))
 def test_a_mutated_file_gets_the_verdict_of_a_careful_person(world, name):
     judgement = world.judge(MUTATIONS[name])
     assert judgement.is_expected, f"{judgement.verdict}: {judgement.message}"
