@@ -23,11 +23,13 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import duckdb
 from filelock import FileLock
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -141,19 +143,16 @@ HONEST = {series.name: series for series in _HONEST}
 
 STATE = Column("state", "varchar", is_required=False, keys=ColumnKeys(always="IA"))
 
+HALF = "from transactions where week = {week} and household_id % 2 = 0"
+
 # What mutations are planted in: some of the above, and some that only half of the households or stores deliver.
 MUTATED = {
     series.name: series
     for series in (
         replace(HONEST["transactions"], first=2),
         replace(HONEST["products"], first=2),
-        Series(
-            "transactions of half",
-            "transactions",
-            "append",
-            "from transactions where week = {week} and household_id % 2 = 0",
-            first=2,
-        ),
+        Series("transactions of half", "transactions", "append", HALF, first=2),
+        Series("transactions of half, from a first day on", "transactions", "append", HALF),
         Series(
             "promotions of a tenth",
             "promotions",
@@ -589,6 +588,14 @@ _POPULATION = (
         "from transactions where week = (select any_value(week) from due) and household_id % 2 = 1",
         ("new_values of household_id",),
         series="transactions of half",
+    ),
+    Mutation(
+        "the other half of the households, where the first week had one day",
+        IDENTITY,
+        "from transactions where week = (select any_value(week) from due) and household_id % 2 = 1",
+        ("new_values of household_id",),
+        series="transactions of half, from a first day on",
+        missed_because="the halves of that day share no household, which is learned from for 26 loads",
     ),
     Mutation(
         "a tenth of the other half of the households as well",
@@ -1076,10 +1083,9 @@ _ROWS = (
     ),
 )
 
-MUTATIONS: Mapping[str, Mutation] = {
-    mutation.name: mutation
-    for mutation in (*_COLUMNS, *_TYPES, *_UNITS, *_POPULATION, *_AMOUNT, *_FILES, *_EVENTS, *_TIMES, *_ROWS)
-}
+_ALL = (*_COLUMNS, *_TYPES, *_UNITS, *_POPULATION, *_AMOUNT, *_FILES, *_EVENTS, *_TIMES, *_ROWS)
+MUTATIONS: Mapping[str, Mutation] = {mutation.name: mutation for mutation in _ALL}
+assert len(MUTATIONS) == len(_ALL), "two mutations have one name"
 
 
 @dataclass(frozen=True)
@@ -1294,7 +1300,8 @@ def _judge(name: str) -> tuple[str, str, str]:
 def main() -> None:
     """Measure both rates and print the tables."""
     weeks = int(sys.argv[1]) if sys.argv[1:] else WEEKS
-    console = Console() if sys.stdout.isatty() else Console(width=170)
+    console = Console() if sys.stdout.isatty() else Console(width=240)
+    tracked = partial(track, console=console, transient=True, disable=not sys.stdout.isatty())
     assert this_project().manifest  # read before several processes do
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -1303,11 +1310,9 @@ def main() -> None:
         ) as pool,
     ):
         complete_journey.land(Path(folder) / "real")
-        honest = list(
-            track(pool.map(_honesty, HONEST), "honest deliveries", len(HONEST), console=console, transient=True)
-        )
-        list(track(pool.map(_history, MUTATED), "histories", len(MUTATED), console=console, transient=True))
-        found = track(pool.map(_judge, MUTATIONS), "mutations", len(MUTATIONS), console=console, transient=True)
+        honest = list(tracked(pool.map(_honesty, HONEST), "honest deliveries", len(HONEST)))
+        list(tracked(pool.map(_history, MUTATED), "histories", len(MUTATED)))
+        found = tracked(pool.map(_judge, MUTATIONS), "mutations", len(MUTATIONS))
         judged = [Judgement(MUTATIONS[name], *said) for name, said in zip(MUTATIONS, found, strict=True)]
     console.print(_honest_table(honest))
     console.print(_mutation_table(judged, weeks))
@@ -1320,7 +1325,7 @@ def main() -> None:
 
 
 def _honest_table(honest: list[Honesty]) -> Table:
-    table = Table(title="honest weekly deliveries of real tables")
+    table = Table(title="honest weekly deliveries of real tables", box=SIMPLE_HEAD)
     for heading in ("delivered", "mode"):
         table.add_column(heading)
     for heading in ("loads", "rows", "set aside", "s per load", "false alarms", "per load", "checks", "per check"):
@@ -1345,7 +1350,7 @@ def _honest_table(honest: list[Honesty]) -> Table:
 
 
 def _mutation_table(judged: list[Judgement], weeks: int) -> Table:
-    table = Table(title=f"planted mutations after {weeks} honest weeks")
+    table = Table(title=f"planted mutations after {weeks} honest weeks", box=SIMPLE_HEAD)
     for heading in ("mutation", "delivered", "expected", "verdict", "as expected", "first reason"):
         table.add_column(heading)
     for judgement in judged:
@@ -1358,7 +1363,7 @@ def _mutation_table(judged: list[Judgement], weeks: int) -> Table:
             mutation.expected,
             judgement.verdict,
             as_expected,
-            reason if len(reason) < 120 else f"{reason[:117]}...",
+            reason if len(reason) <= 90 else f"{reason[:87]}...",
             style="" if as_expected == "yes" else "bold",
         )
     return table
