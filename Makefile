@@ -12,7 +12,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 PYTEST := $(BIN)/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run quarantine release ui test lint test-fast lock clean
+.PHONY: help run audit quarantine release ui test lint test-fast lock clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -25,6 +25,9 @@ quarantine: $(ENVIRONMENT)/run ## List the files that were refused and wait for 
 
 release: $(ENVIRONMENT)/run ## Load a refused file as it is: make release LOAD=id BECAUSE="the reason"
 	@$(BIN)/python -m orchestration release "$$LOAD" "$$BECAUSE"
+
+audit: $(ENVIRONMENT)/run ## Does any example know the future? Five past dates; make audit DATES=20 SEED=1
+	@$(BIN)/python -m orchestration audit $(if $(DATES),--dates $(DATES)) $(if $(SEED),--seed $(SEED))
 
 ui: $(ENVIRONMENT)/run ## Open Dagster on 127.0.0.1:3000
 	@$(BIN)/python -m orchestration ui

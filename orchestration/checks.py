@@ -11,11 +11,16 @@ from typing import TYPE_CHECKING
 from dagster import AssetCheckEvaluation, AssetCheckSeverity, AssetKey
 
 from ml.errors import TurnoutError
+from orchestration.dbt import dbt_steps
+from orchestration.examples_checks import examples_checks
+from orchestration.raw_assets import load_assets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from dagster import AssetCheckKey, AssetsDefinition, DagsterInstance
+    from dagster import AssetCheckKey, DagsterInstance
+
+    from orchestration.project import Project
 
 # Evaluations to look back through for the last one that finished; a run that was killed leaves an open one.
 LOOK_BACK = 20
@@ -25,17 +30,15 @@ class FailedCheckError(TurnoutError):
     """A blocking check upstream has failed."""
 
 
-def require_passed_checks(
-    instance: DagsterInstance, tested: Iterable[AssetsDefinition], asset_keys: Sequence[AssetKey]
-) -> None:
+def require_passed_checks(instance: DagsterInstance, project: Project, asset_keys: Sequence[AssetKey]) -> None:
     """Raise if the latest evaluation of a blocking check of these assets, or of any upstream, has failed.
 
     Parameters
     ----------
     instance : DagsterInstance
         Where the evaluations are kept.
-    tested : iterable of AssetsDefinition
-        The steps that have checks; what is upstream is followed through them.
+    project : Project
+        Its loads, dbt tests and examples have checks; what is upstream is followed through them.
     asset_keys : sequence of AssetKey
         What is about to be read.
 
@@ -44,7 +47,7 @@ def require_passed_checks(
     FailedCheckError
         With the names of the failed checks.
     """
-    steps = list(tested)
+    steps = [*load_assets(project), *dbt_steps(project), *examples_checks(project)]
     parents = {spec.key: [dep.asset_key for dep in spec.deps] for step in steps for spec in step.specs}
     upstream, waiting = set(asset_keys), list(asset_keys)
     while waiting:

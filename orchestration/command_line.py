@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 UI_HOST = "127.0.0.1"
 UI_PORT = 3000
+AUDITED_DATES = 5
 # Below it the summary's columns would be cut; a narrower terminal wraps lines by itself.
 SUMMARY_WIDTH = 110
 
@@ -38,6 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     released = commands.add_parser("release", help="load a quarantined file as it is; who did it and why is recorded")
     released.add_argument("load", help="the id that the file is listed with")
     released.add_argument("because", help="the reason")
+    audited = commands.add_parser("audit", help="build the past again and compare: does any example know the future?")
+    audited.add_argument(
+        "--dates", type=int, default=AUDITED_DATES, help=f"for each prediction; default: {AUDITED_DATES}"
+    )
+    audited.add_argument("--seed", type=int, help="decides which; default: others than the last audit")
+    audited.add_argument("--prediction", action="append", help="only this one; may be given several times")
     ui = commands.add_parser("ui", help=f"open Dagster on {UI_HOST}")
     ui.add_argument("--port", type=int, default=UI_PORT, help=f"default: {UI_PORT}")
     parsed = parser.parse_args(arguments)
@@ -50,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         match parsed.command:
             case "ui":
                 open_ui(project, console, parsed.port)
+            case "audit":
+                sys.exit(0 if print_audits(project, console, parsed.prediction, parsed.dates, parsed.seed) else 1)
             case "quarantine":
                 print_quarantine(project, console)
             case "release":
@@ -130,6 +139,24 @@ def release_file(project: Project, console: Console, load_id: str, because: str)
         "Next: 'make run' makes everything anew that comes from it.",
         markup=False,
     )
+
+
+def print_audits(project: Project, console: Console, names: Sequence[str] | None, dates: int, seed: int | None) -> bool:
+    """Audit predictions, print what was found, and return whether nothing is wrong.
+
+    Raises
+    ------
+    TurnoutError
+        If there is no such prediction or no example, or the past cannot be built again.
+    """
+    from orchestration.leakage.audit import audit
+    from orchestration.leakage.report import print_audit
+
+    with console.status("Reading the project") as status:
+        audits = audit(project, project.predictions_named(names), dates=dates, seed=seed, tell=status.update)
+    for found in audits:
+        print_audit(found, console)
+    return all(found.problem is None for found in audits)
 
 
 def open_ui(project: Project, console: Console, port: int) -> None:

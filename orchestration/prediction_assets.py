@@ -12,12 +12,12 @@ from ml.warehouse import identifier
 from orchestration.checks import require_passed_checks
 from orchestration.dbt import asset_key
 from orchestration.failures import in_words
+from orchestration.leakage.audit import TABLES as AUDIT_RECORDS
 from orchestration.loading.contract import source_tables
 from orchestration.loading.register import TABLES as LOAD_RECORDS
 from orchestration.loading.register import load_ids_behind
 from orchestration.metadata import table, training_metadata
 from orchestration.project import WAREHOUSE_POOL, Project
-from orchestration.raw_assets import tested_steps
 
 SAMPLED_ROWS = 10
 
@@ -42,15 +42,17 @@ def prediction_assets(project: Project) -> list[AssetsDefinition]:
 
 
 def records_assets(project: Project) -> list[AssetsDefinition]:
-    """Return one step with an asset for each table of the source `records`, after all trainings and loads."""
+    """Return one step with an asset for each table of the source `records`, after all that writes them."""
     nodes = [node for node in project.manifest["sources"].values() if node["source_name"] == "records"]
     trainings = [model_versions_key(prediction.name) for prediction in project.predictions]
     loads = [asset_key(project, table.unique_id) for table in source_tables(project.manifest)]
+    examples = [asset_key(project, prediction.unique_id) for prediction in project.predictions]
+    written_with = {**dict.fromkeys(LOAD_RECORDS, loads), **dict.fromkeys(AUDIT_RECORDS, examples)}
     specs = {
         node["identifier"]: AssetSpec(
             asset_key(project, node["unique_id"]),
             group_name="records",
-            deps=loads if node["name"] in LOAD_RECORDS else trainings,
+            deps=written_with.get(node["name"], trainings),
             description=node["description"],
             kinds={"duckdb"},
         )
@@ -91,7 +93,7 @@ def _model_versions_asset(project: Project, prediction: Prediction) -> AssetsDef
         from ml.training import train
 
         with in_words():
-            require_passed_checks(context.instance, tested_steps(project), [examples])
+            require_passed_checks(context.instance, project, [examples])
             provenance = Provenance(project.code_version(), load_ids_behind(project.warehouse, prediction.unique_id))
             training = train(project.warehouse, prediction, project.model_versions, provenance)
         return MaterializeResult(metadata=training_metadata(prediction, training))
@@ -114,7 +116,7 @@ def _scores_asset(project: Project, prediction: Prediction) -> AssetsDefinition:
         from ml.scoring import score
 
         with in_words():
-            require_passed_checks(context.instance, tested_steps(project), [examples])
+            require_passed_checks(context.instance, project, [examples])
             scoring = score(project.warehouse, prediction, project.model_versions)
         if scoring is None:
             context.log.warning(f"{prediction.name} has no champion yet: no candidate beat the baseline.")

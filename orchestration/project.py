@@ -11,11 +11,14 @@ import sys
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ml.declaration import Prediction, predictions_in
-from ml.errors import TurnoutError
+from ml.errors import TurnoutError, did_you_mean
 from ml.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # Asset keys and pools are named once, here and in the YAML of dbt's sources.
 WAREHOUSE_POOL = "warehouse"
@@ -106,6 +109,25 @@ class Project:
             If a declaration is wrong.
         """
         return predictions_in(self.manifest)
+
+    def predictions_named(self, names: Sequence[str] | None) -> tuple[Prediction, ...]:
+        """Return the predictions with these names; all of them for None.
+
+        Raises
+        ------
+        ProjectError
+            If there is no prediction of a name.
+        """
+        known = {prediction.name: prediction for prediction in self.predictions}
+        for name in names or ():
+            if name not in known:
+                raise ProjectError(
+                    f"There is no prediction '{name}'.{did_you_mean(name, known)}",
+                    where=str(self.dbt),
+                    rule="a prediction is a dbt model that declares 'config.meta.prediction'.",
+                    remedy=f"name one of: {', '.join(known)}." if known else "declare one; the README says how.",
+                )
+        return tuple(known[name] for name in (known if names is None else names))
 
     def prepare(self) -> None:
         """Make Dagster's home, with our settings in it, and name it in the environment."""

@@ -18,7 +18,7 @@ from dagster import (
     asset,
 )
 
-from orchestration.dbt import asset_key, dbt_steps
+from orchestration.dbt import asset_key
 from orchestration.failures import in_words
 from orchestration.load_metadata import load_metadata
 from orchestration.loading.contract import SourceTable, source_tables
@@ -50,11 +50,6 @@ def landing_assets(project: Project) -> tuple[AssetsDefinition, ...]:
 def load_assets(project: Project) -> tuple[AssetsDefinition, ...]:
     """Return an asset for every source table that is filled from landing."""
     return tuple(_load_asset(project, table) for table in source_tables(project.manifest))
-
-
-def tested_steps(project: Project) -> tuple[AssetsDefinition, ...]:
-    """Return all steps that have checks: the loads, and what dbt builds and tests."""
-    return (*load_assets(project), *dbt_steps(project))
 
 
 def _landing_asset(project: Project, module: Any) -> AssetsDefinition:  # noqa: ANN401 - a module has no protocol

@@ -34,9 +34,3 @@
         ~ 'write a day and a time in UTC, such as "2026-11-20 12:00" or "2026-11-20 12:00:00.123456".'
     ) -%}
 {% endmacro %}
-
-
-{#- Where the sources of a schema are shown as loaded: audit_raw for raw. -#}
-{% macro schema_as_loaded(schema) %}
-    {{ return(turnout.generate_schema_name(schema, none) | trim) }}
-{% endmacro %}

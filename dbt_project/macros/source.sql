@@ -1,13 +1,28 @@
-{#- dbt's own `source()`. With the variable `as_loaded_by`, tables filled from landing are read from the views that
-    `show_sources_as_loaded` makes: dbt's relation in another schema, so that sample mode still cuts it. -#}
+{#- dbt's own `source()`. With the variables `as_loaded_by` and `label_window`, it reads the views that
+    `show_sources_as_known` makes: dbt's relation in another schema, so that sample mode still cuts it. -#}
 {% macro source(source_name, table_name) %}
     {%- set relation = builtins.source(source_name, table_name) -%}
-    {%- if execute and turnout.as_loaded_by() is not none and not relation.is_cte -%}  {#- the CTE of a unit test -#}
-        {%- set landed = graph.sources.values() | selectattr('loader', 'equalto', 'landing')
-            | selectattr('source_name', 'equalto', source_name) | selectattr('name', 'equalto', table_name) | list -%}
-        {%- if landed -%}
-            {{ return(relation.incorporate(path={'schema': turnout.schema_as_loaded(relation.schema)})) }}
+    {%- if execute and not relation.is_cte -%}  {#- the CTE of a unit test -#}
+        {%- set found = graph.sources.values()
+            | selectattr('source_name', 'equalto', source_name) | selectattr('name', 'equalto', table_name) | first -%}
+        {%- if turnout.is_shown_as_known(found) -%}
+            {{ return(relation.incorporate(path={'schema': turnout.schema_as_known(relation.schema)})) }}
         {%- endif -%}
     {%- endif -%}
     {{ return(relation) }}
+{% endmacro %}
+
+
+{#- Whether a source is read through a view in this run. -#}
+{% macro is_shown_as_known(source) %}
+    {{ return(
+        (source.loader == 'landing' and turnout.as_loaded_by() is not none)
+        or (source.config.event_time is not none and var('label_window') is not none)
+    ) }}
+{% endmacro %}
+
+
+{#- Where the sources of a schema are shown as they were known: audit_raw for raw. -#}
+{% macro schema_as_known(schema) %}
+    {{ return(turnout.generate_schema_name(schema, none) | trim) }}
 {% endmacro %}

@@ -1,0 +1,117 @@
+{#- With the variable `as_loaded_by` or `label_window`: makes a view of each source table that the selection reads, with
+    what was known of it. -#}
+{% macro show_sources_as_known() %}
+    {%- if execute and flags.WHICH in ('run', 'build', 'test', 'snapshot')
+        and (turnout.as_loaded_by() is not none or var('label_window') is not none) -%}
+        {%- if target.name != 'audit' -%}
+            {%- do exceptions.raise_compiler_error(
+                'label_window is given, and the target is ' ~ target.name ~ ', whose tables are in use: '
+                ~ 'the leakage audit gives it with the target audit.'
+            ) -%}
+        {%- endif -%}
+        {{ turnout.require_selected_parents() }}
+
+        {%- set read = [] -%}
+        {%- for source in graph.sources.values() if turnout.is_shown_as_known(source) -%}
+            {%- if turnout.is_read_by_selection(source.unique_id) -%}
+                {%- do read.append(source) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {{ turnout.require_loads_by_then(read) }}
+
+        {%- set statements = [] -%}
+        {%- for source in read -%}
+            {%- set relation = api.Relation.create(source.database, source.schema, source.identifier) -%}
+            {%- set shown = relation.incorporate(path={'schema': turnout.schema_as_known(source.schema)}) -%}
+            {%- do statements.append('create schema if not exists ' ~ shown.without_identifier()) -%}
+            {%- do statements.append(
+                'create or replace view ' ~ shown ~ ' as '
+                ~ (turnout.as_loaded(relation) if turnout.as_loaded_by() is not none
+                    else turnout.around_label(relation, source.config.event_time))
+            ) -%}
+        {%- endfor -%}
+        {%- if statements -%}
+            {%- do run_query(statements | join(';\n')) -%}
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{#- The rows that were in force at the time, from the history that the loader keeps in the schema `loads`. -#}
+{% macro as_loaded(relation) -%}
+    {%- set time = "timestamp '" ~ turnout.as_loaded_by() ~ "'" -%}
+    select * exclude (_replaced_at) from {{ relation.incorporate(path={'schema': 'loads'}) }}
+    where _loaded_at <= {{ time }} and (_replaced_at is null or _replaced_at > {{ time }})
+{%- endmacro %}
+
+
+{#- What a label may see, and the past without its last days, so that a label that looks there comes out differently. Of
+    what is after the horizon one row stays: it shows that the data reach that far. -#}
+{% macro around_label(relation, event_time) -%}
+    {%- set window = var('label_window') -%}
+    select * from {{ relation }}
+    where
+        {{ event_time }} < timestamp '{{ window.left_out_from }}'
+        or ({{ event_time }} >= timestamp '{{ window.starts }}' and {{ event_time }} < timestamp '{{ window.ends }}')
+    union all
+    (
+        select * from {{ relation }}
+        where {{ event_time }} >= timestamp '{{ window.ends }}'
+        order by {{ event_time }}
+        limit 1
+    )
+{%- endmacro %}
+
+
+{#- Stops a run in words when a table had no load yet: no view could tell what was known then. -#}
+{% macro require_loads_by_then(sources) %}
+    {%- set time = turnout.as_loaded_by() -%}
+    {%- if time is none -%}
+        {{ return('') }}
+    {%- endif -%}
+    {%- if run_query("select try_cast('" ~ time ~ "' as timestamp)").rows[0][0] is none -%}
+        {{ turnout.refuse_as_loaded_by(time) }}
+    {%- endif -%}
+    {%- set first_loads = {} -%}
+    {%- for row in (run_query(
+        'select source, table_name, cast(min(loaded_at) as varchar), min(loaded_at) <= timestamp \'' ~ time
+        ~ '\' from records.loads group by source, table_name'
+    ).rows if sources else []) -%}
+        {%- do first_loads.update({row[0] ~ '.' ~ row[1]: {'loaded_at': row[2], 'counts': row[3]}}) -%}
+    {%- endfor -%}
+    {%- set missing = [] -%}
+    {%- for source in sources -%}
+        {%- set name = source.source_name ~ '.' ~ source.name -%}
+        {%- if name not in first_loads or not adapter.get_relation(source.database, 'loads', source.identifier) -%}
+            {%- do missing.append(name ~ ' (never loaded)') -%}
+        {%- elif not first_loads[name].counts -%}
+            {%- do missing.append(name ~ ' (first loaded ' ~ first_loads[name].loaded_at ~ ')') -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if missing -%}
+        {%- do exceptions.raise_compiler_error(
+            'as_loaded_by is "' ~ turnout.as_loaded_by() ~ '", when there was no load yet of '
+            ~ missing | sort | join(', ') ~ '. What was known of a table before its first load cannot be shown: '
+            ~ 'name a later time (UTC), or select only models that do not read these tables.'
+        ) -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{#- Stops a run in words when a selected model reads one that is not selected, and so was built at another time. -#}
+{% macro require_selected_parents() %}
+    {%- set missing = [] -%}
+    {%- for selected_id in selected_resources if selected_id.startswith('model.') -%}
+        {%- for parent in graph.nodes[selected_id].depends_on.nodes
+            if parent.startswith('model.') and parent not in selected_resources -%}
+            {%- do missing.append(graph.nodes[parent].name) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- if missing -%}
+        {%- do exceptions.raise_compiler_error(
+            'as_loaded_by is given, and models are selected without ' ~ missing | unique | sort | join(', ')
+            ~ ', which they are made from. They would read what an earlier run has left there: '
+            ~ 'select each with a plus in front, which adds what it is made from.'
+        ) -%}
+    {%- endif -%}
+{% endmacro %}
