@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, field, fields
 from typing import Any, Literal
 
 from pydantic import ConfigDict, PositiveInt, TypeAdapter, ValidationError
@@ -21,12 +21,30 @@ Manifest = Mapping[str, Any]
 
 DEFAULT_METRICS: Mapping[Task, str] = {"binary": "log_loss", "regression": "rmse"}
 
+# What may be found and acknowledged, and what the finding is about: a column of the model, or a source, `name.table`.
+# Those about columns are explained in `ml.feature_review`.
+FINDINGS: Mapping[str, Literal["column", "source"]] = {
+    "missing": "column",
+    "constant": "column",
+    "identifier": "column",
+    "strong_alone": "column",
+    "copies_label": "column",
+    "unstable": "column",
+    "counts_up": "column",
+    "sounds_sensitive": "column",
+    "twins": "column",
+    "unaudited": "source",
+}
+
 _TYPES_IN_WORDS = {
     "task": "'binary' or 'regression'",
     "horizon_days": "a whole number of days, at least 1",
     "gap_days": "a whole number of days, at least horizon_days",
     "holdout_dates": "a whole number of as-of dates, at least 1",
     "sensitive": "a list of column names, such as [age_band]",
+    "group": "the name of a column",
+    "severe": "true or false",
+    "acknowledged": 'a reason in words for each subject of a finding, such as {unstable: {column: "Why it is right."}}',
     "retrain": 'a cron expression in quotes, such as "0 17 * * 0"',
 }
 
@@ -54,6 +72,13 @@ class Declaration:
         which is the default.
     holdout_dates : int
         How many of the last matured as-of dates are the holdout.
+    group : str, optional
+        A column whose rows never stand on both sides of a split where they share its value (scikit-learn's
+        "groups"); the entity, or another. One that is neither the entity nor sensitive stays a feature.
+    severe : bool
+        Whether mistakes are severe: what could not be audited blocks.
+    acknowledged : mapping of finding to mapping of subject to reason
+        What was found and is right, with the reason. The findings, and what their subjects are, are `FINDINGS`.
     """
 
     task: Literal["binary", "regression"]
@@ -66,6 +91,9 @@ class Declaration:
     retrain: str | None = None
     gap_days: PositiveInt | None = None
     holdout_dates: PositiveInt = 4
+    group: str | None = None
+    severe: bool = False
+    acknowledged: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -104,6 +132,9 @@ class Prediction:
     retrain: str | None
     gap_days: int
     holdout_dates: int
+    group: str | None = None
+    severe: bool = False
+    acknowledged: Mapping[str, Mapping[str, str]] = field(default_factory=dict, hash=False)
 
     @property
     def where(self) -> str:
@@ -155,6 +186,7 @@ def _prediction(node: Mapping[str, Any]) -> Prediction:
             "training labels look into the holdout.",
         )
     _check_columns(declaration, list(node["columns"]), where)
+    _check_acknowledged(declaration.acknowledged, list(node["columns"]), where)
     return Prediction(
         name=node["name"],
         unique_id=node["unique_id"],
@@ -172,6 +204,9 @@ def _prediction(node: Mapping[str, Any]) -> Prediction:
         retrain=declaration.retrain,
         gap_days=gap_days,
         holdout_dates=declaration.holdout_dates,
+        group=declaration.group,
+        severe=declaration.severe,
+        acknowledged=declaration.acknowledged,
     )
 
 
@@ -182,7 +217,7 @@ def _validated(declared: object, where: str) -> Declaration:
         return TypeAdapter(Declaration).validate_json(json.dumps(declared))
     except ValidationError as error:
         first = error.errors()[0]
-        key = str(first["loc"][0])
+        key, *inside = (str(step) for step in first["loc"])
     if first["type"] == "missing":
         raise _error(f"'{key}' is missing.", where, key, f"add '{key}: …'; needed are {_required()}.")
     known = [field.name for field in fields(Declaration)]
@@ -194,7 +229,10 @@ def _validated(declared: object, where: str) -> Declaration:
             f"the keys are {', '.join(known)}.",
         )
     wanted = _TYPES_IN_WORDS.get(key, "a name")
-    raise _error(f"'{key}' is {declared[key]!r}.", where, key, f"write {wanted}.")
+    found = f"'{key}' is {declared[key]!r}."
+    if key == "acknowledged" and inside:
+        found = f"{' of '.join(repr(step) for step in reversed([key, *inside]))} is {first['input']!r}."
+    raise _error(found, where, ".".join([key, *inside]) if key == "acknowledged" else key, f"write {wanted}.")
 
 
 def _check_columns(declaration: Declaration, columns: Sequence[str], where: str) -> None:
@@ -204,7 +242,8 @@ def _check_columns(declaration: Declaration, columns: Sequence[str], where: str)
         "label": [declaration.label],
         "sensitive": list(declaration.sensitive),
     }
-    for key, names in named.items():
+    group = [] if declaration.group is None else [declaration.group]
+    for key, names in {**named, "group": group}.items():
         for name in names:
             if name not in columns:
                 raise _error(
@@ -224,6 +263,48 @@ def _check_columns(declaration: Declaration, columns: Sequence[str], where: str)
                 roles,
                 "give every role a column of its own.",
             )
+    if declaration.group in {declaration.as_of, declaration.label}:
+        raise _error(
+            f"'group' names the column '{declaration.group}', which is the as-of date or the label.",
+            where,
+            "group",
+            f"name what rows have in common, such as '{declaration.entity}', or leave 'group' out.",
+        )
+
+
+def _check_acknowledged(acknowledged: Mapping[str, Mapping[str, str]], columns: Sequence[str], where: str) -> None:
+    for finding, reasons in acknowledged.items():
+        key = f"acknowledged.{finding}"
+        if finding not in FINDINGS:
+            raise _error(
+                f"there is no finding '{finding}'.{did_you_mean(finding, FINDINGS)}",
+                where,
+                key,
+                f"the findings are {', '.join(FINDINGS)}.",
+            )
+        for subject, reason in reasons.items():
+            if FINDINGS[finding] == "column" and subject not in columns:
+                raise _error(
+                    f"'{finding}' of '{subject}' is acknowledged, but the model documents no such column."
+                    f"{did_you_mean(subject, columns)}",
+                    where,
+                    key,
+                    f"correct the name, or take '{subject}' out.",
+                )
+            if FINDINGS[finding] == "source" and not all([*subject.partition("."), subject.count(".") == 1]):
+                raise _error(
+                    f"'{finding}' of '{subject}' is acknowledged, which is no source.",
+                    where,
+                    key,
+                    "write the source and its table, such as shop.orders.",
+                )
+            if not reason.strip():
+                raise _error(
+                    f"'{finding}' of '{subject}' is acknowledged without a reason.",
+                    where,
+                    f"{key}.{subject}",
+                    "say in a sentence why it is right, or take it out, so that it is a warning again.",
+                )
 
 
 def _required() -> str:

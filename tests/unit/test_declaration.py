@@ -24,6 +24,21 @@ def test_defaults_are_filled_in() -> None:
     assert (prediction.name, prediction.schema, prediction.table) == ("will_return", "predictions", "will_return")
     assert (prediction.metric, prediction.gap_days, prediction.holdout_dates) == ("log_loss", 28, 4)
     assert (prediction.sensitive, prediction.retrain) == ((), None)
+    assert (prediction.group, prediction.severe, prediction.acknowledged) == (None, False, {})
+
+
+@pytest.mark.parametrize("group", ["entity", "group"])
+def test_what_is_declared_beyond_the_defaults_is_carried(group: str) -> None:
+    acknowledged = {"unstable": {"x": "It comes and goes."}, "unaudited": {"shop.products": "It has no time."}}
+    declared = {**COMPLETE, "group": group, "severe": True, "acknowledged": acknowledged}
+    (prediction,) = predictions_in(small_manifest(declared))
+    assert (prediction.group, prediction.severe, prediction.acknowledged) == (group, True, acknowledged)
+    assert hash(prediction)
+
+
+def test_a_group_may_be_sensitive() -> None:
+    (prediction,) = predictions_in(small_manifest({**COMPLETE, "group": "group", "sensitive": ["group"]}))
+    assert prediction.group in prediction.sensitive
 
 
 def test_the_metric_of_a_regression_is_its_own() -> None:
@@ -56,6 +71,19 @@ def test_a_model_without_a_declaration_is_not_a_prediction() -> None:
         ({"sensitive": ["age"]}, "sensitive", "names the column 'age'"),
         ({"sensitive": "group"}, "sensitive", "a list of column names"),
         ({"label": "entity"}, "entity and label", "named twice"),
+        ({"group": "grup"}, "group", "does not document. Did you mean 'group'?"),
+        ({"group": ["group"]}, "group", "write the name of a column"),
+        ({"group": "outcome"}, "group", "which is the as-of date or the label"),
+        ({"group": "day"}, "group", "which is the as-of date or the label"),
+        ({"severe": "yes"}, "severe", "write true or false"),
+        ({"sever": True}, "sever", "Did you mean 'severe'?"),
+        ({"acknowledged": ["unstable"]}, "acknowledged", "'acknowledged' is ['unstable']"),
+        ({"acknowledged": {"unstable": "x"}}, "acknowledged.unstable", "'unstable' of 'acknowledged' is 'x'"),
+        ({"acknowledged": {"unstable": {"x": 1}}}, "acknowledged.unstable.x", "'x' of 'unstable' of 'acknowledged' is"),
+        ({"acknowledged": {"instable": {"x": "So."}}}, "acknowledged.instable", "Did you mean 'unstable'?"),
+        ({"acknowledged": {"unstable": {"grup": "So."}}}, "acknowledged.unstable", "Did you mean 'group'?"),
+        ({"acknowledged": {"unstable": {"x": " "}}}, "acknowledged.unstable.x", "without a reason"),
+        ({"acknowledged": {"unaudited": {"products": "So."}}}, "acknowledged.unaudited", "which is no source"),
     ],
 )
 def test_a_mistake_names_file_model_key_and_remedy(change: dict[str, Any], key: str, words: str) -> None:
