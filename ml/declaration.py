@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, field, fields
 from typing import Any, Literal
 
-from pydantic import ConfigDict, PositiveInt, TypeAdapter, ValidationError
+from pydantic import ConfigDict, NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from ml.errors import DeclarationError, did_you_mean
@@ -44,6 +44,7 @@ _TYPES_IN_WORDS = {
     "sensitive": "a list of column names, such as [age_band]",
     "group": "the name of a column",
     "severe": "true or false",
+    "arrival_days": "a whole number of days, at least 0",
     "acknowledged": 'a reason in words for each subject of a finding, such as {unstable: {column: "Why it is right."}}',
     "retrain": 'a cron expression in quotes, such as "0 17 * * 0"',
 }
@@ -77,6 +78,8 @@ class Declaration:
         "groups"); the entity, or another. One that is neither the entity nor sensitive stays a feature.
     severe : bool
         Whether mistakes are severe: what could not be audited blocks.
+    arrival_days : int
+        Days after an as-of date by which what happened before it has been loaded, and scores can be made.
     acknowledged : mapping of finding to mapping of subject to reason
         What was found and is right, with the reason. The findings, and what their subjects are, are `FINDINGS`.
     """
@@ -93,6 +96,7 @@ class Declaration:
     holdout_dates: PositiveInt = 4
     group: str | None = None
     severe: bool = False
+    arrival_days: NonNegativeInt = 1
     acknowledged: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
@@ -134,6 +138,7 @@ class Prediction:
     holdout_dates: int
     group: str | None = None
     severe: bool = False
+    arrival_days: int = 1
     acknowledged: Mapping[str, Mapping[str, str]] = field(default_factory=dict, hash=False)
 
     @property
@@ -206,6 +211,7 @@ def _prediction(node: Mapping[str, Any]) -> Prediction:
         holdout_dates=declaration.holdout_dates,
         group=declaration.group,
         severe=declaration.severe,
+        arrival_days=declaration.arrival_days,
         acknowledged=declaration.acknowledged,
     )
 

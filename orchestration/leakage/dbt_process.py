@@ -24,18 +24,19 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what dbt and its adapters print is no answer
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
+    from dbt.contracts.graph.manifest import Manifest
 
     target = ("--target", "audit", "--target-path", str(Path("target") / SCHEMA))
     parsed = dbtRunner().invoke([*_QUIET, "parse", *target])
     for line in sys.stdin:
         asked = json.loads(line)
         built = parsed
-        if parsed.success:
+        if isinstance(parsed.result, Manifest):
             command = [*_QUIET, "run", *target, "--full-refresh", "--select", *asked["select"]]
             command += ["--vars", json.dumps(asked["variables"])]
             command += ["--sample", json.dumps(asked["sample"])] if asked["sample"] else []
             built = dbtRunner(manifest=parsed.result).invoke(command)
-        DuckDBConnectionManager.close_all_connections()  # the one who asked compares next
+        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]  # who asked compares next
         problem = ""
         if not built.success:
             failed = [node for node in getattr(built.result, "results", []) if node.status == "error"]
