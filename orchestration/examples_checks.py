@@ -17,7 +17,8 @@ from dagster import (
 from ml.declaration import Prediction
 from orchestration.dbt import asset_key
 from orchestration.failures import in_words
-from orchestration.leakage.audit import Audit, audit
+from orchestration.leakage.audit import audit
+from orchestration.leakage.result import Audit
 from orchestration.metadata import table
 from orchestration.project import WAREHOUSE_POOL, Project
 
@@ -63,7 +64,12 @@ def examples_checks(project: Project) -> tuple[AssetChecksDefinition, ...]:
 
 def _summary(prediction: Prediction, found: Audit) -> str:
     days = sorted({comparison.past.as_of_date for comparison in found.comparisons})
-    unaudited = ", ".join(source.source for source in found.unaudited)
+    unaudited = ", ".join(
+        [
+            *(source.source for source in found.unaudited),
+            *(f"the label of {comparison.past.as_of_date}" for comparison in found.unverified),
+        ]
+    )
     return (
         f"{prediction.name} came out as stored at {', '.join(map(str, days))}."
         f"{f' Not audited: {unaudited}.' if unaudited else ''}"

@@ -19,7 +19,7 @@ validations as (
         version,
         candidate,
         metric,
-        avg(value) as value
+        avg(value) as validation_value
     from {{ source('records', 'validations') }}
     group by prediction, version, candidate, metric
 ),
@@ -48,7 +48,7 @@ select
     ranked.metric,
     ranked.value,
     ranked.baseline_value,
-    validations.value as validation_value,
+    validations.validation_value,
     cast(ranked.place as int) as place,
     coalesce(ranked.metric = versions.competition_metric, false) as is_competition_metric,
     ranked.candidate = versions.candidate as is_challenger,
