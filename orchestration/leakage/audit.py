@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from ml.warehouse import identifier
-from orchestration.leakage.comparison import compare_features, compare_label, first_models, keyed, labels_too_early
+from orchestration.leakage.comparison import compare_features, compare_label, first_models, labels_too_early
 from orchestration.leakage.coverage import can_be_cut_by_loads, coverage_of
 from orchestration.leakage.past import Past, chosen_dates, known_by
 from orchestration.leakage.rebuild import rebuilding
@@ -18,7 +18,10 @@ from orchestration.leakage.records import audits_until_now, remember
 from orchestration.leakage.result import WITHOUT, Audit, Comparison
 
 if TYPE_CHECKING:
+    import duckdb
+
     from ml.declaration import Prediction
+    from orchestration.leakage.comparison import Difference
     from orchestration.leakage.rebuild import Rebuild
     from orchestration.project import Project
 
@@ -119,24 +122,29 @@ def _compare(
     started = time.perf_counter()
     rebuild(past, [prediction.name for prediction in predictions])
     shared = (time.perf_counter() - started) / len(predictions)
-    compared_at = {}
-    for prediction in predictions:
-        started = time.perf_counter()
-        if past.kind == "label_window":
-            compared, differences = compare_label(project.warehouse, prediction, past.as_of_date)
-        else:
-            columns = project.warehouse.schema_of(prediction.schema, prediction.table).names
-            features = [name for name in columns if name not in (prediction.entity, prediction.as_of, prediction.label)]
-            compared, differences = compare_features(project.warehouse, keyed(prediction), past.as_of_date, features)
-            if differences:
-                names = [difference.column for difference in differences]
-                first = first_models(project.warehouse, project.manifest, prediction, past.as_of_date, names)
-                differences = [replace(found, first_model=first.get(found.column, "")) for found in differences]
-            if past.kind == "event_time":
-                differences += labels_too_early(project.warehouse, prediction, past.as_of_date)
-        seconds = shared + time.perf_counter() - started
-        compared_at[prediction.name] = Comparison(past, compared, tuple(differences), seconds)
-    return compared_at
+    compared = {}
+    with project.warehouse.connect() as connection:
+        for prediction in predictions:
+            started = time.perf_counter()
+            row_count, differences = _differences(connection, project, past, prediction)
+            seconds = shared + time.perf_counter() - started
+            compared[prediction.name] = Comparison(past, row_count, tuple(differences), seconds)
+    return compared
+
+
+def _differences(
+    connection: duckdb.DuckDBPyConnection, project: Project, past: Past, prediction: Prediction
+) -> tuple[int, list[Difference]]:
+    if past.kind == "label_window":
+        return compare_label(connection, prediction, past.as_of_date)
+    row_count, differences = compare_features(connection, prediction, past.as_of_date)
+    if differences:
+        names = [difference.column for difference in differences]
+        first = first_models(connection, project.manifest, prediction, past.as_of_date, names)
+        differences = [replace(found, first_model=first.get(found.column, "")) for found in differences]
+    if past.kind == "event_time":
+        differences += labels_too_early(connection, prediction, past.as_of_date)
+    return row_count, differences
 
 
 def _is_cut_by_loads(comparisons: Sequence[Comparison]) -> bool:

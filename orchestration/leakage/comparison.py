@@ -11,8 +11,9 @@ from ml.warehouse import identifier
 from orchestration.leakage.rebuild import rebuilt_schema
 
 if TYPE_CHECKING:
+    import duckdb
+
     from ml.declaration import Prediction
-    from ml.warehouse import Warehouse
 
 # Stands for the column when the rows themselves are there in one table only.
 ROWS = "(rows)"
@@ -61,15 +62,10 @@ class Keyed:
         )
 
 
-def keyed(prediction: Prediction) -> Keyed:
-    """Return the table of a prediction's examples."""
-    return Keyed(prediction.schema, prediction.table, prediction.entity, prediction.as_of)
-
-
 def compare_features(
-    warehouse: Warehouse, table: Keyed, as_of_date: date, columns: Sequence[str]
+    connection: duckdb.DuckDBPyConnection, prediction: Prediction, as_of_date: date
 ) -> tuple[int, list[Difference]]:
-    """Compare the rows of an as-of date, and in rows that are on both sides every column, bit for bit.
+    """Compare the examples of an as-of date, and in those that are on both sides every feature, bit for bit.
 
     Returns
     -------
@@ -78,6 +74,18 @@ def compare_features(
     list of Difference
         One for each column that differs, in the order of the columns, and one for rows on one side only.
     """
+    columns = _columns(connection, prediction.schema, prediction.table)
+    others = {prediction.entity, prediction.as_of, prediction.label}
+    return _compare_rows(connection, _keyed(prediction), as_of_date, [name for name in columns if name not in others])
+
+
+def _keyed(prediction: Prediction) -> Keyed:
+    return Keyed(prediction.schema, prediction.table, prediction.entity, prediction.as_of)
+
+
+def _compare_rows(
+    connection: duckdb.DuckDBPyConnection, table: Keyed, as_of_date: date, columns: Sequence[str]
+) -> tuple[int, list[Difference]]:
     key = identifier(table.entity)
     alone = f"stored.{key} is null or rebuilt.{key} is null"
     conditions = {ROWS: alone}
@@ -85,16 +93,18 @@ def compare_features(
         name = identifier(column)
         conditions[column] = f"not ({alone}) and stored.{name} is distinct from rebuilt.{name}"
     counts = ", ".join(f"count(*) filter (where {condition})" for condition in conditions.values())
-    (row,) = warehouse.query(f"select count(stored.{key}), {counts} from {table.joined(as_of_date)}").to_pylist()
-    stored, *differing = row.values()
+    sql = f"select count(stored.{key}), {counts} from {table.joined(as_of_date)}"
+    ((stored, *differing),) = connection.execute(sql).fetchall()
     return stored, [
-        Difference(column, count, _shown(warehouse, table, as_of_date, column, conditions[column]))
+        Difference(column, count, _shown(connection, table, as_of_date, column, conditions[column]))
         for column, count in zip(conditions, differing, strict=True)
         if count
     ]
 
 
-def compare_label(warehouse: Warehouse, prediction: Prediction, as_of_date: date) -> tuple[int, list[Difference]]:
+def compare_label(
+    connection: duckdb.DuckDBPyConnection, prediction: Prediction, as_of_date: date
+) -> tuple[int, list[Difference]]:
     """Compare the label of examples of an as-of date that stand on both sides and have matured on both.
 
     Returns
@@ -104,36 +114,35 @@ def compare_label(warehouse: Warehouse, prediction: Prediction, as_of_date: date
     list of Difference
         One, if the label differs.
     """
-    table, key, label = keyed(prediction), identifier(prediction.entity), identifier(prediction.label)
+    table, key, label = _keyed(prediction), identifier(prediction.entity), identifier(prediction.label)
     on_both = f"stored.{key} is not null and rebuilt.{label} is not null"
     differs = f"{on_both} and stored.{label} is distinct from rebuilt.{label}"
     counts = f"count(*) filter (where {on_both}), count(*) filter (where {differs})"
-    (row,) = warehouse.query(f"select {counts} from {table.joined(as_of_date)}").to_pylist()
-    compared, differing = row.values()
+    ((compared, differing),) = connection.execute(f"select {counts} from {table.joined(as_of_date)}").fetchall()
     if not differing:
         return compared, []
-    shown = _shown(warehouse, table, as_of_date, prediction.label, differs)
+    shown = _shown(connection, table, as_of_date, prediction.label, differs)
     return compared, [Difference(prediction.label, differing, shown)]
 
 
-def labels_too_early(warehouse: Warehouse, prediction: Prediction, cut: date) -> list[Difference]:
+def labels_too_early(connection: duckdb.DuckDBPyConnection, prediction: Prediction, cut: date) -> list[Difference]:
     """Find rebuilt examples that have a label although the data end before their horizon does."""
     rebuilt = identifier(rebuilt_schema(prediction.schema), prediction.table)
     entity, as_of, label = (identifier(name) for name in (prediction.entity, prediction.as_of, prediction.label))
     early = f"""from {rebuilt} where {label} is not null
         and {as_of} + interval '{prediction.horizon_days}' day > date '{cut.isoformat()}'"""
-    (row,) = warehouse.query(f"select count(*) as n {early}").to_pylist()
-    if not row["n"]:
+    ((count,),) = connection.execute(f"select count(*) {early}").fetchall()
+    if not count:
         return []
-    shown = warehouse.query(
-        f"""select {entity}::varchar || ' on ' || {as_of}::date::varchar as entity, {label}::varchar as label {early}
+    shown = connection.execute(
+        f"""select {entity}::varchar || ' on ' || {as_of}::date::varchar, null, {label}::varchar {early}
             order by {as_of} desc, {entity} limit {SHOWN_ENTITIES}"""
-    ).to_pylist()
-    return [Difference(prediction.label, row["n"], tuple((found["entity"], None, found["label"]) for found in shown))]
+    ).fetchall()
+    return [Difference(prediction.label, count, tuple(shown))]
 
 
 def first_models(
-    warehouse: Warehouse,
+    connection: duckdb.DuckDBPyConnection,
     manifest: Mapping[str, Any],
     prediction: Prediction,
     as_of_date: date,
@@ -154,19 +163,21 @@ def first_models(
     upstream = models_upstream(manifest, prediction.unique_id)
     for unique_id in upstream:
         node = manifest["nodes"][unique_id]
-        if not warehouse.has_table(rebuilt_schema(node["schema"]), node["alias"]):
+        names = _columns(connection, node["schema"], node["alias"])
+        if not _columns(connection, rebuilt_schema(node["schema"]), node["alias"]):
             continue  # an ephemeral model has no table
-        names = warehouse.schema_of(node["schema"], node["alias"]).names
+        # The label of a prediction upstream is not there yet; that is as it should be.
+        names = [name for name in names if name != node["config"]["meta"].get("prediction", {}).get("label")]
         if prediction.entity in names and prediction.as_of in names:
             table = Keyed(node["schema"], node["alias"], prediction.entity, prediction.as_of)
-            _, found = compare_features(warehouse, table, as_of_date, names)
+            _, found = _compare_rows(connection, table, as_of_date, names)
             by_row[unique_id] = {difference.column for difference in found}
         else:
             relation = [
                 identifier(schema, node["alias"]) for schema in (node["schema"], rebuilt_schema(node["schema"]))
             ]
             new = f"select * from {relation[1]} except all select * from {relation[0]}"
-            if warehouse.query(f"select count(*) as n from ({new})")["n"][0].as_py():
+            if connection.execute(f"select exists ({new})").fetchall() == [(True,)]:
                 changed.add(unique_id)
     first = {}
     for column in columns:
@@ -196,15 +207,22 @@ def models_upstream(manifest: Mapping[str, Any], unique_id: str) -> list[str]:
 
 
 def _shown(
-    warehouse: Warehouse, table: Keyed, as_of_date: date, column: str, condition: str
+    connection: duckdb.DuckDBPyConnection, table: Keyed, as_of_date: date, column: str, condition: str
 ) -> tuple[tuple[str, str | None, str | None], ...]:
     key = identifier(table.entity)
     if column == ROWS:
         stored, rebuilt = (f"case when {side}.{key} is not null then 'a row' end" for side in ("stored", "rebuilt"))
     else:
         stored, rebuilt = (f"{side}.{identifier(column)}::varchar" for side in ("stored", "rebuilt"))
-    rows = warehouse.query(
-        f"""select coalesce(stored.{key}, rebuilt.{key})::varchar as entity, {stored} as stored, {rebuilt} as rebuilt
+    rows = connection.execute(
+        f"""select coalesce(stored.{key}, rebuilt.{key})::varchar, {stored}, {rebuilt}
             from {table.joined(as_of_date)} where {condition} order by 1 limit {SHOWN_ENTITIES}"""
-    ).to_pylist()
-    return tuple((row["entity"], row["stored"], row["rebuilt"]) for row in rows)
+    ).fetchall()
+    return tuple(rows)
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> list[str]:
+    """Return the columns of a table; none if there is no such table."""
+    sql = """select column_name from information_schema.columns
+        where table_schema = ? and table_name = ? order by ordinal_position"""
+    return [name for (name,) in connection.execute(sql, [schema, table]).fetchall()]

@@ -11,9 +11,6 @@ from typing import Any, Literal
 # What is cut: events from the as-of date on; also what was loaded later; events outside of the label's window.
 Kind = Literal["event_time", "loaded_at", "label_window"]
 
-# A quarter of the horizon before the as-of date a label must do without: enough to hit, and most entities stay active.
-LEFT_OUT_PART = 4
-
 
 @dataclass(frozen=True)
 class Past:
@@ -50,12 +47,12 @@ class Past:
             return {"as_loaded_by": self.loaded_by.isoformat(sep=" ")}
         if self.kind == "label_window":
             assert self.horizon_days is not None
-            left_out = timedelta(days=max(1, self.horizon_days // LEFT_OUT_PART))
+            horizon = timedelta(days=self.horizon_days)
             return {
                 "label_window": {
-                    "left_out_from": (self.as_of_date - left_out).isoformat(),
+                    "left_out_from": (self.as_of_date - horizon).isoformat(),
                     "starts": self.as_of_date.isoformat(),
-                    "ends": (self.as_of_date + timedelta(days=self.horizon_days)).isoformat(),
+                    "ends": (self.as_of_date + horizon).isoformat(),
                 }
             }
         return {}

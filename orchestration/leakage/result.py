@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from math import isclose
 from typing import TYPE_CHECKING
@@ -119,7 +119,7 @@ class Audit:
     def problem(self) -> LeakageError | None:
         """What stops this prediction, in words; None if nothing does."""
         failed = [
-            Comparison(found.past, found.compared_rows, unexcused, found.seconds)
+            replace(found, differences=unexcused)
             for found in self.comparisons
             if (unexcused := tuple(_unexcused(self.prediction, found)))
         ]
@@ -156,6 +156,24 @@ def _unexcused(prediction: Prediction, found: Comparison) -> Iterator[Difference
 
 
 def _told(prediction: Prediction, failed: Sequence[Comparison]) -> LeakageError:
+    seen = {
+        (comparison.past.as_of_date, difference.column)
+        for comparison in failed
+        for difference in comparison.differences
+        if comparison.past.kind == "event_time"
+    }
+    # What differs without later events differs without later loads as well; once is enough.
+    failed = [
+        replace(comparison, differences=unseen)
+        for comparison in failed
+        if (
+            unseen := tuple(
+                difference
+                for difference in comparison.differences
+                if comparison.past.kind != "loaded_at" or (comparison.past.as_of_date, difference.column) not in seen
+            )
+        )
+    ]
     lines = [
         f"\n  - {_sentence(prediction, difference, comparison.past, comparison.compared_rows)}"
         for comparison in failed

@@ -1,0 +1,307 @@
+"""What the leakage audit finds: each kind of leak is planted as a prediction of its own, and told in words."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from filelock import FileLock
+from projects import Finished, edit, land_orders, records, run
+
+from ml.declaration import Prediction
+from orchestration.leakage.audit import audit
+from orchestration.leakage.comparison import Difference
+from orchestration.leakage.past import Past, chosen_dates
+from orchestration.leakage.result import Audit, Comparison
+from orchestration.loading.contract import source_tables
+from orchestration.loading.loader import load_landed
+from orchestration.loading.register import Register
+from orchestration.project import Project
+
+# Until the last as-of date that has matured, which is audited in any case.
+HONEST = (
+    "select customer_id, as_of_date, orders_28d, has_returned from {{ ref('customer_return') }} "
+    "where as_of_date <= date '2024-09-16'"
+)
+ORDERS = "{{ source('shop', 'orders') }} as orders"
+
+# What a prediction selects, and what the audit must say of it; nothing, if it is honest.
+PLANTED: Mapping[str, tuple[str, list[str]]] = {
+    "honest": (HONEST, []),
+    "unfiltered_aggregate": (
+        f"select *, (select sum(amount) from {ORDERS} where orders.customer_id = honest.customer_id) as amount_total "
+        f"from ({HONEST}) as honest where customer_id < 50",
+        [
+            "unfiltered_aggregate knew the future:",
+            "amount_total: ",
+            "43 examples of 2024-09-09 differ",
+            "without events from that date on",
+            "models/predictions/unfiltered_aggregate.yml",
+            "events_before",
+        ],
+    ),
+    "leak_upstream": (
+        "select honest.*, totals.amount_total "
+        f"from ({HONEST}) as honest inner join {{{{ ref('customer_totals') }}}} as totals using (customer_id)",
+        ["amount_total: ", "first seen in customer_totals"],
+    ),
+    "seen_on_the_day": (
+        f"select *, (select count(*) from {ORDERS} where orders.customer_id = honest.customer_id "
+        f"and cast(ordered_at as date) <= as_of_date) as orders_until_today from ({HONEST}) as honest",
+        ["orders_until_today: ", "customer_id "],
+    ),
+    "mean_of_everybody": (
+        f"select *, orders_28d - avg(orders_28d) over () as orders_above_average from ({HONEST}) as honest",
+        ["orders_above_average: ", "120 examples"],
+    ),
+    "survivors_only": (
+        f"select * from ({HONEST}) as honest where exists (select 1 from {ORDERS} "
+        "where orders.customer_id = honest.customer_id and ordered_at >= as_of_date + interval '14' day)",
+        ["there is no example of 2024-09-16 without events from that date on", "which entities have an example"],
+    ),
+    "dates_of_the_future": (
+        f"select * from ({HONEST}) as honest where as_of_date in "
+        f"(select cast(date_trunc('week', ordered_at) as date) from {ORDERS})",
+        ["there is no example of ", "without events from that date on, and 120 are stored", "a calendar that ends"],
+    ),
+    "label_of_longer": (
+        "select customer_id, as_of_date, orders_28d, case when has_returned is not null then "
+        f"(select count(*) from {ORDERS} where orders.customer_id = honest.customer_id and ordered_at >= as_of_date "
+        f"and ordered_at < as_of_date + interval '56' day) end as has_returned from ({HONEST}) as honest",
+        ["has_returned: ", "from outside of the label's window", "before 14 days later"],
+    ),
+    "label_of_before": (
+        "select customer_id, as_of_date, orders_28d, case when has_returned is not null then "
+        f"(select count(*) from {ORDERS} where orders.customer_id = honest.customer_id "
+        "and ordered_at >= as_of_date - interval '7' day and ordered_at < as_of_date + interval '14' day) "
+        f"end as has_returned from ({HONEST}) as honest",
+        ["has_returned: ", "from outside of the label's window"],
+    ),
+    "label_too_early": (
+        f"select customer_id, as_of_date, orders_28d, coalesce(has_returned, 0) as has_returned from ({HONEST}) as h",
+        ["labels are known before the data reach the horizon: 0 for "],
+    ),
+    "with_regions": (
+        f"select honest.*, regions.region from ({HONEST}) as honest "
+        "inner join {{ source('shop', 'regions') }} as regions using (customer_id)",
+        [],
+    ),
+    "with_seed": (
+        f"select honest.*, parities.word from ({HONEST}) as honest "
+        "inner join {{ ref('parities') }} as parities on parities.parity = honest.customer_id % 2",
+        [],
+    ),
+}
+
+DECLARATION = """
+models:
+  - name: {name}
+    config:
+      meta:
+        prediction:
+          {{ task: regression, entity: customer_id, as_of: as_of_date, label: has_returned, horizon_days: 14 }}
+    columns: [{{ name: customer_id }}, {{ name: as_of_date }}, {{ name: has_returned }}]
+"""
+
+REGIONS = """
+      - name: regions
+        config: { meta: { load: { key: [customer_id] } } }
+        columns:
+          - { name: customer_id, data_type: bigint }
+          - { name: region, data_type: varchar }
+"""
+
+
+@pytest.fixture(scope="session")
+def audited(built_shop: Finished, shared: Path) -> dict[str, Any]:
+    """What was found of each prediction, in a shop with all of them, audited once for all workers."""
+    outcome = shared / "leaks" / "outcome.json"
+    with FileLock(shared / "leaks.lock"):
+        if not outcome.exists():
+            shutil.copytree(built_shop.project.root, shared / "leaks" / "turnout")
+            outcome.write_text(json.dumps(plant_and_audit(Project(shared / "leaks" / "turnout"))))
+    found: dict[str, Any] = json.loads(outcome.read_text())
+    return found
+
+
+def plant_and_audit(project: Project) -> dict[str, Any]:
+    models = project.dbt / "models"
+    for name, (sql, _) in PLANTED.items():
+        (models / "predictions" / f"{name}.sql").write_text(sql)
+        (models / "predictions" / f"{name}.yml").write_text(DECLARATION.format(name=name))
+    (models / "features").mkdir()
+    totals = f"select customer_id, sum(amount) as amount_total from {ORDERS} group by customer_id"
+    (models / "features" / "customer_totals.sql").write_text(totals)
+    (project.dbt / "seeds").mkdir()
+    (project.dbt / "seeds" / "parities.csv").write_text("parity,word\n0,even\n1,odd\n")
+    with (models / "staging/shop/_shop__sources.yml").open("a") as file:
+        file.write(REGIONS)
+    (project.landing / "shop" / "regions").mkdir()
+    region = "select range as customer_id, if(range % 4 = 0, 'north', 'south') as region from range(120)"
+    duckdb.sql(f"copy ({region}) to '{project.landing}/shop/regions/regions.parquet' (format parquet)")
+    load_at(project, "2024-03-01")
+    dbt(project, "build", "--select", "parities", "customer_totals", "path:models/predictions")
+    first = audit(project, project.predictions_named(list(PLANTED)), dates=2, seed=4)
+
+    # Three rows of August that came in the middle of September.
+    late = (
+        "select order_id + 900000, customer_id, ordered_at, amount from orders where order_id between 32000 and 32007"
+    )
+    land_orders(project, f"from orders union all {late}", "corrected.parquet")
+    load_at(project, "2024-09-20", since="2024-03-02")
+    dbt(project, "run", "--select", "customer_return")
+    (prediction,) = project.predictions_named(["customer_return"])
+    second = audit(project, [prediction], dates=2, seed=4)[0]
+    return {
+        **{found.prediction.name: told(found) for found in first},
+        "late": told(second),
+        "late, acknowledged": told(acknowledged(second, "late", "amount_ever", "orders_28d")),
+        "severe": told(severe(next(found for found in first if found.prediction.name == "with_regions"))),
+        "kinds": sorted({found.past.kind for audit in first for found in audit.comparisons}),
+        "schemas": [row["s"] for row in records(project, "select distinct schema_name as s from duckdb_schemas()")],
+        "differences": records(project, "select prediction, cut_by, differing_rows from records.leakage_differences"),
+    }
+
+
+def load_at(project: Project, day: str, since: str = "2024-01-01") -> None:
+    """Load what stands in landing, and let what was loaded after `since` have come on a day of the past."""
+    for table in source_tables(project.manifest):
+        load_landed(project, table)
+        with project.warehouse.connect() as connection:
+            moved = (
+                "update records.loads set loaded_at = ?::timestamp where table_name = ? and loaded_at > ?::timestamp"
+            )
+            connection.execute(moved, [day, table.name, since])
+        Register(project.warehouse, project.root, table).show()
+
+
+def dbt(project: Project, *arguments: str) -> None:
+    program = [str(Path(sys.executable).with_name("dbt")), *arguments]
+    built = subprocess.run(program, cwd=project.dbt, capture_output=True, text=True)
+    assert built.returncode == 0, built.stdout
+
+
+def told(found: Audit) -> dict[str, Any]:
+    return {
+        "problem": str(found.problem or ""),
+        "unaudited": [source.source for source in found.unaudited],
+        "remedies": {source.source: source.remedy for source in found.coverage},
+        "audited_by": {source.source: source.audited_by for source in found.coverage},
+        "compared": [[found.past.kind, str(found.past.as_of_date), found.compared_rows] for found in found.comparisons],
+    }
+
+
+def severe(found: Audit) -> Audit:
+    return replace(found, prediction=replace(found.prediction, severe=True))
+
+
+def acknowledged(found: Audit, finding: str, *subjects: str) -> Audit:
+    reasons = dict.fromkeys(subjects, "Known.")
+    return replace(found, prediction=replace(found.prediction, acknowledged={finding: reasons}))
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_what_knew_the_future_is_named_and_the_honest_pass(audited: dict[str, Any], name: str) -> None:
+    problem, words = audited[name]["problem"], PLANTED[name][1]
+    assert bool(problem) == bool(words), problem
+    for word in words:
+        assert word in problem
+
+
+def test_every_past_is_compared_in_every_way_that_can_tell(audited: dict[str, Any]) -> None:
+    """Features without later events, and without later loads; labels without what is outside of their window."""
+    assert audited["kinds"] == ["event_time", "label_window", "loaded_at"]
+    assert all(rows == 120 for _, _, rows in audited["honest"]["compared"])
+    assert ["event_time", "2024-09-16", 120] in audited["honest"]["compared"]
+
+
+def test_late_rows_are_found_and_may_be_acknowledged(audited: dict[str, Any]) -> None:
+    problem = audited["late"]["problem"]
+    for words in ("amount_ever: ", "without what was loaded later", "more than 1 days after", "acknowledged: {late: "):
+        assert words in problem
+    assert "without events from" not in problem
+    assert audited["late, acknowledged"]["problem"] == ""
+
+
+def test_a_dimension_overwritten_in_place_is_told_and_blocks_what_is_severe(audited: dict[str, Any]) -> None:
+    """Loads tell what was known of it at dates after the first one; nothing does before."""
+    found = audited["with_regions"]
+    assert found["audited_by"] == {"shop.orders": ["event_time", "loaded_at"], "shop.regions": ["loaded_at"]}
+    assert audited["with_seed"]["unaudited"] == ["seed.parities"]
+    assert "config: {event_time: <column>}" in audited["with_seed"]["remedies"]["seed.parities"]
+    assert audited["severe"]["problem"] == ""
+
+
+def test_nothing_of_the_rebuilt_past_stays_but_the_record(audited: dict[str, Any]) -> None:
+    assert not [schema for schema in audited["schemas"] if schema.startswith("leakage_audit")]
+    assert {row["prediction"] for row in audited["differences"]} == {
+        *(name for name, (_, words) in PLANTED.items() if words),
+        "customer_return",
+    }
+
+
+def prediction(**keys: Any) -> Prediction:
+    named = {"name": "will_return", "unique_id": "", "schema": "predictions", "table": "will_return", "file": "p.yml"}
+    keys = {"task": "binary", "entity": "entity", "as_of": "day", "label": "outcome", "horizon_days": 7, **keys}
+    defaults = {"description": "", "metric": "log_loss", "sensitive": (), "retrain": None, "gap_days": 7}
+    return Prediction(**named, **defaults, holdout_dates=4, **keys)  # type: ignore[arg-type]
+
+
+def found(*differences: Difference, compared: int = 10, kind: Any = "event_time", **keys: Any) -> Audit:
+    comparison = Comparison(Past(kind, date(2024, 1, 7)), compared, differences, 1.0)
+    return Audit("id", datetime.now(UTC), 0, prediction(**keys), (comparison,), ())
+
+
+def test_a_sum_that_differs_in_its_last_digits_gets_a_remedy_of_its_own() -> None:
+    rounding = found(Difference("amount", 3, (("7", "30.3", "30.299999999999997"),)))
+    assert "cast to a decimal before summing" in str(rounding.problem)
+    assert "cast to a decimal" not in str(found(Difference("amount", 3, (("7", "30.3", "30.2"),))).problem)
+
+
+def test_a_label_that_could_not_be_compared_blocks_what_is_severe_only() -> None:
+    assert found(compared=0, kind="label_window").problem is None
+    problem = found(compared=0, kind="label_window", severe=True).problem
+    assert "The label of will_return could not be compared at 2024-01-07" in str(problem)
+
+
+def test_the_last_matured_date_is_always_chosen_and_others_by_the_seed() -> None:
+    days = [date(2024, 1, day) for day in range(1, 29)]
+    chosen = [chosen_dates({"a": days, "b": days[:-7]}, dates=2, seed=seed) for seed in range(20)]
+    assert all({days[-1], days[-8]} <= set(found) and len(found) <= 4 for found in chosen)
+    assert len(set(chosen)) > 10
+    assert chosen[3] == chosen_dates({"a": days, "b": days[:-7]}, dates=2, seed=3)
+
+
+def test_a_leak_stops_training_until_it_is_mended(shop: Project) -> None:
+    """In the run that finds it, in a later run of the Python asset alone, and in the command's exit code."""
+    model = shop.dbt / "models/predictions/customer_return.sql"
+    honest, leaky = (
+        "orders.ordered_at < as_of_dates.as_of_date",
+        "orders.ordered_at <= as_of_dates.as_of_date + interval '1' day",
+    )
+    edit(model, honest, leaky)
+    before = shop.published.read_bytes()
+    stopped = run(shop)
+    assert stopped.exit_code == 1
+    for words in ("customer_return knew the future", "orders_28d: ", "rule:", "remedy:", "events_before"):
+        assert words in stopped.output
+    assert "Traceback" not in stopped.output
+    later = run(shop, "dg", "launch", "--assets", "model_versions/customer_return")
+    assert later.exit_code != 0
+    assert "customer_return: leakage" in later.output
+    assert records(shop, "select count(*) as n from records.model_versions") == [{"n": 1}]
+    assert shop.published.read_bytes() == before
+
+    edit(model, leaky, honest)
+    dbt(shop, "run", "--select", "customer_return")
+    passed = run(shop, "audit", "--dates", "1")
+    assert (passed.exit_code, "Nothing of customer_return knew the future" in passed.output) == (0, True)
