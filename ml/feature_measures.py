@@ -126,7 +126,7 @@ class Measures:
     missing_change, missing_newest : Difference or None
         The same for the share of missing values.
     tells_late : float or None
-        ROC AUC of telling late examples from early ones by this number; None for categories.
+        ROC AUC of telling late examples from early ones by this number, where it has one; None for categories.
     steps : Steps or None
         None for what hardly tells late from early.
     names : Names or None
@@ -353,11 +353,11 @@ class Measuring:
         """Count the examples of each value, by period, and sum their labels (of a number: the ranks of the labels)."""
         is_number = self._prediction.task == "regression"
         summed = ("rank_all", "rank_early", "rank_late") if is_number else ("label", "label", "label")
-        join = "left join label_ranks using (label)" if is_number else ""
+        join, place = "left join label_ranks using (label)" if is_number else "", self._places[name]
         self._connection.execute(
             f"""create or replace temp table counted as
                 select
-                    {self._places[name]} as value,
+                    {place} as value,
                     count(*) as examples,
                     {", ".join(f"count(*) filter (where is_{period}) as {period}" for period in PERIODS)},
                     count(label) as labels_all,
@@ -366,10 +366,10 @@ class Measuring:
                     coalesce(sum({summed[1]}) filter (where is_early), 0) as sum_early,
                     count(label) filter (where is_late) as labels_late,
                     coalesce(sum({summed[2]}) filter (where is_late), 0) as sum_late,
-                    count(*) filter (where is_early or is_late) as labels_calendar,
-                    count(*) filter (where is_late) as sum_calendar
+                    count({place}) filter (where is_early or is_late) as labels_calendar,
+                    count({place}) filter (where is_late) as sum_calendar
                 from examples {join}
-                group by {self._places[name]}"""
+                group by {place}"""
         )
 
     def _values(self, kind: Kind) -> tuple[dict[str, float], int, bool]:

@@ -134,7 +134,8 @@ class Review:
     def __str__(self) -> str:
         found, name = self.unacknowledged, self.prediction.name
         if not found:
-            reasons = f" {len(self.findings)} findings are acknowledged." if self.findings else ""
+            many = "1 finding is" if len(self.findings) == 1 else f"{len(self.findings)} findings are"
+            reasons = f" {many} acknowledged." if self.findings else ""
             lines = [f"{name}: nothing to look at in {len(self.columns)} columns.{reasons}"]
         else:
             shown = ", ".join(f"{finding.name} of {finding.subject}" for finding in found)
