@@ -35,6 +35,8 @@ MOVES = 0.6
 # A whole number or text may be a name if it has so many values, and so many for each entity.
 MIN_NAMES = 20
 NAMES_PER_ENTITY = 0.5
+# What does not fit goes to disk, so that memory does not grow with the table.
+MEMORY = "1GB"
 
 PERIODS = ("early", "late", "holdout", "newest")
 
@@ -309,6 +311,7 @@ class Measuring:
         early = "null" if periods.early_until is None else f"{as_of} <= {_date(periods.early_until)}"
         holdout = f"{as_of} in ({', '.join(map(_date, periods.holdout))})" if periods.holdout else "false"
         values = ", ".join(f"{_value(self._schema.field(name))} as {place}" for name, place in self._places.items())
+        self._connection.execute(f"set memory_limit = '{MEMORY}'; set preserve_insertion_order = false")
         self._connection.execute(
             f"""create or replace temp view examples as
                 select
