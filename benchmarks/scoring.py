@@ -23,12 +23,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from ml.candidates import predict
 from ml.declaration import Prediction
 from ml.examples import feature_frame, inspect
 from ml.persistence import load
 from ml.records import Provenance, champion_of
 from ml.scoring import score
-from ml.training import predict, train
+from ml.training import train
 from ml.warehouse import BATCH_ROWS, Warehouse
 
 FEATURES = 20

@@ -1,7 +1,8 @@
 """Families of estimators that compete: each one unfitted scikit-learn `Pipeline`.
 
 A candidate holds its preprocessing, so that whatever is learned from data (medians, categories, means) is
-learned from the rows it is fitted on and from nothing else, and scoring only predicts.
+learned from the rows it is fitted on and from nothing else, and scoring only predicts. That is asked of whatever
+comes as a candidate: it arrives unfitted, and the prediction of a row does not depend on the rows beside it.
 """
 
 from __future__ import annotations
@@ -10,14 +11,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ml.evaluation import Task
+from ml.errors import ModelError
+from ml.evaluation import Task, Vector
 
 if TYPE_CHECKING:
+    import pandas as pd
     from sklearn.base import BaseEstimator
     from sklearn.pipeline import Pipeline
 
 BASELINE = "baseline"
 SEED = 0
+# Rows that are predicted once more without the rows beside them.
+ROWS_ALONE = 500
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,87 @@ def candidates(task: Task, features: Sequence[Feature]) -> dict[str, Pipeline]:
         "linear": _linear(task, features),
         "gradient_boosting": _gradient_boosting(task, features),
     }
+
+
+def require_unfitted(candidate: str, pipeline: Pipeline) -> None:
+    """Refuse a candidate of which a part was fitted before: nobody could say on which rows.
+
+    Raises
+    ------
+    ModelError
+        With the part's name and type.
+    """
+    from sklearn.base import BaseEstimator
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils import get_tags
+    from sklearn.utils.validation import check_is_fitted
+
+    parts = {"the whole": pipeline, **pipeline.get_params(deep=True)}
+    for name, part in parts.items():
+        if not isinstance(part, BaseEstimator) or not get_tags(part).requires_fit:
+            continue
+        try:
+            check_is_fitted(part)
+        except NotFittedError:
+            continue
+        raise ModelError(
+            f"The candidate '{candidate}' arrives with a part that was fitted before: {name} ({type(part).__name__}).",
+            where=f"candidate '{candidate}'",
+            rule="preprocessing and estimator are fitted together, on the training rows and nothing else.",
+            remedy="return the Pipeline unfitted; sklearn.base.clone makes an unfitted copy.",
+        )
+
+
+def predict(pipeline: Pipeline, task: Task, features: pd.DataFrame) -> Vector:
+    """Return what is predicted: the probability of the label 1, or the expected value.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (n_examples, n_features)
+        As `ml.examples.feature_frame` makes it.
+
+    Returns
+    -------
+    ndarray of shape (n_examples,), float64
+    """
+    import numpy as np
+
+    predicted = pipeline.predict_proba(features)[:, 1] if task == "binary" else pipeline.predict(features)
+    return np.asarray(predicted, dtype=np.float64)
+
+
+def require_independent_rows(
+    candidate: str, pipeline: Pipeline, task: Task, features: pd.DataFrame, predicted: Vector
+) -> None:
+    """Refuse a candidate that predicts a row differently when other rows stand beside it: it learns while it scores.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (n_examples, n_features)
+        What was predicted.
+    predicted : ndarray of shape (n_examples,)
+        How, all rows together.
+
+    Raises
+    ------
+    ModelError
+        If some of the rows alone come out differently.
+    """
+    import numpy as np
+
+    # The rows at one end of the ranking: by themselves, they have other means and ranges than all together.
+    alone = np.argsort(predicted, kind="stable")[:ROWS_ALONE]
+    again = predict(pipeline, task, features.iloc[alone])
+    # Sums over rows in another order differ in their last bits.
+    differing = int((~np.isclose(again, predicted[alone], rtol=1e-6, atol=1e-9)).sum())
+    if differing:
+        raise ModelError(
+            f"The candidate '{candidate}' predicts {differing} of {len(alone)} rows differently without the other "
+            "rows of the holdout.",
+            where=f"candidate '{candidate}'",
+            rule="scoring only predicts: what is learned from data is learned in fit, from the training rows.",
+            remedy="move what is computed over rows (means, ranks, counts) from predict or transform to fit.",
+        )
 
 
 def _baseline(task: Task) -> Pipeline:

@@ -22,7 +22,7 @@ Manifest = Mapping[str, Any]
 DEFAULT_METRICS: Mapping[Task, str] = {"binary": "log_loss", "regression": "rmse"}
 
 # What may be found and acknowledged, and what the finding is about: a column of the model, or a source, `name.table`.
-# Those about columns are explained in `ml.findings`.
+# `late` and `unaudited` are the leakage audit's; the others are explained in `ml.findings`.
 FINDINGS: Mapping[str, Literal["column", "source"]] = {
     "missing": "column",
     "unlabelled": "column",
@@ -34,6 +34,7 @@ FINDINGS: Mapping[str, Literal["column", "source"]] = {
     "counts_up": "column",
     "sounds_sensitive": "column",
     "twins": "column",
+    "late": "column",
     "unaudited": "source",
 }
 

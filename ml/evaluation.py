@@ -1,9 +1,10 @@
-"""The field's metrics on the holdout, over all examples and for each sensitive group."""
+"""The field's metrics: on the holdout over all examples and for each sensitive group, and in folds before it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -49,6 +50,19 @@ class Evaluation:
     group_value: str
     metric: str
     value: float | None
+    example_count: int
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The metric that decides, of one candidate in one fold of the training dates."""
+
+    candidate: str
+    fold: int
+    first_as_of_date: date
+    last_as_of_date: date
+    metric: str
+    value: float
     example_count: int
 
 

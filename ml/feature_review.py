@@ -13,10 +13,10 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
-from ml.declaration import FINDINGS
 from ml.examples import inspect
 from ml.feature_measures import Kind, Measures, Measuring
 from ml.findings import (
+    REVIEWED,
     TWIN_DATES,
     Finding,
     findings_of,
@@ -209,7 +209,7 @@ def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str,
         stale=tuple(
             (name, subject)
             for name, reasons in prediction.acknowledged.items()
-            if FINDINGS[name] == "column"
+            if name in REVIEWED
             for subject in reasons
             if (name, subject) not in keys
         ),

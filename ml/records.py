@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import Any
 
 from ml.candidates import Feature
-from ml.evaluation import Evaluation, Task
+from ml.evaluation import Evaluation, Task, Validation
 from ml.promotion import Decision
 from ml.warehouse import Warehouse
 
@@ -26,11 +26,17 @@ DDL = (
         data_fingerprint varchar, load_ids varchar[], first_as_of_date date, last_as_of_date date,
         example_count bigint, holdout_first_as_of_date date, holdout_last_as_of_date date,
         features varchar, libraries varchar, file varchar, file_hash varchar,
-        task varchar, label varchar, horizon_days integer, evaluated_file varchar, evaluated_file_hash varchar
+        task varchar, label varchar, horizon_days integer, evaluated_file varchar, evaluated_file_hash varchar,
+        split_group varchar
     )""",
+    f"alter table {SCHEMA}.model_versions add column if not exists split_group varchar",
     f"""create table if not exists {SCHEMA}.evaluations (
         prediction varchar, version integer, candidate varchar, group_column varchar, group_value varchar,
         metric varchar, value double, example_count bigint
+    )""",
+    f"""create table if not exists {SCHEMA}.validations (
+        prediction varchar, version integer, candidate varchar, fold integer, first_as_of_date date,
+        last_as_of_date date, metric varchar, value double, example_count bigint
     )""",
     f"""create table if not exists {SCHEMA}.promotions (
         prediction varchar, version integer, decided_at timestamp, is_promoted boolean, reason varchar,
@@ -62,7 +68,8 @@ class ModelVersion:
 
     `evaluated_file` is the fit that was judged on the holdout, `file` the one that scores: the refit on all
     matured examples if it was promoted, else the same. `first_as_of_date` to `last_as_of_date` and
-    `example_count` say what the latter has seen; `data_fingerprint` covers all matured examples.
+    `example_count` say what the latter has seen; `data_fingerprint` covers all matured examples. `split_group` is the
+    column whose values stood on one side of the split each; None if only time divided it.
     Both files are named from the folder of model versions.
     """
 
@@ -87,6 +94,7 @@ class ModelVersion:
     horizon_days: int
     evaluated_file: str
     evaluated_file_hash: str
+    split_group: str | None = None
 
 
 def champion_of(warehouse: Warehouse, prediction: str) -> ModelVersion | None:
@@ -113,15 +121,22 @@ def next_version(warehouse: Warehouse, prediction: str) -> int:
 
 
 def remember(
-    warehouse: Warehouse, version: ModelVersion, evaluations: Sequence[Evaluation], decision: Decision
+    warehouse: Warehouse,
+    version: ModelVersion,
+    evaluations: Sequence[Evaluation],
+    validations: Sequence[Validation],
+    decision: Decision,
 ) -> None:
-    """Record a training in one transaction: its version, all evaluations and the decision."""
+    """Record a training in one transaction: its version, all evaluations and validations, and the decision."""
     key = {"prediction": version.prediction, "version": version.version}
     # Values come from metrics; a nan is the absence of one, which SQL calls null.
     warehouse.append(
         {
             (SCHEMA, "model_versions"): [_row(version)],
             (SCHEMA, "evaluations"): [{**key, **asdict(evaluation)} for evaluation in evaluations],
+            (SCHEMA, "validations"): [
+                {**key, **asdict(validation), "value": _known(validation.value)} for validation in validations
+            ],
             (SCHEMA, "promotions"): [
                 {
                     **key,

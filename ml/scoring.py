@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml import persistence
+from ml.candidates import predict
 from ml.declaration import Prediction
 from ml.errors import ModelError
 from ml.examples import feature_frame, inspect
 from ml.records import champion_of
-from ml.training import missing_features, predict
+from ml.training import missing_features
 from ml.warehouse import Warehouse
 
 if TYPE_CHECKING:

@@ -1,4 +1,8 @@
-"""The steps of a training in order: inspect, split, fit, evaluate, decide, refit, save, remember."""
+"""The steps of a training in order: inspect, split, choose, fit, evaluate, decide, refit, save, remember.
+
+The challenger is chosen before the holdout is looked at, in folds of the training dates. The holdout judges every
+candidate, and decides about the one that was chosen.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +18,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ml import persistence
-from ml.candidates import BASELINE, Feature, candidates
+from ml.candidates import BASELINE, Feature, candidates, predict, require_independent_rows, require_unfitted
 from ml.declaration import Prediction
-from ml.evaluation import Evaluation, Task, Vector, evaluate, overall
+from ml.errors import ExamplesError
+from ml.evaluation import METRICS, Evaluation, Validation, Vector, evaluate, overall
 from ml.examples import fingerprint, inspect, one_class, read_matured
 from ml.promotion import Champion, Decision, decide, is_better
 from ml.records import ModelVersion, Provenance, champion_of, next_version, remember
-from ml.split import Split, split_by_time
+from ml.split import Split, divide, fold_side, folds_of, side_of, split_by_time
 from ml.warehouse import Warehouse
 
 if TYPE_CHECKING:
     import pandas as pd
-    from sklearn.pipeline import Pipeline
+
+    from ml.examples import Examples
+    from ml.split import Sides
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +51,10 @@ class Training:
         Whether it was promoted, and why.
     evaluations : list of Evaluation
         Of every candidate on the holdout, over all examples and for each sensitive group.
+    validations : list of Validation
+        Of every candidate in every fold of the training dates: what the challenger was chosen by.
     seconds : mapping of str to float
-        How long each candidate took to fit and predict.
+        How long each candidate took to fit and predict, folds included.
     split : Split
         The as-of dates that each side used.
     holdout_label : ndarray of shape (n_holdout,)
@@ -57,6 +66,7 @@ class Training:
     version: ModelVersion
     decision: Decision
     evaluations: list[Evaluation]
+    validations: list[Validation]
     seconds: Mapping[str, float]
     split: Split
     holdout_label: Vector
@@ -81,26 +91,27 @@ def train(warehouse: Warehouse, prediction: Prediction, model_folder: Path, prov
     """
     held = inspect(warehouse, prediction)
     split = split_by_time(
-        held.matured,
-        gap_days=prediction.gap_days,
-        holdout_dates=prediction.holdout_dates,
-        where=f"table {prediction.schema}.{prediction.table}, declared in {prediction.where}",
+        held.matured, gap_days=prediction.gap_days, holdout_dates=prediction.holdout_dates, where=_where(prediction)
     )
     matured = read_matured(warehouse, prediction, held.features)
-    as_of = matured[prediction.as_of].map(_as_date)
-    training = matured[as_of.isin([_as_date(day) for day in split.training])]
-    holdout = matured[as_of.isin([_as_date(day) for day in split.holdout])]
+    sides = None if prediction.group is None else side_of(matured[prediction.group])
+    training, holdout = divide(matured, prediction.as_of, split, sides)
+    _require_both_sides(prediction, matured, training, holdout)
     label = training[prediction.label]
     if prediction.task == "binary" and label.nunique() == 1:
         raise one_class(prediction, int(label.iloc[0]), "of the training examples")
 
     names = [feature.name for feature in held.features]
     fitted, predicted, evaluations, seconds = {}, {}, [], {}
+    validations: list[Validation] = []
     for candidate, pipeline in candidates(prediction.task, held.features).items():
+        require_unfitted(candidate, pipeline)
         started = time.perf_counter()
+        validations += _validate(candidate, prediction, held, split, training, sides)
         fitted[candidate] = pipeline.fit(training[names], label)
         predicted[candidate] = predict(pipeline, prediction.task, holdout[names])
         seconds[candidate] = time.perf_counter() - started
+        require_independent_rows(candidate, pipeline, prediction.task, holdout[names], predicted[candidate])
         evaluations += evaluate(
             candidate,
             prediction.task,
@@ -118,7 +129,7 @@ def train(warehouse: Warehouse, prediction: Prediction, model_folder: Path, prov
             seconds[candidate],
         )
 
-    challenger = _best(evaluations, list(fitted), prediction.metric)
+    challenger = _best(validations, list(fitted), prediction.metric)
     decision = decide(
         prediction.metric,
         challenger=challenger,
@@ -157,34 +168,20 @@ def train(warehouse: Warehouse, prediction: Prediction, model_folder: Path, prov
         horizon_days=prediction.horizon_days,
         evaluated_file=evaluated_file,
         evaluated_file_hash=evaluated_hash,
+        split_group=prediction.group,
     )
-    remember(warehouse, version, evaluations, decision)
+    remember(warehouse, version, evaluations, validations, decision)
     logger.info("%s: version %d, %s", prediction.name, number, decision.reason)
     return Training(
         version,
         decision,
         evaluations,
+        validations,
         seconds,
         split,
         holdout[prediction.label].to_numpy(),
         predicted[challenger],
     )
-
-
-def predict(pipeline: Pipeline, task: Task, features: pd.DataFrame) -> Vector:
-    """Return what is predicted: the probability of the label 1, or the expected value.
-
-    Parameters
-    ----------
-    features : DataFrame of shape (n_examples, n_features)
-        As `ml.examples.feature_frame` makes it.
-
-    Returns
-    -------
-    ndarray of shape (n_examples,), float64
-    """
-    predicted = pipeline.predict_proba(features)[:, 1] if task == "binary" else pipeline.predict(features)
-    return np.asarray(predicted, dtype=np.float64)
 
 
 def missing_features(needed: Sequence[Feature], held: Sequence[Feature]) -> str:
@@ -193,13 +190,72 @@ def missing_features(needed: Sequence[Feature], held: Sequence[Feature]) -> str:
     return f"it needs {', '.join(absent)}" if absent else ""
 
 
-def _best(evaluations: list[Evaluation], names: list[str], metric: str) -> str:
+def _validate(
+    candidate: str,
+    prediction: Prediction,
+    held: Examples,
+    split: Split,
+    training: pd.DataFrame,
+    sides: Sides | None,
+) -> list[Validation]:
+    """Judge a candidate in each fold of the training dates by the metric that decides."""
+    names = [feature.name for feature in held.features]
+    folds = folds_of(split.training, gap_days=prediction.gap_days, validation_dates=prediction.holdout_dates)
+    inside = None if sides is None else side_of(training[prediction.group])
+    found = []
+    for number, fold in enumerate(folds):
+        learned, judged = divide(training, prediction.as_of, fold, inside, fold_side(number))
+        labels = learned[prediction.label], judged[prediction.label]
+        if any(label.empty or (prediction.task == "binary" and label.nunique() == 1) for label in labels):
+            continue  # nothing to learn or to judge by
+        pipeline = candidates(prediction.task, held.features)[candidate].fit(learned[names], labels[0])
+        predicted = predict(pipeline, prediction.task, judged[names])
+        found.append(
+            Validation(
+                candidate,
+                fold=number,
+                first_as_of_date=_as_date(fold.holdout[0]),
+                last_as_of_date=_as_date(fold.holdout[-1]),
+                metric=prediction.metric,
+                value=METRICS[prediction.metric].score(labels[1].to_numpy(), predicted),
+                example_count=len(judged),
+            )
+        )
+    return found
+
+
+def _best(validations: list[Validation], names: list[str], metric: str) -> str:
+    """Return the candidate that is best on average over the folds; without folds the first, which is the simplest."""
+
+    def average(name: str) -> float:
+        return float(np.mean([found.value for found in validations if found.candidate == name] or [np.nan]))
+
     challengers = [name for name in names if name != BASELINE]
     best = challengers[0]
     for name in challengers[1:]:
-        if is_better(metric, overall(evaluations, name, metric), overall(evaluations, best, metric)):
+        if is_better(metric, average(name), average(best)):
             best = name
     return best
+
+
+def _require_both_sides(
+    prediction: Prediction, matured: pd.DataFrame, training: pd.DataFrame, holdout: pd.DataFrame
+) -> None:
+    """Refuse a group with so few values that one side of the split gets none."""
+    if prediction.group is None or not (training.empty or holdout.empty):
+        return
+    lacking = "training" if training.empty else "the holdout"
+    raise ExamplesError(
+        f"Split: no example is left for {lacking}: the group '{prediction.group}' has "
+        f"{matured[prediction.group].nunique(dropna=False)} values.",
+        where=_where(prediction),
+        rule="a fifth of a group's values, dealt by a hash, stands on the holdout's side and in no training.",
+        remedy="declare a 'group' with more values, such as the entity, or leave it out.",
+    )
+
+
+def _where(prediction: Prediction) -> str:
+    return f"table {prediction.schema}.{prediction.table}, declared in {prediction.where}"
 
 
 def _judge_champion(
@@ -212,7 +268,8 @@ def _judge_champion(
     """Judge the champion on this holdout, by a fit of it that has learned nothing from there.
 
     That is the fit in service, if it ended a gap before this holdout. Else it is the fit that was judged when it
-    became champion, which ended a gap before its own holdout; that one is honest unless today's begins earlier.
+    became champion, which ended a gap before its own holdout; that one is honest unless today's begins earlier. Where
+    a group is declared, the fit in service has learned from the holdout's groups, so it is always the latter.
     """
     champion = champion_of(warehouse, prediction.name)
     if champion is None:
@@ -222,8 +279,11 @@ def _judge_champion(
         return Champion(champion.version, None, "it was trained for another task, label or horizon", is_obsolete=True)
     if problem := missing_features(champion.features, held):
         return Champion(champion.version, None, problem, is_obsolete=True)
+    if prediction.group not in {None, champion.split_group}:
+        problem = f"it has learned from values of the group '{prediction.group}' that are now the holdout's"
+        return Champion(champion.version, None, problem, is_obsolete=True)
     begin = _as_date(holdout[prediction.as_of].iloc[0])
-    if champion.last_as_of_date + timedelta(days=prediction.gap_days) <= begin:
+    if prediction.group is None and champion.last_as_of_date + timedelta(days=prediction.gap_days) <= begin:
         file, file_hash = champion.file, champion.file_hash
     elif champion.holdout_first_as_of_date <= begin:
         file, file_hash = champion.evaluated_file, champion.evaluated_file_hash

@@ -21,7 +21,8 @@ from ml.errors import TurnoutError
 from ml.feature_review import Review, remember, review
 from orchestration.dbt import asset_key
 from orchestration.failures import in_words
-from orchestration.leakage.audit import Audit, audit
+from orchestration.leakage.audit import audit
+from orchestration.leakage.result import Audit
 from orchestration.metadata import table
 from orchestration.project import WAREHOUSE_POOL, Project
 
@@ -102,7 +103,12 @@ def _reviewed(
 
 def _summary(prediction: Prediction, found: Audit) -> str:
     days = sorted({comparison.past.as_of_date for comparison in found.comparisons})
-    unaudited = ", ".join(source.source for source in found.unaudited)
+    unaudited = ", ".join(
+        [
+            *(source.source for source in found.unaudited),
+            *(f"the label of {comparison.past.as_of_date}" for comparison in found.unverified),
+        ]
+    )
     return (
         f"{prediction.name} came out as stored at {', '.join(map(str, days))}."
         f"{f' Not audited: {unaudited}.' if unaudited else ''}"

@@ -34,11 +34,22 @@ def training_metadata(prediction: Prediction, training: Training) -> dict[str, A
         "data fingerprint": version.data_fingerprint,
         "code version": version.code_version,
         "loads": MetadataValue.json(list(version.load_ids)),
+        "chosen by": _folds_table(training),
         "leaderboard": _metrics_table(everybody, lambda found: found.candidate, "candidate"),
         "by group": _metrics_table(in_groups, lambda found: f"{found.group_column} = {found.group_value}", "group"),
         "seconds": MetadataValue.json({name: round(value, 2) for name, value in training.seconds.items()}),
         "plot": _image(plot),
     }
+
+
+def _folds_table(training: Training) -> Any:  # noqa: ANN401 - TableMetadataValue is generic over records
+    """Show a row for each fold before the holdout, a column for each candidate."""
+    rows: dict[int, dict[str, Any]] = {}
+    for found in training.validations:
+        dates = f"{found.first_as_of_date} to {found.last_as_of_date}"
+        row = rows.setdefault(found.fold, {"fold": dates, "metric": found.metric, "examples": found.example_count})
+        row[found.candidate] = f"{found.value:.4g}"
+    return table(list(rows.values()))
 
 
 def _metrics_table(evaluations: list[Evaluation], name: Callable[[Evaluation], str], heading: str) -> Any:  # noqa: ANN401

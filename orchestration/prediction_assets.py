@@ -13,7 +13,7 @@ from ml.warehouse import identifier
 from orchestration.checks import require_passed_checks
 from orchestration.dbt import asset_key
 from orchestration.failures import in_words
-from orchestration.leakage.audit import TABLES as AUDIT_RECORDS
+from orchestration.leakage.records import TABLES as AUDIT_RECORDS
 from orchestration.loading.contract import source_tables
 from orchestration.loading.register import TABLES as LOAD_RECORDS
 from orchestration.loading.register import load_ids_behind

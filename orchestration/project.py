@@ -80,6 +80,11 @@ class Project:
         """The working file; the same path stands in dbt's profiles.yml."""
         return Warehouse(self.root / "warehouse" / "turnout.duckdb")
 
+    @property
+    def manifest_folder(self) -> Path:
+        """A folder of our own: any dbt command, with any target, writes its manifest to the usual place."""
+        return self.dbt / "target" / "manifest"
+
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """The manifest of dbt, which parses the project first if a file in it was added, changed or removed.
@@ -89,8 +94,7 @@ class Project:
         ProjectError
             If dbt cannot parse the project.
         """
-        # A folder of our own: any dbt command, with any target, writes its manifest to the usual place.
-        target = self.dbt / "target" / "manifest"
+        target = self.manifest_folder
         path, parsed_from = target / "manifest.json", target / "parsed_from"
         state = _state_of(self.dbt)
         if not (path.exists() and parsed_from.exists() and parsed_from.read_text() == state):

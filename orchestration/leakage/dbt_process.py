@@ -1,7 +1,7 @@
 """A dbt process of its own that builds the same models again and again; `rebuild` starts it and speaks with it.
 
-One line of JSON asks (`sample`, `variables`, `select`), one line answers (`problem`, empty if all went well). dbt is
-imported and the project parsed once, which is most of what a dbt command costs.
+One line of JSON asks (`sample`, `variables`, `select`, `defer`), one line answers (`problem`, empty if all went well).
+dbt is imported and the project parsed once, which is most of what a dbt command costs.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ def main() -> None:
             command = [*_QUIET, "run", *target, "--full-refresh", "--select", *asked["select"]]
             command += ["--vars", json.dumps(asked["variables"])]
             command += ["--sample", json.dumps(asked["sample"])] if asked["sample"] else []
+            command += ["--defer", "--favor-state", "--state", asked["defer"]] if asked["defer"] else []
             built = dbtRunner(manifest=parsed.result).invoke(command)
         DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]  # who asked compares next
         problem = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
@@ -89,8 +89,3 @@ def chosen_dates(matured: Mapping[str, Sequence[date]], *, dates: int, seed: int
 def known_by(as_of_date: date, arrival_days: int) -> datetime:
     """Return when what happened before an as-of date must have been loaded, UTC."""
     return datetime.combine(as_of_date, time()) + timedelta(days=arrival_days)
-
-
-def can_tell(known: datetime, first_loads: Iterable[datetime | None]) -> bool:
-    """Return whether loads tell what was known at a time: each table had one by then."""
-    return all(first is not None and first <= known for first in first_loads)

@@ -43,6 +43,9 @@ def rebuilding(project: Project) -> Iterator[Rebuild]:
         If dbt cannot build a model from what the sources held in that past.
     """
     _drop_rebuilt(project)  # what a killed audit has left
+    # No model makes a seed or a snapshot again; dbt reads those in use.
+    kept = any(node["resource_type"] in {"seed", "snapshot"} for node in project.manifest["nodes"].values())
+    defer = str(project.manifest_folder) if kept else ""
     complaints = TemporaryFile("w+")  # noqa: SIM115 - closed below; a pipe that nobody reads would fill up
     process = subprocess.Popen(
         [sys.executable, "-m", "orchestration.leakage.dbt_process"],
@@ -57,7 +60,12 @@ def rebuilding(project: Project) -> Iterator[Rebuild]:
     def rebuild(past: Past, models: Sequence[str]) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
-        asked = {"sample": past.sample, "variables": past.variables, "select": [f"+{name}" for name in models]}
+        asked = {
+            "sample": past.sample,
+            "variables": past.variables,
+            "select": [f"+{name}" for name in models],
+            "defer": defer,
+        }
         try:
             process.stdin.write(json.dumps(asked) + "\n")
             process.stdin.flush()

@@ -10,7 +10,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from orchestration.leakage.audit import Audit
+    from orchestration.leakage.result import Audit
 
 
 def print_audit(audit: Audit, console: Console) -> None:
@@ -35,6 +35,8 @@ def print_audit(audit: Audit, console: Console) -> None:
         if not source.audited_by:
             why = f"acknowledged: {source.acknowledged}" if source.acknowledged else source.remedy
             console.print(f"not audited: {source.source}. {why}", markup=False)
+    for found in audit.unverified:
+        console.print(f"not audited: the label of {found.past.as_of_date}; built again, no example has one.")
     if audit.problem:
         console.print(f"\n{audit.problem}", style="red", markup=False)
     else:

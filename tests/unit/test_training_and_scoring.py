@@ -7,16 +7,25 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from sklearn.base import TransformerMixin
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from worlds import PROVENANCE, World
 
-from ml.errors import ModelError, WarehouseError
-from ml.evaluation import overall
+from ml.candidates import Feature, candidates
+from ml.errors import ExamplesError, ModelError, WarehouseError
+from ml.evaluation import Task, overall
 from ml.plots import calibration_and_gain
 from ml.records import champion_of
 from ml.scoring import Scoring, score
@@ -106,6 +115,76 @@ def test_once_time_has_moved_on_the_fit_in_service_is_judged(world: World) -> No
     champion = trained(world).decision.champion
     assert champion is not None
     assert champion.value is not None
+
+
+def test_the_challenger_is_chosen_in_folds_before_the_holdout(world: World) -> None:
+    training = trained(world)
+    rows = world.rows(
+        """select candidate, count(*), max(last_as_of_date), avg(value) from records.validations
+           group by candidate order by avg(value)"""
+    )
+    assert {row[:2] for row in rows} == {("baseline", 3), ("linear", 3), ("gradient_boosting", 3)}
+    assert rows[0][0] == training.version.candidate
+    assert all(str(row[2]) == str(training.split.training[-1]) for row in rows)
+
+
+def test_where_no_fold_has_room_the_simplest_candidate_is_the_challenger(world: World) -> None:
+    world.change("delete from predictions.will_return where day < '2024-03-17'")
+    training = trained(world)
+    assert (training.validations, training.version.candidate) == ([], "linear")
+
+
+def test_a_declared_group_stands_on_one_side_of_the_split_and_of_every_fold(world: World) -> None:
+    world.prediction = replace(world.prediction, group="entity")
+    training = trained(world)
+    holdout = len(training.holdout_label) / len(training.split.holdout)
+    assert 0.1 * 200 < holdout < 0.3 * 200
+    assert all(found.example_count < 0.4 * 200 * 3 for found in training.validations)
+    again = trained(world)
+    assert (again.version.split_group, again.decision.is_promoted) == ("entity", False)
+    assert "no better than champion version 1" in again.decision.reason
+
+
+def test_a_champion_that_has_learned_from_the_groups_of_the_holdout_gives_way(world: World) -> None:
+    trained(world)
+    world.prediction = replace(world.prediction, group="entity")
+    training = trained(world)
+    assert training.decision.is_promoted
+    assert "learned from values of the group 'entity' that are now the holdout's" in training.decision.reason
+
+
+def test_a_group_with_too_few_values_is_refused(world: World) -> None:
+    world.change("update predictions.will_return set kind = 'a'")
+    world.prediction = replace(world.prediction, group="kind")
+    with pytest.raises(ExamplesError, match="the group 'kind' has 1 values"):
+        trained(world)
+
+
+def candidate(world: World, monkeypatch: pytest.MonkeyPatch, transformer: TransformerMixin) -> None:
+    """Let a candidate of somebody's own compete, that scales by `transformer`."""
+
+    def ours(task: Task, features: Sequence[Feature]) -> dict[str, Pipeline]:
+        numbers = ColumnTransformer([("numbers", SimpleImputer(), ["strength"])])
+        steps = [("numbers", numbers), ("scale", transformer), ("estimator", LogisticRegression())]
+        return {**candidates(task, features), "ours": Pipeline(steps)}
+
+    monkeypatch.setattr("ml.training.candidates", ours)
+    trained(world)
+
+
+def test_a_candidate_fitted_before_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scaled by the mean of all examples, the holdout's too."""
+    everything = np.array(world.rows("select strength from predictions.will_return"))
+    with pytest.raises(
+        ModelError, match=r"'ours' arrives with a part that was fitted before: scale \(StandardScaler\)"
+    ):
+        candidate(world, monkeypatch, StandardScaler().fit(everything))
+
+
+def test_a_candidate_that_learns_while_it_scores_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scaled by the mean of whatever is scored together, the holdout for one."""
+    with pytest.raises(ModelError, match=r"'ours' predicts \d+ of \d+ rows differently without the other rows"):
+        candidate(world, monkeypatch, FunctionTransformer(lambda values: values - values.mean()))
 
 
 def test_without_signal_there_is_no_champion_and_nothing_is_scored(world: World) -> None:

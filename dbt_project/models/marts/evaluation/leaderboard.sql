@@ -13,6 +13,17 @@ evaluations as (
     where group_column = ''
 ),
 
+validations as (
+    select
+        prediction,
+        version,
+        candidate,
+        metric,
+        avg(value) as validation_value
+    from {{ source('records', 'validations') }}
+    group by prediction, version, candidate, metric
+),
+
 versions as (
     select * from {{ ref('model_versions') }}
 ),
@@ -37,6 +48,7 @@ select
     ranked.metric,
     ranked.value,
     ranked.baseline_value,
+    validations.validation_value,
     cast(ranked.place as int) as place,
     coalesce(ranked.metric = versions.competition_metric, false) as is_competition_metric,
     ranked.candidate = versions.candidate as is_challenger,
@@ -51,3 +63,9 @@ inner join versions
     on
         ranked.prediction = versions.prediction
         and ranked.version = versions.version
+left join validations
+    on
+        ranked.prediction = validations.prediction
+        and ranked.version = validations.version
+        and ranked.candidate = validations.candidate
+        and ranked.metric = validations.metric

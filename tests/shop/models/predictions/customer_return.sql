@@ -4,8 +4,9 @@ orders as (
     select * from {{ source('shop', 'orders') }}
 ),
 
+-- The Monday after each week with orders: that there is such a date must not follow from what happens on it.
 as_of_dates as (
-    select distinct cast(date_trunc('week', ordered_at) as date) as as_of_date
+    select distinct cast(date_trunc('week', ordered_at) + interval '7' day as date) as as_of_date
     from orders
 ),
 
