@@ -1,8 +1,8 @@
 """The feature review: one table per prediction, and what in it a person should look at.
 
 It asks of each feature and each sensitive column: how many values are missing, how many there are, how strong it is
-alone, whether that lasts, whether it was measured after the as-of date, whether it is sensitive. What is measured is in
-`ml.feature_measures`, what is worth a warning in `ml.findings`.
+alone, whether that lasts, whether it was measured after the as-of date, whether it is sensitive. `ml.feature_measuring`
+measures it, and `ml.findings` says what of it is worth a warning.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 from ml.examples import inspect
-from ml.feature_measures import Kind, Measures, Measuring
+from ml.feature_measures import Kind, Measures
+from ml.feature_measuring import Measuring
 from ml.findings import (
     REVIEWED,
     TWIN_DATES,

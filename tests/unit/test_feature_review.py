@@ -59,6 +59,7 @@ def test_honest_features_raise_no_finding_where_the_label_is_a_number(spend: Wor
 
 PLANTED = [
     ("missing", "case when entity = 3 then 1.5 end", "missing in 99.5% of the examples"),
+    ("missing", "null::integer", "missing in 100.0% of the examples"),
     ("missing", f"case when day > {MIDDLE} then chance end", "100.0% of the early examples and in 0.0% of late"),
     ("missing", "case when day < '2024-05-19' then chance end", "in 100.0% of those of the newest as-of date"),
     ("constant", "7", "the same value in every example"),
