@@ -4,6 +4,7 @@
 `declaration`             what an analyst declared, read from dbt's manifest
 `warehouse`               the seam: the only module that knows which engine it speaks to
 `examples`                what the examples hold, checked before anything is learned
+`feature_review`          what a person should look at, by `feature_measuring` and `findings`
 `split`                   training and holdout by time, with a gap
 `candidates`              families of estimators, each one unfitted Pipeline
 `evaluation`              the field's metrics on the holdout

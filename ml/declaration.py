@@ -22,9 +22,10 @@ Manifest = Mapping[str, Any]
 DEFAULT_METRICS: Mapping[Task, str] = {"binary": "log_loss", "regression": "rmse"}
 
 # What may be found and acknowledged, and what the finding is about: a column of the model, or a source, `name.table`.
-# `late` and `unaudited` are the leakage audit's; the others are explained in `ml.feature_review`.
+# `late` and `unaudited` are the leakage audit's; the others are explained in `ml.findings`.
 FINDINGS: Mapping[str, Literal["column", "source"]] = {
     "missing": "column",
+    "unlabelled": "column",
     "constant": "column",
     "identifier": "column",
     "strong_alone": "column",

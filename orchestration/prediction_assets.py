@@ -7,6 +7,7 @@ from typing import Any
 from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, AssetSpec, MaterializeResult, asset, multi_asset
 
 from ml.declaration import Prediction
+from ml.feature_review import TABLES as REVIEW_RECORDS
 from ml.scoring import SCHEMA as SCORES
 from ml.warehouse import identifier
 from orchestration.checks import require_passed_checks
@@ -47,7 +48,7 @@ def records_assets(project: Project) -> list[AssetsDefinition]:
     trainings = [model_versions_key(prediction.name) for prediction in project.predictions]
     loads = [asset_key(project, table.unique_id) for table in source_tables(project.manifest)]
     examples = [asset_key(project, prediction.unique_id) for prediction in project.predictions]
-    written_with = {**dict.fromkeys(LOAD_RECORDS, loads), **dict.fromkeys(AUDIT_RECORDS, examples)}
+    written_with = {**dict.fromkeys(LOAD_RECORDS, loads), **dict.fromkeys(AUDIT_RECORDS + REVIEW_RECORDS, examples)}
     specs = {
         node["identifier"]: AssetSpec(
             asset_key(project, node["unique_id"]),

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from dagster import AssetCheckSeverity, DagsterEventType
+from rich.markup import escape
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -88,7 +89,9 @@ class Progress:
                 "the data or the model."
             )
         else:
-            self._warned.append(where)
+            # Ours say in the first line what was found.
+            found = (evaluation.description or "").partition("\n")[0]
+            self._warned.append(f"{where}{found and f': {found}'}")
 
     def _take_failure(self, name: str, failure: Any) -> None:  # noqa: ANN401 - Dagster's event data
         self._print(name, "[red]failed[/]", "")
@@ -108,7 +111,7 @@ class Progress:
         count = f"{self._finished:>{len(str(self._steps))}}/{self._steps}"
         self._console.print(f"{count}  {verdict}  {name:<44} {seconds:6.1f} s  {detail}")
         for where in self._warned:
-            self._console.print(f"      [yellow]warning[/] {where}")
+            self._console.print(f"      [yellow]warning[/] {escape(where)}")
 
     def _detail(self) -> str:
         parts = []

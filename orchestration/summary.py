@@ -33,6 +33,10 @@ def print_summary(project: Project, console: Console) -> None:
     console.print()
     console.print(table)
     console.print("\n".join(decisions))
+    for prediction in project.predictions:
+        findings = _findings(project, prediction)
+        if findings:
+            console.print(f"{prediction.name}: a person should look at {findings}", style="yellow", markup=False)
     console.print(f"\nPublished: {project.published}", markup=False)
     console.print("Next: 'make ui' opens the asset graph with every table, test, plot and decision.")
 
@@ -70,6 +74,22 @@ def _last_decision(project: Project, prediction: Prediction) -> str:
         (prediction.name,),
     ).to_pylist()[0]
     return f"version {row['version']} {'promoted' if row['is_promoted'] else 'not promoted'}: {row['reason']}"
+
+
+def _findings(project: Project, prediction: Prediction) -> str:
+    """Return what the last feature review found and nobody has acknowledged."""
+    if not project.warehouse.has_table("records", "feature_findings"):
+        return ""
+    rows = project.warehouse.query(
+        """select finding, subject from records.feature_findings
+           where
+               acknowledged is null and review_id = (
+                   select max_by(review_id, reviewed_at) from records.feature_reviews where prediction = ?
+               )
+           order by finding, subject""",
+        (prediction.name,),
+    ).to_pylist()
+    return ", ".join(f"{row['finding']} of {row['subject']}" for row in rows)
 
 
 def _shown(value: float | None) -> str:

@@ -51,3 +51,28 @@ class World:
         """Query the warehouse."""
         with self.warehouse.connect() as connection:
             return connection.execute(sql).fetchall()
+
+
+def world_in(folder: Path) -> World:
+    """Make a world with `EXAMPLES`."""
+    prediction = Prediction(
+        name="will_return",
+        unique_id="model.turnout.will_return",
+        schema="predictions",
+        table="will_return",
+        file="models/predictions/will_return.yml",
+        description="",
+        task="binary",
+        entity="entity",
+        as_of="day",
+        label="outcome",
+        horizon_days=14,
+        metric="log_loss",
+        sensitive=("age",),
+        retrain=None,
+        gap_days=14,
+        holdout_dates=3,
+    )
+    made = World(Warehouse(folder / "warehouse.duckdb"), prediction, folder / "models")
+    made.change(EXAMPLES)
+    return made

@@ -6,35 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from worlds import EXAMPLES, World
-
-from ml.declaration import Prediction
-from ml.warehouse import Warehouse
+from worlds import World, world_in
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    prediction = Prediction(
-        name="will_return",
-        unique_id="model.turnout.will_return",
-        schema="predictions",
-        table="will_return",
-        file="models/predictions/will_return.yml",
-        description="",
-        task="binary",
-        entity="entity",
-        as_of="day",
-        label="outcome",
-        horizon_days=14,
-        metric="log_loss",
-        sensitive=("age",),
-        retrain=None,
-        gap_days=14,
-        holdout_dates=3,
-    )
-    made = World(Warehouse(tmp_path / "warehouse.duckdb"), prediction, tmp_path / "models")
-    made.change(EXAMPLES)
-    return made
+    return world_in(tmp_path)
 
 
 @pytest.fixture
