@@ -84,7 +84,7 @@
 
 
 {% macro require_days(days) -%}
-    {%- if days is not none and (days is not integer or days < 1) -%}
+    {%- if execute and days is not none and (days is not integer or days < 1) -%}
         {%- do exceptions.raise_compiler_error(
             'days is ' ~ days ~ '. A window is whole days that end at the as-of date: '
             ~ 'write a whole number, at least 1, without quotes, or leave days out for all that was before.'

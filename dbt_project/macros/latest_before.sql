@@ -1,5 +1,5 @@
 {#- For a FROM: each example with the last row of its history strictly before the as-of date. Examples without history
-    keep their row, with nulls in `history`. Rows of one time come in the order of the tie breaker; the last one counts. -#}
+    keep their row, with nulls in `history`. The tie breaker orders rows of one time, of which the last counts. -#}
 {% macro latest_before(examples, history, entity, event_time, as_of='as_of_date', tie_breaker=none) -%}
     {%- set key = entity if entity is string else entity | join(', ') -%}
     {%- set order = event_time if tie_breaker is none else event_time ~ ', ' ~ tie_breaker -%}
@@ -10,7 +10,6 @@
             lead({{ event_time }}) over (partition by {{ key }} order by {{ order }}) as next_at,
             *
         from {{ history }}
-        where {{ event_time }} is not null
     ) as history
         on
             {{ turnout.is_same_entity('history', entity) }}
