@@ -230,6 +230,14 @@ def test_windows_are_within_what_the_join_looks_at(manifest: Node) -> None:
             assert not joined or longest <= int(joined[1]), f"{model['name']} joins {joined[1]} days, needs {longest}"
 
 
+def test_nothing_takes_the_time_of_the_next_row_from_a_history(manifest: Node) -> None:
+    """`latest_before` needs it to find the last row before the as-of date; it lies after that date."""
+    for model in models(manifest):
+        if "latest_before(" in model["raw_code"]:
+            taken = re.search(r"\bnext_at\b|\bhistory\.\*|\*\s+from \{\{ latest_before", model["raw_code"])
+            assert not taken, f"{model['name']} takes {taken}"
+
+
 def test_every_prediction_and_its_features_have_unit_tests(manifest: Node) -> None:
     tested = {unit_test["model"] for unit_test in manifest["unit_tests"].values()}
     wanted = {
