@@ -163,7 +163,8 @@ def _land_again(project: Project) -> None:
     changes = {
         "transactions": """from {file} union all
             select * replace (basket_id + 900000000000 as basket_id) from {file}
-            where transaction_timestamp >= '2017-11-25' and transaction_timestamp < '2017-12-02' and basket_id % 50 = 1""",
+            where transaction_timestamp >= '2017-11-25' and transaction_timestamp < '2017-12-02'
+            and basket_id % 50 = 1""",
         "demographics": "select * replace (if(household_id % 40 = 0, '250K+', income::varchar) as income) from {file}",
     }
     for name, sql in changes.items():

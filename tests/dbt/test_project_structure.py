@@ -87,10 +87,34 @@ def never_null(manifest: Node, node: Node) -> set[str]:
     return tested | constrained
 
 
-def sql_we_wrote(node: Node) -> str:
-    """Return a model's SQL without comments and without jinja, whose macros answer for themselves."""
-    without_jinja = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", "", node["raw_code"], flags=re.DOTALL)
-    return re.sub(r"--[^\n]*", "", without_jinja).lower()
+def sql_we_wrote(code: str) -> str:
+    """Return SQL without comments and jinja; what is said in quotes to a macro that renders SQL is SQL as well."""
+    without_comments = re.sub(r"\{#.*?#\}|\{%.*?%\}|--[^\n]*", "", code, flags=re.DOTALL)
+    return re.sub(r"\{\{.*?\}\}", _in_quotes, without_comments, flags=re.DOTALL).lower()
+
+
+def _in_quotes(jinja: re.Match[str]) -> str:
+    return " ".join(single or double for single, double in re.findall(r"'([^']*)'|\"([^\"]*)\"", jinja[0]))
+
+
+def macros_for_models(manifest: Node) -> Iterator[Node]:
+    """Yield the macros of this project but for generic tests and what only prepares a run, which speak to DuckDB."""
+    project = f"macro.{manifest['metadata']['project_name']}."
+    left = [
+        name
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "operation"
+        for name in node["depends_on"]["macros"]
+    ]
+    prepares: set[str] = set()
+    while left:
+        name = left.pop()
+        if name not in prepares and name.startswith(project):
+            prepares.add(name)
+            left += manifest["macros"][name]["depends_on"]["macros"]
+    for name, macro in manifest["macros"].items():
+        if name.startswith(project) and name not in prepares and not macro["name"].startswith("test_"):
+            yield macro
 
 
 def test_every_model_has_a_yml_of_its_name_beside_it(manifest: Node) -> None:
@@ -175,13 +199,43 @@ def test_no_model_that_is_filtered_by_sample_mode_is_a_table_of_as_of_dates(mani
 
 
 def test_horizons_in_sql_are_those_declared(manifest: Node) -> None:
-    """A horizon that the SQL looks past would put labels into the gap between training and holdout."""
-    declared = [model for model in models(manifest) if "prediction" in model["config"]["meta"]]
+    """A horizon that the SQL looks past would put labels into the gap between training and holdout.
+
+    `horizon_days()` is the declared one; what is written by hand, in SQL or for a unit test, must be the same.
+    """
+    declared = {
+        model["name"]: model["config"]["meta"]["prediction"]["horizon_days"]
+        for model in models(manifest)
+        if "prediction" in model["config"]["meta"]
+    }
     assert declared
-    for model in declared:
-        horizon = model["config"]["meta"]["prediction"]["horizon_days"]
-        written = set(re.findall(r"interval '(\d+)' day", sql_we_wrote(model)))
-        assert written <= {str(horizon)}, f"{model['name']} declares {horizon} days and looks ahead {written}"
+    for model in models(manifest):
+        if model["name"] in declared:
+            written = set(re.findall(r"interval '(\d+)' day", sql_we_wrote(model["raw_code"])))
+            horizon = declared[model["name"]]
+            assert written <= {str(horizon)}, f"{model['name']} declares {horizon} days and looks ahead {written}"
+    for test in manifest["unit_tests"].values():
+        given = ((test["overrides"] or {}).get("macros") or {}).get("turnout.horizon_days")
+        assert given in {None, declared.get(test["model"])}, f"{test['name']} looks {given} days ahead"
+
+
+def test_windows_are_within_what_the_join_looks_at(manifest: Node) -> None:
+    """A window of more days than `events_before(…, days=…)` joins would be cut short without a word."""
+    for model in models(manifest):
+        for select, days in re.findall(
+            r"\bselect\b((?:(?!\bselect\b).)*?)\bfrom \{\{ events_before\(([^{}]*)\) \}\}", model["raw_code"], re.DOTALL
+        ):
+            joined = re.search(r"\bdays=(\d+)", days)
+            longest = max(map(int, re.findall(r"\bdays=(\d+)", select)), default=0)
+            assert not joined or longest <= int(joined[1]), f"{model['name']} joins {joined[1]} days, needs {longest}"
+
+
+def test_nothing_takes_the_time_of_the_next_row_from_a_history(manifest: Node) -> None:
+    """`latest_before` needs it to find the last row before the as-of date; it lies after that date."""
+    for model in models(manifest):
+        if "latest_before(" in model["raw_code"]:
+            taken = re.search(r"\bnext_at\b|\bhistory\.\*|\*\s+from \{\{ latest_before", model["raw_code"])
+            assert not taken, f"{model['name']} takes {taken}"
 
 
 def test_every_prediction_and_its_features_have_unit_tests(manifest: Node) -> None:
@@ -195,12 +249,12 @@ def test_every_prediction_and_its_features_have_unit_tests(manifest: Node) -> No
 
 
 def test_sql_before_the_marts_is_read_by_spark_as_well(manifest: Node) -> None:
-    for model in models(manifest):
-        if layer(model) != "marts":
-            found = [
-                words for words, pattern in NOT_THE_SAME_ON_SPARK.items() if re.search(pattern, sql_we_wrote(model))
-            ]
-            assert not found, f"{model['original_file_path']} uses {found}"
+    code = {model["original_file_path"]: model["raw_code"] for model in models(manifest) if layer(model) != "marts"}
+    code |= {macro["name"]: macro["macro_sql"] for macro in macros_for_models(manifest)}
+    assert "in_window" in code
+    for place, sql in code.items():
+        found = [words for words, pattern in NOT_THE_SAME_ON_SPARK.items() if re.search(pattern, sql_we_wrote(sql))]
+        assert not found, f"{place} uses {found}"
 
 
 def test_lines_fit_the_screen() -> None:

@@ -22,44 +22,25 @@ redemptions as (
 
 campaigns as (
     select
-        households.household_id,
-        households.as_of_date,
-        count(case when received.end_date >= households.as_of_date then 1 end) as count_running_campaigns,
-        {{ dbt.datediff('max(received.start_date)', 'households.as_of_date', 'day') }} as days_since_last_campaign
-    from households
-    inner join received
-        on
-            households.household_id = received.household_id
-            and households.as_of_date > received.start_date
-    group by households.household_id, households.as_of_date
+        examples.household_id,
+        examples.as_of_date,
+        {{ count_before(where='events.end_date >= examples.as_of') }} as count_running_campaigns,
+        {{ days_since_last() }} as days_since_last_campaign
+    from {{ events_before('households', 'received', entity='household_id', event_time='start_date') }}
+    group by examples.household_id, examples.as_of_date
 ),
 
 coupons as (
     select
-        households.household_id,
-        households.as_of_date,
-        count(*) as count_coupons_redeemed_56d
-    from households
-    inner join redemptions
-        on
-            households.household_id = redemptions.household_id
-            and households.as_of_date > redemptions.redeemed_on
-            and households.as_of_date - interval '56' day <= redemptions.redeemed_on
-    group by households.household_id, households.as_of_date
+        examples.household_id,
+        examples.as_of_date,
+        {{ count_before(days=56) }} as count_coupons_redeemed_56d
+    from {{ events_before('households', 'redemptions', entity='household_id', event_time='redeemed_on') }}
+    group by examples.household_id, examples.as_of_date
 )
 
 select
-    households.household_id,
-    households.as_of_date,
-    coalesce(campaigns.count_running_campaigns, 0) as count_running_campaigns,
-    campaigns.days_since_last_campaign,
-    coalesce(coupons.count_coupons_redeemed_56d, 0) as count_coupons_redeemed_56d
-from households
-left join campaigns
-    on
-        households.household_id = campaigns.household_id
-        and households.as_of_date = campaigns.as_of_date
-left join coupons
-    on
-        households.household_id = coupons.household_id
-        and households.as_of_date = coupons.as_of_date
+    campaigns.*,
+    coupons.count_coupons_redeemed_56d
+from campaigns
+inner join coupons on campaigns.household_id = coupons.household_id and campaigns.as_of_date = coupons.as_of_date

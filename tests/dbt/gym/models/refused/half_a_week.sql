@@ -1,0 +1,1 @@
+select {{ count_before(days=3.5) }}

@@ -1,0 +1,1 @@
+select interval '{{ horizon_days() }}' day as horizon

@@ -1,0 +1,4 @@
+select
+    number,
+    interval '{{ horizon_days() }}' day as horizon
+from {{ ref('numbers') }}
