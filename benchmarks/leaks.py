@@ -195,7 +195,7 @@ def _build(project: Project) -> set[str]:
     dbt = str(Path(sys.executable).with_name("dbt"))
     models = [f"+{name}" for name in HONEST_PREDICTIONS] + [f"{leak.model}" for leak in LEAKS.values() if leak.sql]
     subprocess.run(
-        [dbt, "build", "--exclude-resource-type", "unit_test", "--select", *models],
+        [dbt, "build", "--exclude-resource-type", "unit_test", "--indirect-selection", "cautious", "--select", *models],
         cwd=project.dbt,
         env={**os.environ, "PYTHONPATH": str(project.root)},
         capture_output=True,

@@ -126,7 +126,7 @@ _TRAINING_AND_TEST = (
         "L1.4 duplicates",
         "examples that stand twice",
         (KEY, EXAMPLES),
-        "select * from ({honest}) as honest union all select * from ({honest}) as again where household_id % 10 = 3",
+        "select * from ({honest}) as honest union all select * from ({honest}) as again where household_id % 25 = 3",
     ),
     Leak(
         "L1.4 duplicates",
@@ -230,9 +230,9 @@ _TIME = (
     ),
     Leak(
         "L3.3 sampling bias in the test distribution",
-        "another population from September on",
+        "another population from July on",
         (finding("unstable"),),
-        "select * from ({honest}) as honest where as_of_date < date '2017-09-01' or count_baskets_56d > 20",
+        "select * from ({honest}) as honest where as_of_date < date '2017-07-01' or count_baskets_56d > 20",
     ),
 )
 
