@@ -15,22 +15,15 @@ from orchestration.project import Project
 
 PREDICTION_SQL = """
 select
-    household_features.household_id,
-    household_features.as_of_date,
-    household_features.count_baskets_28d,
-    household_features.count_baskets_56d,
-    household_features.days_since_last_purchase,
-    case
-        when (select max(purchased_at) from {{ ref('int_baskets_aggregated') }})
-            >= household_features.as_of_date + interval '7' day
-            then cast(count(baskets.basket_id) >= 3 as integer)
-    end as is_frequent
-from {{ ref('household_features') }} as household_features
-left join {{ ref('int_baskets_aggregated') }} as baskets
-    on
-        household_features.household_id = baskets.household_id
-        and baskets.purchased_at >= household_features.as_of_date
-        and baskets.purchased_at < household_features.as_of_date + interval '7' day
+    examples.household_id,
+    examples.as_of_date,
+    examples.count_baskets_28d,
+    examples.count_baskets_56d,
+    examples.days_since_last_purchase,
+    {{ label_within('cast(count(events.basket_id) >= 3 as int)') }} as is_frequent
+from {{ events_within(
+    ref('household_features'), ref('int_baskets_aggregated'), entity='household_id', event_time='purchased_at'
+) }}
 group by 1, 2, 3, 4, 5
 """
 
