@@ -17,7 +17,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +69,8 @@ TABLES = (*HOUSEHOLD_TABLES, "products", "campaign_descriptions", "coupons")
 # Two as-of dates of each prediction, of which the last matured one comes after the first loads and before the others.
 FIRST_LOADED, LOADED_AGAIN = "2017-01-01", "2017-12-15"
 AUDITED_DATES = 2
+# For alarms without a leak, more of them.
+HONEST_DATES = 10
 
 _YAML = """
 models:
@@ -102,13 +103,13 @@ class Outcome:
         Those that caught it.
     alarms : mapping of prediction to checks
         Those that were raised by the honest predictions.
-    audit_seconds : float
-        What the audit of the two honest predictions took, as each training has it done.
+    comparisons : int
+        How often the honest predictions were compared with a past that was built again.
     """
 
     checks: Mapping[str, tuple[str, ...]]
     alarms: Mapping[str, tuple[str, ...]]
-    audit_seconds: float
+    comparisons: int
 
 
 def judge(folder: Path, part: int) -> Outcome:
@@ -129,9 +130,7 @@ def judge(folder: Path, part: int) -> Outcome:
         found[leak.name] += [KEY] if f"{leak.model}_key" in repeated else []
     _examine(project, planted, found, when="before loads tell")
     _load(project, dict.fromkeys(TABLES, FIRST_LOADED))
-    started = time.perf_counter()
-    honest = audit(project, project.predictions_named(HONEST_PREDICTIONS), dates=AUDITED_DATES, seed=0)
-    seconds = time.perf_counter() - started
+    honest = audit(project, project.predictions_named(HONEST_PREDICTIONS), dates=HONEST_DATES, seed=0)
     alarms = {made.prediction.name: tuple(_said(made, "")) + tuple(_reviewed(project, made)) for made in honest}
     _examine(project, planted, found, when="now")
     _check_declarations(project, found)
@@ -140,7 +139,8 @@ def judge(folder: Path, part: int) -> Outcome:
     _load(project, {"transactions": LOADED_AGAIN, "demographics": LOADED_AGAIN})
     _build(project)
     _examine(project, planted, found, when="after late files")
-    return Outcome({name: tuple(dict.fromkeys(checks)) for name, checks in found.items()}, alarms, seconds)
+    comparisons = sum(len(made.comparisons) for made in honest)
+    return Outcome({name: tuple(dict.fromkeys(checks)) for name, checks in found.items()}, alarms, comparisons)
 
 
 def _copy(folder: Path) -> Project:
@@ -298,11 +298,12 @@ def main() -> None:
         said = "; ".join(checks) or f"nothing. {leak.missed_because}"
         table.add_row(leak.kind, name, said, "yes" if is_expected else f"NO: {'; '.join(leak.caught_by) or 'nothing'}")
     console.print(table)
-    caught = sum(bool(checks) for checks in outcome.checks.values())
-    console.print(f"caught: {caught} of {len(LEAKS)}; the others are said plainly above")
+    planted = [leak.name for leak in LEAKS.values() if leak.sql or leak.declares or leak.candidate]
+    caught = sum(bool(outcome.checks[name]) for name in planted)
+    console.print(f"caught: {caught} of {len(planted)} that were planted; nothing can be planted for the others")
     for name, alarms in outcome.alarms.items():
         console.print(f"honest {name}: {', '.join(alarms) or 'no alarm'}")
-    console.print(f"the audit of both honest predictions took {outcome.audit_seconds:.1f} s")
+    console.print(f"honest predictions were compared {outcome.comparisons} times with a past that was built again")
 
 
 if __name__ == "__main__":

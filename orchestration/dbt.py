@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, Failure
+from dagster import AssetCheckResult, AssetExecutionContext, AssetKey, AssetsDefinition, Failure
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, DbtProject, dbt_assets
 from packaging.version import Version
 
@@ -84,7 +84,11 @@ def _build(context: AssetExecutionContext, dbt: DbtCliResource, project: Project
     results_file = target / "run_results.json"
     results_file.unlink(missing_ok=True)  # those of an earlier run would hide that this one never began
     invocation = dbt.cli(["build"], context=context, target_path=target, raise_on_error=False)
-    yield from invocation.stream()
+    checks = set()
+    for event in invocation.stream():
+        if isinstance(event, AssetCheckResult):
+            checks.add(event.metadata["unique_id"].value)
+        yield event
     if invocation.is_successful():
         return
     results = json.loads(results_file.read_bytes())["results"] if results_file.exists() else []
@@ -97,6 +101,14 @@ def _build(context: AssetExecutionContext, dbt: DbtCliResource, project: Project
     ]
     if errors:
         raise _failure(f"{len(errors)} dbt nodes could not be built", "\n".join(errors), project)
+    # Unit tests, and tests of tables that no model reads, are no checks of any asset, so Dagster would pass over them.
+    failed = [
+        f"{result['unique_id']}: {(result['message'] or '').strip()}"
+        for result in results
+        if result["status"] == "fail" and result["unique_id"] not in checks
+    ]
+    if failed:
+        raise _failure(f"{len(failed)} tests failed that belong to no asset of this step", "\n".join(failed), project)
 
 
 def _failure(what: str, messages: str, project: Project) -> Failure:
