@@ -28,13 +28,17 @@ settings.load_profile("turnout")
 
 
 class Scheduling(LoadScopeScheduling):
-    """Hands the workers one test after the other, but all that is about the real data, which comes first, to one.
+    """Hands the workers one test after the other, but to one all that is about the real data, which comes first.
+
+    Likewise the tests of one audit: two workers would both wait for it.
 
     `--dist loadgroup` would do that with marks, but pytest-xdist 3.8 does not see them in pytest 9.2 (its issue 1386).
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "grocery" if nodeid.startswith(("tests/end_to_end/", "tests/dbt/")) else nodeid
+        if nodeid.startswith(("tests/end_to_end/", "tests/dbt/")):
+            return "grocery"
+        return "leakage" if nodeid.startswith("tests/orchestration/test_leakage.py") else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -45,7 +49,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the runs where there are several workers: small tests fill the end, so that all end together."""
     if IN_PARALLEL:
-        items.sort(key=lambda item: not {"grocery", "shop"}.intersection(item.fixturenames))
+        items.sort(key=lambda item: not {"grocery", "shop", "audited"}.intersection(item.fixturenames))
 
 
 @pytest.fixture(scope="session")

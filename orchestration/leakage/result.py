@@ -189,7 +189,9 @@ def _told(prediction: Prediction, failed: Sequence[Comparison]) -> LeakageError:
         )
     elif "event_time" in kinds and columns - {ROWS, prediction.label}:
         remedies.append(
-            "let the join or the aggregate see only events before the as-of date, as the macro events_before does."
+            "let the join or the aggregate see only events before the as-of date, as the macro events_before does; if "
+            "no later event has a part in it, the model is not the same twice: order its rows by a last column that "
+            "decides."
         )
     if "event_time" in kinds and ROWS in columns:
         remedies.append(

@@ -89,7 +89,7 @@ def test_a_mistake_in_the_declaration_stops_the_load(shop: Project, old: str, ne
 
 
 def test_sql_that_dbt_cannot_run_is_refused_with_the_model(shop: Project) -> None:
-    edit(shop.dbt / "models/predictions/customer_return.sql", "sum(amount)", "sum(amounts)")
+    edit(shop.dbt / "models/predictions/customer_return.sql", "cast(amount as", "cast(amounts as")
     refused(shop, "could not be built", "model.turnout.customer_return", "amounts")
 
 
