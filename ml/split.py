@@ -158,11 +158,11 @@ def divide(
     """
     import numpy as np
 
-    days = examples[as_of].map(_day)
+    days = examples[as_of].map(day_of)
     judged = np.ones(len(examples), dtype=bool) if sides is None else sides == side
     learned = np.ones(len(examples), dtype=bool) if sides is None else sides != side
     parts = ((learned, split.training), (judged, split.holdout))
-    training, holdout = (examples[days.isin([_day(day) for day in dates]) & mask] for mask, dates in parts)
+    training, holdout = (examples[days.isin([day_of(day) for day in dates]) & mask] for mask, dates in parts)
     return training, holdout
 
 
@@ -173,6 +173,6 @@ def _text(value: object) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _day(moment: date) -> date:
+def day_of(moment: date) -> date:
     """Return the calendar day of a date, datetime or Timestamp."""
     return moment.date() if isinstance(moment, datetime) else moment

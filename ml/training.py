@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version as version_of_package
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ from ml.evaluation import METRICS, Evaluation, Validation, Vector, evaluate, ove
 from ml.examples import fingerprint, inspect, one_class, read_matured
 from ml.promotion import Champion, Decision, decide, is_better
 from ml.records import ModelVersion, Provenance, champion_of, next_version, remember
-from ml.split import Split, divide, fold_side, folds_of, side_of, split_by_time
+from ml.split import Split, day_of, divide, fold_side, folds_of, side_of, split_by_time
 from ml.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -214,8 +214,8 @@ def _validate(
             Validation(
                 candidate,
                 fold=number,
-                first_as_of_date=_as_date(fold.holdout[0]),
-                last_as_of_date=_as_date(fold.holdout[-1]),
+                first_as_of_date=day_of(fold.holdout[0]),
+                last_as_of_date=day_of(fold.holdout[-1]),
                 metric=prediction.metric,
                 value=METRICS[prediction.metric].score(labels[1].to_numpy(), predicted),
                 example_count=len(judged),
@@ -282,7 +282,7 @@ def _judge_champion(
     if prediction.group not in {None, champion.split_group}:
         problem = f"it has learned from values of the group '{prediction.group}' that are now the holdout's"
         return Champion(champion.version, None, problem, is_obsolete=True)
-    begin = _as_date(holdout[prediction.as_of].iloc[0])
+    begin = day_of(holdout[prediction.as_of].iloc[0])
     if prediction.group is None and champion.last_as_of_date + timedelta(days=prediction.gap_days) <= begin:
         file, file_hash = champion.file, champion.file_hash
     elif champion.holdout_first_as_of_date <= begin:
@@ -294,8 +294,3 @@ def _judge_champion(
     predicted = predict(pipeline, prediction.task, holdout[names])
     evaluations = evaluate("champion", prediction.task, holdout[prediction.label], predicted, holdout[[]])
     return Champion(champion.version, overall(evaluations, "champion", prediction.metric))
-
-
-def _as_date(moment: date) -> date:
-    """Return the calendar day of a date, datetime or Timestamp."""
-    return moment.date() if isinstance(moment, datetime) else moment
