@@ -1,17 +1,17 @@
-"""Families of estimators that compete: each one unfitted scikit-learn `Pipeline`.
+"""Families of estimators that compete: each makes one unfitted scikit-learn `Pipeline`.
 
-A candidate holds its preprocessing, so that whatever is learned from data (medians, categories, means) is
-learned from the rows it is fitted on and from nothing else, and scoring only predicts. That is asked of whatever
-comes as a candidate: it arrives unfitted, and the prediction of a row does not depend on the rows beside it.
+A candidate holds its preprocessing, so that whatever is learned from data (medians, categories, means, which columns
+to keep) is learned from the rows it is fitted on and from nothing else, and scoring only predicts. That is asked of
+whatever comes as a candidate: it arrives unfitted, and the prediction of a row does not depend on the rows beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
-from ml.errors import ModelError
+from ml.errors import DeclarationError, ModelError
 from ml.evaluation import Task, Vector
 
 if TYPE_CHECKING:
@@ -19,32 +19,132 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
     from sklearn.pipeline import Pipeline
 
+Parameters = Mapping[str, Any]
+
 BASELINE = "baseline"
+# Those that are tried where nothing is declared; the simplest first, which is taken where nothing can be compared.
+FAMILIES = ("linear", "hist_gradient_boosting", "xgboost", "lightgbm")
 SEED = 0
 # Rows that are predicted once more without the rows beside them.
 ROWS_ALONE = 500
+# How many examples' worth of the prior an entity's own past is mixed with.
+PRIOR_WEIGHT = 5.0
 
 
 @dataclass(frozen=True)
 class Feature:
-    """A column that a model sees. Numbers and truth values are numeric; text is categorical."""
+    """A column that a model sees. Numbers, truth values and dates (as days) are numeric; text is categorical."""
 
     name: str
     kind: Literal["numeric", "categorical"]
 
 
-def candidates(task: Task, features: Sequence[Feature]) -> dict[str, Pipeline]:
-    """Return the unfitted candidates of a task, the baseline first.
+@dataclass(frozen=True)
+class Range:
+    """The numbers among which the search chooses a parameter, both ends included: whole ones if the ends are."""
 
-    Each defines `fit(X, y)` and `predict(X)`, for a binary task `predict_proba(X)`, where X is a DataFrame
-    with at least the features as columns: float64 for numeric ones with nan for missing, str for
-    categorical ones with None for missing (`ml.examples.feature_frame` makes it).
+    low: float
+    high: float
+    log: bool = False
+
+
+Space = Mapping[str, "Range | tuple[Any, ...]"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A family of estimators, as declared.
+
+    Parameters
+    ----------
+    name : str
+        `BASELINE`, a name in `FAMILIES`, or the import path of an estimator, or of a function that makes one.
+    fixed : mapping
+        Parameters of the estimator that are not searched.
+    choices : mapping of str to tuple
+        Parameters that are searched among these values; the first is the default.
     """
-    return {
-        BASELINE: _baseline(task),
-        "linear": _linear(task, features),
-        "gradient_boosting": _gradient_boosting(task, features),
-    }
+
+    name: str
+    fixed: Parameters = field(default_factory=dict, hash=False)
+    choices: Mapping[str, tuple[Any, ...]] = field(default_factory=dict, hash=False)
+
+    @property
+    def defaults(self) -> Parameters:
+        """The parameters that are searched, before the search."""
+        searched = {**_DEFAULTS.get(self.name, {}), **{key: values[0] for key, values in self.choices.items()}}
+        return {key: value for key, value in searched.items() if key not in self.fixed}
+
+    @property
+    def space(self) -> Space:
+        """What the search may choose for each of them."""
+        searched = {**_SPACES.get(self.name, {}), **self.choices}
+        return {key: values for key, values in searched.items() if key in self.defaults}
+
+    def pipeline(
+        self, task: Task, features: Sequence[Feature], parameters: Parameters, reduce: int | None = None
+    ) -> Pipeline:
+        """Return an unfitted Pipeline.
+
+        It defines `fit(X, y)` and `predict(X)`, for a binary task `predict_proba(X)`, where X is a DataFrame with at
+        least the features as columns, as `ml.examples.feature_frame` makes it.
+
+        Parameters
+        ----------
+        parameters : mapping
+            Of the estimator; what is declared fixed wins.
+        reduce : int, optional
+            How many of the encoded columns are kept at most; the most important ones of a small LightGBM.
+
+        Raises
+        ------
+        DeclarationError
+            If an imported estimator cannot be imported or made.
+        """
+        from sklearn.pipeline import Pipeline
+
+        from ml import encoding
+        from ml.estimators import NeverKnownAsZero
+
+        given = {**parameters, **self.fixed}
+        if self.name in _ESTIMATORS:
+            estimator = _ESTIMATORS[self.name](task, given)
+        else:
+            estimator = _imported(self.name, given)
+            if isinstance(estimator, Pipeline):
+                return estimator  # it brings its own preprocessing, and sees the features as they are
+        if self.name == "hist_gradient_boosting":
+            preprocess = encoding.one_hot(features, NeverKnownAsZero())
+        elif self.name in _ESTIMATORS and self.name != "linear":
+            preprocess = encoding.one_hot(features)
+        else:
+            preprocess = encoding.dense(features)
+        steps: list[tuple[str, BaseEstimator]] = [("preprocess", preprocess)]
+        if reduce is not None:
+            steps.append(("reduce", _selection(task, min(reduce, len(features)))))
+        return Pipeline([*steps, ("estimator", estimator)])
+
+
+def baseline(task: Task, kind: Literal["prior", "own_past"], entity: str) -> Pipeline:
+    """Return the unfitted baseline, which sees no feature.
+
+    `prior` predicts the share of ones, or the mean. `own_past` predicts the entity's own, mixed with that of all as if
+    all had been seen `PRIOR_WEIGHT` times (the m-estimate of D. Micci-Barreca, "A preprocessing scheme for
+    high-cardinality categorical attributes", 2001), and for an entity that is new that of all; its X has the entity.
+    """
+    from sklearn.compose import ColumnTransformer
+    from sklearn.dummy import DummyClassifier, DummyRegressor
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import TargetEncoder
+
+    if kind == "prior":
+        estimator = DummyClassifier(strategy="prior") if task == "binary" else DummyRegressor(strategy="mean")
+        return Pipeline([("estimator", estimator)])
+    from ml.estimators import AsPredicted
+
+    # That it cross-fits while it is fitted does not matter: nothing is learned from these values.
+    past = TargetEncoder(target_type="continuous", smooth=PRIOR_WEIGHT)
+    return Pipeline([("preprocess", ColumnTransformer([("own_past", past, [entity])])), ("estimator", AsPredicted())])
 
 
 def require_unfitted(candidate: str, pipeline: Pipeline) -> None:
@@ -76,7 +176,23 @@ def require_unfitted(candidate: str, pipeline: Pipeline) -> None:
         )
 
 
-def predict(pipeline: Pipeline, task: Task, features: pd.DataFrame) -> Vector:
+def fit(candidate: Candidate, pipeline: Pipeline, features: pd.DataFrame, label: pd.Series[float]) -> Pipeline:
+    """Fit a Pipeline of a candidate and return it.
+
+    Raises
+    ------
+    DeclarationError
+        If it is an imported one, and cannot be fitted.
+    """
+    if candidate.name in _ESTIMATORS:
+        return pipeline.fit(features, label)
+    try:
+        return pipeline.fit(features, label)
+    except (ArithmeticError, AttributeError, RuntimeError, TypeError, ValueError) as error:
+        raise _not_usable(candidate.name, f"cannot be fitted: {error}") from error
+
+
+def predict(fitted: BaseEstimator, task: Task, features: pd.DataFrame) -> Vector:
     """Return what is predicted: the probability of the label 1, or the expected value.
 
     Parameters
@@ -90,12 +206,12 @@ def predict(pipeline: Pipeline, task: Task, features: pd.DataFrame) -> Vector:
     """
     import numpy as np
 
-    predicted = pipeline.predict_proba(features)[:, 1] if task == "binary" else pipeline.predict(features)
+    predicted = fitted.predict_proba(features)[:, 1] if task == "binary" else fitted.predict(features)
     return np.asarray(predicted, dtype=np.float64)
 
 
 def require_independent_rows(
-    candidate: str, pipeline: Pipeline, task: Task, features: pd.DataFrame, predicted: Vector
+    candidate: str, fitted: BaseEstimator, task: Task, features: pd.DataFrame, predicted: Vector
 ) -> None:
     """Refuse a candidate that predicts a row differently when other rows stand beside it: it learns while it scores.
 
@@ -115,7 +231,7 @@ def require_independent_rows(
 
     # The rows at one end of the ranking: by themselves, they have other means and ranges than all together.
     alone = np.argsort(predicted, kind="stable")[:ROWS_ALONE]
-    again = predict(pipeline, task, features.iloc[alone])
+    again = predict(fitted, task, features.iloc[alone])
     # Sums over rows in another order differ in their last bits.
     differing = int((~np.isclose(again, predicted[alone], rtol=1e-6, atol=1e-9)).sum())
     if differing:
@@ -128,81 +244,146 @@ def require_independent_rows(
         )
 
 
-def _baseline(task: Task) -> Pipeline:
-    from sklearn.dummy import DummyClassifier, DummyRegressor
-    from sklearn.pipeline import Pipeline
-
-    # The share of ones, or the mean: the best one can say without looking at the features.
-    estimator = DummyClassifier(strategy="prior") if task == "binary" else DummyRegressor(strategy="mean")
-    return Pipeline([("estimator", estimator)])
-
-
-def _linear(task: Task, features: Sequence[Feature]) -> Pipeline:
-    from sklearn.compose import ColumnTransformer
-    from sklearn.impute import SimpleImputer
+def _linear(task: Task, parameters: Parameters) -> BaseEstimator:
     from sklearn.linear_model import LogisticRegression, Ridge
-    from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-    numeric = Pipeline(
-        [
-            ("impute", SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)),
-            ("scale", StandardScaler()),
-        ]
-    )
-    # Rare and unseen values share one column; without a bound a column of names would become a column each.
-    categorical = OneHotEncoder(
-        handle_unknown="infrequent_if_exist", min_frequency=20, max_categories=50, sparse_output=False
-    )
-    estimator: BaseEstimator = (
-        LogisticRegression(C=0.1, max_iter=1000, random_state=SEED) if task == "binary" else Ridge(alpha=10.0)
-    )
-    preprocess = ColumnTransformer(
-        [
-            ("numeric", numeric, _names(features, "numeric")),
-            ("categorical", categorical, _names(features, "categorical")),
-        ]
-    )
-    return Pipeline([("preprocess", preprocess), ("estimator", estimator)])
+    if task == "binary":
+        return LogisticRegression(C=1.0 / parameters["penalty"], max_iter=1000, random_state=SEED)
+    return Ridge(alpha=parameters["penalty"])
 
 
-def _gradient_boosting(task: Task, features: Sequence[Feature]) -> Pipeline:
-    import numpy as np
-    from sklearn.compose import ColumnTransformer
+def _hist_gradient_boosting(task: Task, parameters: Parameters) -> BaseEstimator:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-    from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import OrdinalEncoder
 
-    numeric, categorical = _names(features, "numeric"), _names(features, "categorical")
-    # Missing and unseen values become nan, which the trees handle as a value of its own. 254 categories and
-    # nan are what one byte per value holds.
-    encode = OrdinalEncoder(
-        handle_unknown="use_encoded_value",
-        unknown_value=np.nan,
-        encoded_missing_value=np.nan,
-        max_categories=254,
-    )
-    preprocess = ColumnTransformer([("numeric", "passthrough", numeric), ("categorical", encode, categorical)])
     estimator = HistGradientBoostingClassifier if task == "binary" else HistGradientBoostingRegressor
-    return Pipeline(
-        [
-            ("preprocess", preprocess),
-            (
-                "estimator",
-                estimator(
-                    learning_rate=0.05,
-                    max_iter=150,
-                    max_leaf_nodes=15,
-                    min_samples_leaf=50,
-                    # Early stopping would hold out rows at random, across time and entity.
-                    early_stopping=False,
-                    categorical_features=list(range(len(numeric), len(numeric) + len(categorical))),
-                    random_state=SEED,
-                ),
-            ),
-        ]
+    # Early stopping would hold out rows at random, across time and entity.
+    return estimator(early_stopping=False, random_state=SEED, **parameters)
+
+
+def _xgboost(task: Task, parameters: Parameters) -> BaseEstimator:
+    from xgboost import XGBClassifier, XGBRegressor
+
+    estimator = XGBClassifier if task == "binary" else XGBRegressor
+    return estimator(tree_method="hist", random_state=SEED, **parameters)
+
+
+def _lightgbm(task: Task, parameters: Parameters) -> BaseEstimator:
+    from lightgbm import LGBMClassifier, LGBMRegressor
+
+    estimator = LGBMClassifier if task == "binary" else LGBMRegressor
+    return estimator(
+        subsample_freq=1, deterministic=True, force_row_wise=True, verbose=-1, random_state=SEED, **parameters
     )
 
 
-def _names(features: Sequence[Feature], kind: str) -> list[str]:
-    return [feature.name for feature in features if feature.kind == kind]
+_ESTIMATORS: Mapping[str, Callable[[Task, Parameters], BaseEstimator]] = {
+    "linear": _linear,
+    "hist_gradient_boosting": _hist_gradient_boosting,
+    "xgboost": _xgboost,
+    "lightgbm": _lightgbm,
+}
+
+# Small steps, small trees, large leaves: what holds up where signal is weak and rows of one entity are alike.
+_DEFAULTS: Mapping[str, Parameters] = {
+    "linear": {"penalty": 10.0},
+    "hist_gradient_boosting": {
+        "learning_rate": 0.05,
+        "max_iter": 150,
+        "max_leaf_nodes": 15,
+        "min_samples_leaf": 50,
+        "l2_regularization": 1.0,
+        "max_features": 0.5,
+    },
+    "xgboost": {
+        "learning_rate": 0.05,
+        "n_estimators": 150,
+        "max_depth": 4,
+        "min_child_weight": 20.0,
+        "reg_lambda": 1.0,
+        "subsample": 0.8,
+        "colsample_bytree": 0.5,
+    },
+    "lightgbm": {
+        "learning_rate": 0.05,
+        "n_estimators": 150,
+        "num_leaves": 15,
+        "min_child_samples": 50,
+        "reg_lambda": 1.0,
+        "subsample": 0.8,
+        "colsample_bytree": 0.5,
+    },
+}
+
+_SPACES: Mapping[str, Space] = {
+    "linear": {"penalty": Range(0.01, 10_000.0, log=True)},
+    "hist_gradient_boosting": {
+        "learning_rate": Range(0.02, 0.2, log=True),
+        "max_iter": Range(50, 300),
+        "max_leaf_nodes": Range(4, 48, log=True),
+        "min_samples_leaf": Range(10, 300, log=True),
+        "l2_regularization": Range(0.01, 100.0, log=True),
+        "max_features": Range(0.2, 1.0),
+    },
+    "xgboost": {
+        "learning_rate": Range(0.02, 0.2, log=True),
+        "n_estimators": Range(50, 300),
+        "max_depth": Range(2, 7),
+        "min_child_weight": Range(1.0, 200.0, log=True),
+        "reg_lambda": Range(0.01, 100.0, log=True),
+        "subsample": Range(0.5, 1.0),
+        "colsample_bytree": Range(0.2, 1.0),
+    },
+    "lightgbm": {
+        "learning_rate": Range(0.02, 0.2, log=True),
+        "n_estimators": Range(50, 300),
+        "num_leaves": Range(4, 48, log=True),
+        "min_child_samples": Range(10, 300, log=True),
+        "reg_lambda": Range(0.01, 100.0, log=True),
+        "subsample": Range(0.5, 1.0),
+        "colsample_bytree": Range(0.2, 1.0),
+    },
+}
+
+
+def _selection(task: Task, columns: int) -> BaseEstimator:
+    """Return a step that keeps the columns by which a small LightGBM gains most."""
+    from lightgbm import LGBMClassifier, LGBMRegressor
+    from numpy import inf
+    from sklearn.feature_selection import SelectFromModel
+
+    estimator = (LGBMClassifier if task == "binary" else LGBMRegressor)(
+        n_estimators=50, num_leaves=15, importance_type="gain", deterministic=True, force_row_wise=True, verbose=-1
+    )
+    return SelectFromModel(estimator, threshold=-inf, max_features=columns)
+
+
+def _imported(path: str, parameters: Parameters) -> BaseEstimator:
+    """Return the estimator, or whatever Pipeline, that stands at an import path, made with parameters.
+
+    Raises
+    ------
+    DeclarationError
+        If there is nothing at the path, or it cannot be made so, or it is no estimator.
+    """
+    from importlib import import_module
+
+    module, _, name = path.rpartition(".")
+    try:
+        made = getattr(import_module(module), name)(**parameters)
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise _not_usable(path, f"cannot be made: {error}") from error
+    if not (hasattr(made, "fit") and hasattr(made, "get_params")):
+        raise _not_usable(path, f"is no estimator, but a {type(made).__name__}")
+    if "random_state" in made.get_params() and "random_state" not in parameters:
+        made.set_params(random_state=SEED)
+    return made
+
+
+def _not_usable(path: str, problem: str) -> DeclarationError:
+    return DeclarationError(
+        f"The candidate '{path}' {problem}.",
+        where="key 'config.meta.prediction.candidates'",
+        rule=f"a candidate is one of {', '.join(FAMILIES)}, or the import path of a scikit-learn estimator or of a "
+        "function that returns one.",
+        remedy="correct the path or its parameters; a module of your own stands in the project's root or is installed.",
+    )

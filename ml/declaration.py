@@ -7,19 +7,25 @@ that; whether the *table* keeps its promises is asked in `ml.examples`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, field, fields
 from typing import Any, Literal
 
-from pydantic import ConfigDict, NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
+from pydantic import ConfigDict, NonNegativeFloat, NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from ml.candidates import FAMILIES, Candidate
 from ml.errors import DeclarationError, did_you_mean
 from ml.evaluation import METRICS, Task, metrics_of
+from ml.promotion import Limits
 
 Manifest = Mapping[str, Any]
 
 DEFAULT_METRICS: Mapping[Task, str] = {"binary": "log_loss", "regression": "rmse"}
+
+# A description's first sentence, if it is no longer, is what a reader calls the column.
+LONGEST_TITLE = 80
 
 # What may be found and acknowledged, and what the finding is about: a column of the model, or a source, `name.table`.
 # `late` and `unaudited` are the leakage audit's; the others are explained in `ml.findings`.
@@ -40,6 +46,15 @@ FINDINGS: Mapping[str, Literal["column", "source"]] = {
 
 _TYPES_IN_WORDS = {
     "task": "'binary' or 'regression'",
+    "candidates": "a list of names, such as [linear, lightgbm], or of import paths of scikit-learn estimators",
+    "baseline": "'prior' or 'own_past'",
+    "reduce": "a whole number of columns to keep, at least 1",
+    "search": "how many trials and seconds at most, such as {trials: 50, seconds: 30}",
+    "slices": 'a condition in SQL for each name, such as {new_customers: "days_since_first_order < 28"}',
+    "minimum_effect": "a share, such as 0.005 for half a percent",
+    "limits": f"a number for any of {', '.join(field.name for field in fields(Limits))}",
+    "reasons": "true or false",
+    "trusted_types": "a list of types, such as [my_package.models.Estimator]",
     "horizon_days": "a whole number of days, at least 1",
     "gap_days": "a whole number of days, at least horizon_days",
     "holdout_dates": "a whole number of as-of dates, at least 1",
@@ -50,6 +65,22 @@ _TYPES_IN_WORDS = {
     "acknowledged": 'a reason in words for each subject of a finding, such as {unstable: {column: "Why it is right."}}',
     "retrain": 'a cron expression in quotes, such as "0 17 * * 0"',
 }
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
+class SearchBudget:
+    """How long hyperparameters are searched for, after every candidate was tried with its defaults.
+
+    Parameters
+    ----------
+    trials : int
+        Configurations to try at most; 0 searches for nothing.
+    seconds : float
+        Seconds to spend at most.
+    """
+
+    trials: NonNegativeInt = 50
+    seconds: NonNegativeFloat = 20.0
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
@@ -84,6 +115,25 @@ class Declaration:
         Days after an as-of date by which what happened before it has been loaded, and scores can be made.
     acknowledged : mapping of finding to mapping of subject to reason
         What was found and is right, with the reason. The findings, and what their subjects are, are `FINDINGS`.
+    candidates : tuple of str or of mapping of str to parameters
+        Which families compete, beside the baseline: names in `ml.candidates.FAMILIES`, or the import path of a
+        scikit-learn estimator, alone or with parameters. A list of values for a parameter is searched.
+    baseline : {"prior", "own_past"}
+        What every candidate has to beat: the share or mean of all, or of each entity's own past.
+    reduce : int, optional
+        How many of the encoded columns every candidate keeps at most. Default: all.
+    search : SearchBudget
+        The budget of the search for hyperparameters.
+    slices : mapping of str to str
+        Parts of the examples for which metrics are reported, each as a condition in SQL over the model's columns.
+    minimum_effect : float
+        By which share of its value a challenger must improve the metric, at least.
+    limits : Limits
+        What a challenger must keep to, whatever else it improves.
+    reasons : bool
+        Whether scores come with what moved them most.
+    trusted_types : tuple of str
+        Types that a saved model of an imported candidate may hold, beside those in `ml.persistence.TRUSTED_TYPES`.
     """
 
     task: Literal["binary", "regression"]
@@ -100,6 +150,15 @@ class Declaration:
     severe: bool = False
     arrival_days: NonNegativeInt = 1
     acknowledged: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    candidates: tuple[str | Mapping[str, Mapping[str, Any]], ...] = FAMILIES
+    baseline: Literal["prior", "own_past"] = "prior"
+    reduce: PositiveInt | None = None
+    search: SearchBudget = SearchBudget()
+    slices: Mapping[str, str] = field(default_factory=dict)
+    minimum_effect: NonNegativeFloat = 0.005
+    limits: Limits = Limits()
+    reasons: bool = True
+    trusted_types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,6 +177,11 @@ class Prediction:
         The file of the declaration, from the dbt project's folder; for messages.
     description : str
         The model's description.
+    reasons : bool
+        Whether scores come with the features that moved them most.
+    titles : mapping of str to str
+        What a reader calls each documented column: the `title` in its `config.meta`, or the first sentence of its
+        description if it is short, or its name with blanks.
 
     The other attributes are those of `Declaration`.
     """
@@ -142,6 +206,16 @@ class Prediction:
     severe: bool = False
     arrival_days: int = 1
     acknowledged: Mapping[str, Mapping[str, str]] = field(default_factory=dict, hash=False)
+    candidates: tuple[Candidate, ...] = tuple(Candidate(family) for family in FAMILIES)
+    baseline: Literal["prior", "own_past"] = "prior"
+    reduce: int | None = None
+    search: SearchBudget = SearchBudget()
+    slices: Mapping[str, str] = field(default_factory=dict, hash=False)
+    minimum_effect: float = 0.005
+    limits: Limits = Limits()
+    reasons: bool = True
+    trusted_types: tuple[str, ...] = ()
+    titles: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def where(self) -> str:
@@ -215,7 +289,30 @@ def _prediction(node: Mapping[str, Any]) -> Prediction:
         severe=declaration.severe,
         arrival_days=declaration.arrival_days,
         acknowledged=declaration.acknowledged,
+        candidates=_candidates(declaration.candidates, where),
+        baseline=declaration.baseline,
+        reduce=declaration.reduce,
+        search=declaration.search,
+        slices=declaration.slices,
+        minimum_effect=declaration.minimum_effect,
+        limits=declaration.limits,
+        reasons=declaration.reasons,
+        trusted_types=declaration.trusted_types,
+        titles={name: _title(name, column) for name, column in node["columns"].items()},
     )
+
+
+def _title(name: str, column: Mapping[str, Any]) -> str:
+    title = column.get("config", {}).get("meta", {}).get("title")
+    if isinstance(title, str) and title.strip():
+        return title.strip()
+    words = " ".join(column.get("description", "").replace("`", "").split())
+    sentence = re.split(r"(?<=[.!?])\s", words)[0].rstrip(".")
+    if not 0 < len(sentence) <= LONGEST_TITLE:
+        return name.replace("_", " ")
+    first_word = sentence.split()[0]
+    is_acronym = len(first_word) > 1 and first_word[1].isupper()
+    return sentence if is_acronym else sentence[0].lower() + sentence[1:]
 
 
 def _validated(declared: object, where: str) -> Declaration:
@@ -238,9 +335,46 @@ def _validated(declared: object, where: str) -> Declaration:
         )
     wanted = _TYPES_IN_WORDS.get(key, "a name")
     found = f"'{key}' is {declared[key]!r}."
-    if key == "acknowledged" and inside:
+    if key in {"acknowledged", "search", "limits", "slices"} and inside:
         found = f"{' of '.join(repr(step) for step in reversed([key, *inside]))} is {first['input']!r}."
-    raise _error(found, where, ".".join([key, *inside]) if key == "acknowledged" else key, f"write {wanted}.")
+        if first["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
+            inner = [field.name for field in fields({"search": SearchBudget, "limits": Limits}[key])]
+            found = f"'{key}' has no key '{inside[0]}'.{did_you_mean(inside[0], inner)}"
+        key = ".".join([key, *inside])
+    raise _error(found, where, key, f"write {wanted}.")
+
+
+def _candidates(declared: Sequence[str | Mapping[str, Mapping[str, Any]]], where: str) -> tuple[Candidate, ...]:
+    """Return the candidates; a list of values for a parameter is searched, all other values are fixed."""
+    found: dict[str, Candidate] = {}
+    for entry in declared:
+        if isinstance(entry, Mapping) and len(entry) != 1:
+            raise _error(
+                f"an entry of 'candidates' names {len(entry)} candidates: {', '.join(entry)}.",
+                where,
+                "candidates",
+                "begin each with a dash of its own.",
+            )
+        (name, parameters), *_ = [(entry, {})] if isinstance(entry, str) else entry.items()
+        if name not in FAMILIES and "." not in name:
+            raise _error(
+                f"there is no candidate '{name}'.{did_you_mean(name, FAMILIES)}",
+                where,
+                "candidates",
+                f"name any of {', '.join(FAMILIES)}, or the import path of an estimator, such as "
+                "sklearn.ensemble.ExtraTreesClassifier.",
+            )
+        if name in found:
+            raise _error(f"the candidate '{name}' is named twice.", where, "candidates", "name it once.")
+        choices = {key: tuple(value) for key, value in parameters.items() if isinstance(value, list)}
+        if empty := [key for key, values in choices.items() if not values]:
+            raise _error(
+                f"the parameter '{empty[0]}' of '{name}' has no value to choose.", where, "candidates", "list some."
+            )
+        found[name] = Candidate(name, {key: parameters[key] for key in parameters if key not in choices}, choices)
+    if not found:
+        raise _error("'candidates' is empty.", where, "candidates", "leave it out, or name at least one.")
+    return tuple(found.values())
 
 
 def _check_columns(declaration: Declaration, columns: Sequence[str], where: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ml.candidates import Feature
 from ml.declaration import Prediction
@@ -93,36 +93,61 @@ def read_matured(warehouse: Warehouse, prediction: Prediction, features: Sequenc
 
     Returns
     -------
-    DataFrame of shape (n_examples, 3 + n_features + n_sensitive)
+    DataFrame of shape (n_examples, 3 + n_features + n_sensitive + n_slices)
         Entity, as-of date, label (float64), sensitive columns as they are, and the features as
-        `feature_frame` makes them.
+        `feature_frame` makes them; for each declared slice, a column `slice_column(name)` of truth values.
+
+    Raises
+    ------
+    ExamplesError
+        If the condition of a slice is none.
     """
     import pandas as pd
 
     keys = [prediction.entity, prediction.as_of, prediction.label, *prediction.sensitive]
     columns = ", ".join(identifier(name) for name in [*keys, *(feature.name for feature in features)])
+    slices = _check_slices(warehouse, prediction)
+    conditions = "".join(f", coalesce({condition}, false) as {identifier(name)}" for name, condition in slices.items())
     key = f"{identifier(prediction.as_of)}, {identifier(prediction.entity)}"
     table = warehouse.query(
-        f"select {columns} from {_table(prediction)} where {identifier(prediction.label)} is not null order by {key}"
+        f"""select {columns}{conditions}
+            from {_table(prediction)} where {identifier(prediction.label)} is not null order by {key}"""
     )
     frame: pd.DataFrame = table.select(keys).to_pandas()
     frame[prediction.label] = frame[prediction.label].astype("float64")
-    return pd.concat([frame, feature_frame(table, features)], axis=1)
+    parts = [frame, feature_frame(table, features, prediction.as_of), table.select(list(slices)).to_pandas()]
+    examples: pd.DataFrame = pd.concat(parts, axis=1)
+    return examples
 
 
-def feature_frame(data: pa.Table | pa.RecordBatch, features: Sequence[Feature]) -> pd.DataFrame:
+def missing_features(needed: Sequence[Feature], held: Sequence[Feature]) -> str:
+    """Return in words which features a model needs that the examples do not hold, or an empty string."""
+    absent = [f"'{feature.name}' ({feature.kind})" for feature in needed if feature not in held]
+    return f"it needs {', '.join(absent)}" if absent else ""
+
+
+def slice_column(name: str) -> str:
+    """Return the column of `read_matured` that says whether an example is in a slice."""
+    return f"(slice) {name}"
+
+
+def feature_frame(data: pa.Table | pa.RecordBatch, features: Sequence[Feature], as_of: str) -> pd.DataFrame:
     """Return the features as every candidate expects them, in training as in scoring.
+
+    Nothing is learned here: a date becomes the days from it to the example's own as-of date.
 
     Parameters
     ----------
     data : Table or RecordBatch of n_examples rows
-        Holds at least the features' columns.
+        Holds at least the features' columns and the as-of date.
+    as_of : str
+        The column of the as-of date.
 
     Returns
     -------
     DataFrame of shape (n_examples, n_features)
-        float64 for numeric features, nan where missing; object of str for categorical ones, None where
-        missing.
+        float64 for numeric features, nan where missing; for dates days, positive if they lie before the as-of date;
+        object of str for categorical ones, None where missing.
     """
     import pandas as pd
     import pyarrow as pa
@@ -130,7 +155,9 @@ def feature_frame(data: pa.Table | pa.RecordBatch, features: Sequence[Feature]) 
     columns = {}
     for feature in features:
         column = data[feature.name]
-        if feature.kind == "numeric":
+        if _is_date(column.type):
+            columns[feature.name] = _days(data[as_of]) - _days(column)
+        elif feature.kind == "numeric":
             # Integers beyond 2^53 are rounded to the nearest float, as every estimator would.
             columns[feature.name] = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         else:
@@ -172,7 +199,7 @@ def _features(prediction: Prediction, schema: pa.Schema) -> tuple[Feature, ...]:
     for field in schema:
         if field.name in reserved:
             continue
-        if any(is_kind(field.type) for is_kind in numeric):
+        if any(is_kind(field.type) for is_kind in numeric) or _is_date(field.type):
             features.append(Feature(field.name, "numeric"))
         elif any(is_kind(field.type) for is_kind in text):
             features.append(Feature(field.name, "categorical"))
@@ -180,8 +207,8 @@ def _features(prediction: Prediction, schema: pa.Schema) -> tuple[Feature, ...]:
             raise _error(
                 prediction,
                 f"the column '{field.name}' is of type {field.type}",
-                "a feature is a number, a truth value or text",
-                f"turn '{field.name}' into one in SQL (for a date: days before {prediction.as_of}), or leave it out.",
+                "a feature is a number, a truth value, a date or text",
+                f"turn '{field.name}' into one in SQL, or leave it out.",
             )
     if not features:
         raise _error(
@@ -191,6 +218,40 @@ def _features(prediction: Prediction, schema: pa.Schema) -> tuple[Feature, ...]:
             "select at least one more column.",
         )
     return tuple(features)
+
+
+def _check_slices(warehouse: Warehouse, prediction: Prediction) -> dict[str, str]:
+    """Return the condition of each declared slice, by the column that it becomes."""
+    import duckdb
+
+    for name, condition in prediction.slices.items():
+        try:
+            warehouse.query(
+                f"select {identifier(prediction.as_of)} from {_table(prediction)} where ({condition}) limit 0"
+            )
+        except duckdb.Error as error:
+            raise _error(
+                prediction,
+                f"the slice '{name}' is no condition: {str(error).splitlines()[0]}",
+                "a slice is a condition in SQL over the columns of the model, true for the examples in it",
+                f"correct 'slices.{name}', such as: days_since_first_order < 28.",
+            ) from error
+    return {slice_column(name): f"({condition})" for name, condition in prediction.slices.items()}
+
+
+def _days(column: pa.Array | pa.ChunkedArray) -> Any:  # noqa: ANN401 - an ndarray of float64
+    """Return days since 1970; nan where missing."""
+    import numpy as np
+    import pyarrow as pa
+
+    moments = column.cast(pa.timestamp("us")).to_numpy(zero_copy_only=False)
+    return np.where(np.isnat(moments), np.nan, moments.astype("int64") / 86_400e6)
+
+
+def _is_date(data_type: pa.DataType) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_date(data_type) or types.is_timestamp(data_type))
 
 
 def _check_kinds(prediction: Prediction, schema: pa.Schema) -> None:

@@ -171,7 +171,9 @@ class Measuring:
         as_of = identifier(prediction.as_of)
         early = "null" if periods.early_until is None else f"{as_of} <= {_date(periods.early_until)}"
         holdout = f"{as_of} in ({', '.join(map(_date, periods.holdout))})" if periods.holdout else "false"
-        values = ", ".join(f"{_value(self._schema.field(name))} as {place}" for name, place in self._places.items())
+        values = ", ".join(
+            f"{_value(self._schema.field(name), as_of)} as {place}" for name, place in self._places.items()
+        )
         self._connection.execute(f"set memory_limit = '{MEMORY}'; set preserve_insertion_order = false")
         self._connection.execute(
             f"""create or replace temp view examples as
@@ -467,20 +469,29 @@ def _size(strength: Strength | None) -> float:
     return 0.0 if strength is None else abs(strength.signed)
 
 
-def _value(field: pa.Field) -> str:
-    """Return a column as a model sees it: numbers and truths as doubles, nan as missing, all else as text."""
+def _value(field: pa.Field, as_of: str) -> str:
+    """Return a column as a model sees it: numbers, nan as missing, dates as days before, all else as text."""
     from pyarrow import types
 
     name = identifier(field.name)
     if types.is_floating(field.type):
         return f"case when not isnan({name}) then cast({name} as double) end"
+    if types.is_date(field.type) or types.is_timestamp(field.type):
+        return f"(epoch_us({as_of}) - epoch_us({name})) / 86400e6"
     return f"cast({name} as {'double' if _is_numeric(field.type) else 'varchar'})"
 
 
 def _is_numeric(data_type: pa.DataType) -> bool:
     from pyarrow import types
 
-    kinds = (types.is_boolean, types.is_integer, types.is_floating, types.is_decimal)
+    kinds = (
+        types.is_boolean,
+        types.is_integer,
+        types.is_floating,
+        types.is_decimal,
+        types.is_date,
+        types.is_timestamp,
+    )
     return any(is_kind(data_type) for is_kind in kinds)
 
 

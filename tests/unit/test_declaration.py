@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from projects import small_manifest
 
+from ml.candidates import FAMILIES
 from ml.declaration import predictions_in
 from ml.errors import DeclarationError
+from ml.promotion import Limits
 
 COMPLETE: dict[str, Any] = {
     "task": "binary",
@@ -25,6 +27,22 @@ def test_defaults_are_filled_in() -> None:
     assert (prediction.metric, prediction.gap_days, prediction.holdout_dates) == ("log_loss", 28, 4)
     assert (prediction.sensitive, prediction.retrain) == ((), None)
     assert (prediction.group, prediction.severe, prediction.acknowledged) == (None, False, {})
+
+
+def test_the_judging_of_models_has_defaults() -> None:
+    (prediction,) = predictions_in(small_manifest(COMPLETE))
+    assert tuple(candidate.name for candidate in prediction.candidates) == FAMILIES
+    assert (prediction.search.trials, prediction.search.seconds) == (50, 20.0)
+    assert (prediction.limits, prediction.minimum_effect, prediction.baseline) == (Limits(), 0.005, "prior")
+
+
+def test_candidates_are_names_or_import_paths_with_parameters_of_which_lists_are_searched() -> None:
+    parameters = {"n_estimators": 300, "min_samples_leaf": [5, 20]}
+    declared = {**COMPLETE, "candidates": ["linear", {"sklearn.ensemble.ExtraTreesClassifier": parameters}]}
+    (prediction,) = predictions_in(small_manifest(declared))
+    linear, trees = prediction.candidates
+    assert (linear.name, linear.fixed, linear.choices) == ("linear", {}, {})
+    assert (trees.fixed, trees.choices) == ({"n_estimators": 300}, {"min_samples_leaf": (5, 20)})
 
 
 @pytest.mark.parametrize("group", ["entity", "group"])
@@ -77,6 +95,20 @@ def test_a_model_without_a_declaration_is_not_a_prediction() -> None:
         ({"group": "day"}, "group", "which is the as-of date or the label"),
         ({"severe": "yes"}, "severe", "write true or false"),
         ({"sever": True}, "sever", "Did you mean 'severe'?"),
+        ({"candidates": ["lightgm"]}, "candidates", "there is no candidate 'lightgm'. Did you mean 'lightgbm'?"),
+        ({"candidates": []}, "candidates", "'candidates' is empty"),
+        ({"candidates": ["linear", "linear"]}, "candidates", "is named twice"),
+        ({"candidates": "linear"}, "candidates", "write a list of names"),
+        ({"candidates": [{"linear": {}, "xgboost": {}}]}, "candidates", "an entry of 'candidates' names 2"),
+        ({"candidates": [{"xgboost": {"max_depth": []}}]}, "candidates", "has no value to choose"),
+        ({"baseline": "last_year"}, "baseline", "'prior' or 'own_past'"),
+        ({"reduce": 0}, "reduce", "at least 1"),
+        ({"search": {"trails": 3}}, "search.trails", "'search' has no key 'trails'. Did you mean 'trials'?"),
+        ({"search": {"seconds": "long"}}, "search.seconds", "'seconds' of 'search' is 'long'"),
+        ({"limits": {"slice_dorp": 0.1}}, "limits.slice_dorp", "Did you mean 'slice_drop'?"),
+        ({"limits": {"worst_group": "bad"}}, "limits.worst_group", "'worst_group' of 'limits' is 'bad'"),
+        ({"slices": ["x > 1"]}, "slices", "a condition in SQL for each name"),
+        ({"minimum_effect": -1}, "minimum_effect", "a share, such as 0.005"),
         ({"acknowledged": ["unstable"]}, "acknowledged", "'acknowledged' is ['unstable']"),
         ({"acknowledged": {"unstable": "x"}}, "acknowledged.unstable", "'unstable' of 'acknowledged' is 'x'"),
         ({"acknowledged": {"unstable": {"x": 1}}}, "acknowledged.unstable.x", "'x' of 'unstable' of 'acknowledged' is"),

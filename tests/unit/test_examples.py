@@ -47,7 +47,7 @@ def test_matured_examples_are_read_in_a_fixed_order_so_that_their_fingerprint_is
         ("update predictions.will_return set entity = null where entity = 3", "20 rows have no entity or as-of date"),
         ("update predictions.will_return set outcome = 2 where entity = 3", "has values such as"),
         ("update predictions.will_return set outcome = 0 where outcome = 1", "is 0 in each of all matured examples"),
-        ("alter table predictions.will_return add column seen date", "'seen' is of type date32"),
+        ("alter table predictions.will_return add column seen integer[]", "'seen' is of type list"),
         ("alter table predictions.will_return alter outcome type varchar", "the label 'outcome' is of type string"),
         ("alter table predictions.will_return alter day type varchar", "the as-of date 'day' is of type string"),
         (

@@ -1,0 +1,101 @@
+"""What is chosen before the holdout is seen: by folds, within a budget, going on where it was."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from worlds import World
+
+from ml.candidates import Candidate
+from ml.declaration import SearchBudget
+from ml.examples import inspect, read_matured
+from ml.search import Choice, Fold, Search, folds_in
+from ml.split import divide, split_by_time
+from ml.training import train
+
+LIGHTGBM = Candidate("lightgbm", {"n_estimators": 20})
+
+
+def folds_of_world(world: World) -> tuple[Fold, ...]:
+    prediction = world.prediction
+    held = inspect(world.warehouse, prediction)
+    split = split_by_time(held.matured, gap_days=14, holdout_dates=3, where="")
+    training, _ = divide(read_matured(world.warehouse, prediction, held.features), prediction.as_of, split)
+    return folds_in(prediction, split, training, None)
+
+
+def choose(world: World, journal: Path, *, version: int = 1, earlier: Any = None, **budget: float) -> Choice:
+    world.prediction = replace(
+        world.prediction, candidates=(Candidate("linear"), LIGHTGBM), search=SearchBudget(**budget)
+    )
+    features = inspect(world.warehouse, world.prediction).features
+    search = Search(world.prediction, features, folds_of_world(world))
+    return search.choose(journal, version=version, earlier=earlier or {})
+
+
+def test_defaults_come_first_and_in_every_fold_then_what_the_search_proposes(world: World, tmp_path: Path) -> None:
+    choice = choose(world, tmp_path / "search.journal", trials=6, seconds=60)
+    assert [trial.candidate for trial in choice.trials[:2]] == ["linear", "lightgbm"]
+    assert [trial.parameters for trial in choice.trials[:2]] == [Candidate("linear").defaults, LIGHTGBM.defaults]
+    assert len(choice.trials) == 2 + 6
+    assert all(trial.state == "pruned" or trial.folds == 3 for trial in choice.trials)
+    best = min(trial.value for trial in choice.trials if trial.state == "complete" and trial.value is not None)
+    judged = [found.value for found in choice.validations if found.candidate == choice.best]
+    assert sum(judged) / 3 == pytest.approx(best)
+    assert len(choice.label) == len(choice.predicted) == len(choice.entities) == 3 * 3 * 200
+
+
+def test_the_same_seed_finds_the_same(world: World, tmp_path: Path) -> None:
+    first, again = (choose(world, tmp_path / f"{name}.journal", trials=4, seconds=60) for name in ("first", "again"))
+    assert [(trial.parameters, trial.value) for trial in first.trials] == [
+        (trial.parameters, trial.value) for trial in again.trials
+    ]
+
+
+def test_a_search_that_was_killed_goes_on_where_it_was(world: World, tmp_path: Path) -> None:
+    journal = tmp_path / "search.journal"
+    script = f"""
+import sys
+sys.path[:0] = {sys.path!r}
+from pathlib import Path
+from test_search import choose
+from worlds import world_in
+choose(world_in(Path({str(tmp_path / "other")!r})), Path({str(journal)!r}), trials=1000, seconds=60)
+"""
+    environment = {"PYTHONPATH": str(Path(__file__).parent)}
+    (tmp_path / "other").mkdir()
+    with subprocess.Popen([sys.executable, "-c", script], env=environment) as searching:
+        deadline = time.monotonic() + 60
+        while not journal.exists() or journal.read_text().count('"values"') < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        searching.kill()
+    tried = journal.read_text().count('"seconds"')
+    choice = choose(world, journal, trials=tried + 1, seconds=600)
+    assert len(choice.trials) == 2 + tried + 1
+
+
+def test_the_next_training_begins_with_what_the_last_one_found(world: World, tmp_path: Path) -> None:
+    found = {key: values.low for key, values in LIGHTGBM.space.items() if not isinstance(values, tuple)}
+    choice = choose(world, tmp_path / "new.journal", trials=1, seconds=60, earlier={"lightgbm": found})
+    assert choice.trials[2].parameters == pytest.approx(found)
+
+
+def test_a_training_hands_the_best_of_each_candidate_to_the_next(world: World) -> None:
+    world.prediction = replace(world.prediction, candidates=(LIGHTGBM,), search=SearchBudget(trials=3, seconds=60))
+    first = train(world.warehouse, world.prediction, world.models, world.provenance)
+    world.change("update predictions.will_return set strength = strength * 1.001")  # other data, so another search
+    second = train(world.warehouse, world.prediction, world.models, world.provenance)
+    assert second.trials[1].parameters == pytest.approx(
+        {key: first.version.parameters[key] for key in LIGHTGBM.defaults}
+    )
+
+
+def test_without_time_for_a_trial_nothing_is_searched(world: World, tmp_path: Path) -> None:
+    assert len(choose(world, tmp_path / "search.journal", trials=50, seconds=0.001).trials) == 2
