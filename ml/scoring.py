@@ -1,4 +1,4 @@
-"""The champion's scores for the latest as-of date, written back as a stream."""
+"""The champion's scores for the latest as-of date, with their reasons, written back as a stream."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ml import persistence
 from ml.candidates import predict
 from ml.declaration import Prediction
 from ml.errors import ModelError
-from ml.examples import feature_frame, inspect
+from ml.examples import feature_frame, inspect, missing_features
+from ml.reasons import explainer_of, no_reasons, reason_fields, reasons
 from ml.records import champion_of
-from ml.training import missing_features
 from ml.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -35,8 +35,9 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
     """Score the latest as-of date with the champion and replace its scores.
 
     Scores of other as-of dates stay as they are. The table `scores.<prediction>` has the entity, the as-of
-    date, `score` (the probability of the label 1, or the expected value), `model_version` and `scored_at`
-    (UTC).
+    date, `score` (the probability of the label 1, or the expected value), `model_version`, `scored_at`
+    (UTC), and `reason_1` to `reason_3`, each with its feature, value and effect (`ml.reasons`); these are null where
+    nothing explains the champion, or the prediction is declared without.
 
     Returns
     -------
@@ -64,7 +65,7 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
             rule="a model scores exactly the features that it was trained on.",
             remedy=f"bring the columns back, or train again: materialize model_versions/{prediction.name}.",
         )
-    pipeline = persistence.load(model_folder / champion.file, champion.file_hash)
+    pipeline = persistence.load(model_folder / champion.file, champion.file_hash, prediction.trusted_types)
     as_of_date = held.as_of_dates[-1]
     scored_at = datetime.now(UTC).replace(tzinfo=None)
     examples = warehouse.schema_of(prediction.schema, prediction.table)
@@ -75,18 +76,26 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
             pa.field("score", pa.float64()),
             pa.field("model_version", pa.int32()),
             pa.field("scored_at", pa.timestamp("us")),
+            *reason_fields(),
         ]
     )
 
+    explainer = explainer_of(pipeline, prediction.task, champion.features) if prediction.reasons else None
+
     def scored(batch: pa.RecordBatch) -> pa.RecordBatch:
-        values = predict(pipeline, prediction.task, feature_frame(batch, champion.features))
+        frame = feature_frame(batch, champion.features, prediction.as_of)
+        if explainer is None:
+            why = no_reasons(len(batch))
+        else:
+            why = reasons(batch, champion.features, prediction.titles, explainer.contributions(frame))
         return pa.record_batch(
             [
                 batch[prediction.entity],
                 batch[prediction.as_of],
-                pa.array(values),
+                pa.array(predict(pipeline, prediction.task, frame)),
                 pa.repeat(pa.scalar(champion.version, pa.int32()), len(batch)),
                 pa.repeat(pa.scalar(scored_at, pa.timestamp("us")), len(batch)),
+                *why,
             ],
             schema=schema,
         )

@@ -155,7 +155,8 @@ class Warehouse:
         Parameters
         ----------
         examples, scores : (schema, table)
-            Where to read from and where to write to; the scores table is created if it is missing.
+            Where to read from and where to write to; the scores table, and each of its columns, is created if
+            it is missing.
         columns : sequence of str
             The columns of the examples that `score` needs.
         entity, as_of : str
@@ -187,6 +188,9 @@ class Warehouse:
             connection.register("score_columns", schema.empty_table())
             connection.execute(f"create schema if not exists {identifier(scores[0])}")
             connection.execute(f"create table if not exists {target} as select * from score_columns")
+            for name, kind, *_ in connection.execute("describe score_columns").fetchall():
+                # A table from before may lack what scores have since come to hold.
+                connection.execute(f"alter table {target} add column if not exists {identifier(name)} {kind}")
             connection.execute(f"delete from {target} where {identifier(as_of)} = ?", [as_of_date])
             wanted = ", ".join(identifier(column) for column in columns)
             names = ", ".join(identifier(name) for name in schema.names)
