@@ -6,14 +6,20 @@
 `examples`                what the examples hold, checked before anything is learned
 `feature_review`          what a person should look at, by `feature_measuring` and `findings`
 `split`                   training and holdout by time, with a gap
-`candidates`              families of estimators, each one unfitted Pipeline
-`evaluation`              the field's metrics on the holdout
-`promotion`               does the challenger take the champion's place?
+`candidates`              families of estimators, each makes an unfitted Pipeline, by `encoding`
+`search`                  which candidate, with which hyperparameters: decided before the holdout
+`calibration`             predictions straightened by a line; `estimators` has what scikit-learn does not
+`evaluation`              the field's metrics on the holdout, with intervals by `resampling`
+`promotion`               the gate: does the challenger take the champion's place?
 `training`                the steps above in order
-`persistence`             fitted Pipelines as files that cannot run code
+`champions`               refitted for service; approved or rolled back by a person
+`reasons`                 what moved each score most
 `scoring`                 the champion's scores, written back as a stream
+`card`, `plots`           what a person reads about a version
+`persistence`             fitted models as files that cannot run code
 `records`                 what is remembered of all this, in the warehouse
-`plots`                   what a person looks at
+`replay`                  a version made once more from its record
+`tracking`                the records once more, in MLflow
 ========================  ============================================================
 
 This package reads examples and writes scores and records, nothing else. It imports neither

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import ZIP_DEFLATED
@@ -15,20 +16,36 @@ from zipfile import ZIP_DEFLATED
 from ml.errors import ModelError
 
 if TYPE_CHECKING:
-    from sklearn.pipeline import Pipeline
+    from sklearn.base import BaseEstimator
 
 # What our candidates need beyond the types that skops trusts by itself. `functools.partial` can only wrap
 # a function that is itself on a list.
 TRUSTED_TYPES = (
+    "collections.OrderedDict",
     "functools.partial",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
+    "lightgbm.sklearn.LGBMRegressor",
+    "ml.estimators.NeverKnownAsZero",
+    "ml.estimators.Recalibrated",
     "numpy.dtype",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.utils.validation.check_array",
+    "xgboost.core.Booster",
+    "xgboost.sklearn.XGBClassifier",
+    "xgboost.sklearn.XGBRegressor",
 )
 
 
-def save(pipeline: Pipeline, path: Path) -> str:
+def save(fitted: BaseEstimator, path: Path, also_trusted: Sequence[str] = ()) -> str:
     """Write a fitted Pipeline, wholly or not at all, and return the file's SHA-256.
+
+    Parameters
+    ----------
+    fitted : Pipeline or ml.estimators.Recalibrated
+        What is saved.
+    also_trusted : sequence of str
+        Types that the declaration trusts beyond `TRUSTED_TYPES`.
 
     Raises
     ------
@@ -37,8 +54,14 @@ def save(pipeline: Pipeline, path: Path) -> str:
     """
     import skops.io
 
-    content = skops.io.dumps(pipeline, compression=ZIP_DEFLATED)
-    _check_types(content, path)
+    content = skops.io.dumps(fitted, compression=ZIP_DEFLATED)
+    _check_types(content, path, also_trusted)
+    write_whole(path, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file wholly or not at all: who reads it sees what was there before, or all of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     with partial.open("wb") as file:
@@ -46,11 +69,10 @@ def save(pipeline: Pipeline, path: Path) -> str:
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
-    return hashlib.sha256(content).hexdigest()
 
 
-def load(path: Path, expected_hash: str) -> Pipeline:
-    """Read a fitted Pipeline.
+def load(path: Path, expected_hash: str, also_trusted: Sequence[str] = ()) -> BaseEstimator:
+    """Read what was saved; parameters as in `save`.
 
     Raises
     ------
@@ -66,18 +88,18 @@ def load(path: Path, expected_hash: str) -> Pipeline:
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != expected_hash:
         raise ModelError("The file of a model version has changed.", where=str(path), rule=rule, remedy=remedy)
-    _check_types(content, path)
-    return skops.io.loads(content, trusted=list(TRUSTED_TYPES))
+    _check_types(content, path, also_trusted)
+    return skops.io.loads(content, trusted=[*TRUSTED_TYPES, *also_trusted])
 
 
-def _check_types(content: bytes, path: Path) -> None:
+def _check_types(content: bytes, path: Path, also_trusted: Sequence[str]) -> None:
     import skops.io
 
-    untrusted = set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED_TYPES)
+    untrusted = set(skops.io.get_untrusted_types(data=content)) - {*TRUSTED_TYPES, *also_trusted}
     if untrusted:
         raise ModelError(
             f"A model holds types that are not trusted: {', '.join(sorted(untrusted))}.",
             where=str(path),
             rule="loading a model rebuilds only types on the list in our code, so that it cannot run anything else.",
-            remedy="if the candidate that uses them is ours, add them to ml.persistence.TRUSTED_TYPES.",
+            remedy="if you know them, name them under 'trusted_types' in the prediction's declaration.",
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ml.declaration import Prediction
+from ml.candidates import Candidate
+from ml.declaration import Prediction, SearchBudget
 from ml.records import Provenance
 from ml.warehouse import Warehouse
 
@@ -41,6 +42,7 @@ class World:
     warehouse: Warehouse
     prediction: Prediction
     models: Path
+    provenance: Provenance = PROVENANCE
 
     def change(self, sql: str) -> None:
         """Change the warehouse."""
@@ -72,6 +74,8 @@ def world_in(folder: Path) -> World:
         retrain=None,
         gap_days=14,
         holdout_dates=3,
+        candidates=(Candidate("linear"), Candidate("lightgbm")),
+        search=SearchBudget(trials=0),
     )
     made = World(Warehouse(folder / "warehouse.duckdb"), prediction, folder / "models")
     made.change(EXAMPLES)

@@ -7,26 +7,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pytest
-from sklearn.base import TransformerMixin
-from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from worlds import PROVENANCE, World
 
-from ml.candidates import Feature, candidates
-from ml.errors import ExamplesError, ModelError, WarehouseError
-from ml.evaluation import Task, overall
-from ml.plots import calibration_and_gain
+from ml.candidates import Candidate
+from ml.declaration import SearchBudget
+from ml.errors import DeclarationError, ExamplesError, ModelError, WarehouseError
+from ml.evaluation import overall
 from ml.records import champion_of
 from ml.scoring import Scoring, score
 from ml.training import Training, train
@@ -42,13 +34,16 @@ def scored(world: World) -> Scoring | None:
 
 def test_the_best_candidate_becomes_champion_and_is_refitted_on_all_matured_examples(world: World) -> None:
     training = trained(world)
-    assert {evaluation.candidate for evaluation in training.evaluations} == {"baseline", "linear", "gradient_boosting"}
+    assert {evaluation.candidate for evaluation in training.evaluations} == {"baseline", "linear", "lightgbm"}
     assert training.decision.is_promoted
     value = overall(training.evaluations, training.version.candidate, "log_loss")
     # With outcome = strength + noise > 1 the best reachable log loss is 1/2 (the mean entropy of p uniform on [0, 1]).
     assert 0.45 < value < 0.56
     assert overall(training.evaluations, "baseline", "log_loss") > 0.68
-    assert (training.version.example_count, training.version.last_as_of_date) == (18 * 200, date(2024, 5, 5))
+    champion = champion_of(world.warehouse, "will_return")
+    assert champion is not None
+    assert (training.version.example_count, training.version.last_as_of_date) == (14 * 200, date(2024, 4, 7))
+    assert (champion.example_count, champion.last_as_of_date) == (18 * 200, date(2024, 5, 5))
     assert training.split.holdout[0] == date(2024, 4, 21)
 
 
@@ -59,15 +54,19 @@ def test_the_records_lead_from_a_version_to_its_data_loads_and_code(world: World
     )
     assert row[:3] == ("commit 0", ["load a", "load b"], training.version.data_fingerprint)
     assert hashlib.sha256((world.models / str(row[3])).read_bytes()).hexdigest() == row[4]
-    assert champion_of(world.warehouse, "will_return") == training.version
+    champion = champion_of(world.warehouse, "will_return")
+    assert champion is not None
+    assert (champion.version, champion.parameters) == (training.version.version, training.version.parameters)
+    (served,) = world.rows("select file, file_hash, how, reason from records.champions")
+    assert served == (champion.file, champion.file_hash, "promoted", training.decision.reason)
+    assert hashlib.sha256((world.models / champion.file).read_bytes()).hexdigest() == champion.file_hash
 
 
 def test_the_same_training_again_is_not_promoted(world: World) -> None:
     trained(world)
     again = trained(world)
     assert (again.version.version, again.decision.is_promoted) == (2, False)
-    assert again.decision.champion is not None
-    assert again.decision.champion.value == pytest.approx(again.decision.challenger_value)
+    assert again.decision.champion_value == pytest.approx(again.decision.challenger_value)
     champion = champion_of(world.warehouse, "will_return")
     assert champion is not None
     assert champion.version == 1
@@ -112,9 +111,7 @@ def test_once_time_has_moved_on_the_fit_in_service_is_judged(world: World) -> No
                (day + 84 as day, (strength + hash(entity + epoch(day)) % 1000 / 1000 > 1)::integer as outcome)
            from predictions.will_return where day >= '2024-03-24'"""
     )
-    champion = trained(world).decision.champion
-    assert champion is not None
-    assert champion.value is not None
+    assert trained(world).decision.champion_value is not None
 
 
 def test_the_challenger_is_chosen_in_folds_before_the_holdout(world: World) -> None:
@@ -123,7 +120,7 @@ def test_the_challenger_is_chosen_in_folds_before_the_holdout(world: World) -> N
         """select candidate, count(*), max(last_as_of_date), avg(value) from records.validations
            group by candidate order by avg(value)"""
     )
-    assert {row[:2] for row in rows} == {("baseline", 3), ("linear", 3), ("gradient_boosting", 3)}
+    assert {row[:2] for row in rows} == {("baseline", 3), ("linear", 3), ("lightgbm", 3)}
     assert rows[0][0] == training.version.candidate
     assert all(str(row[2]) == str(training.split.training[-1]) for row in rows)
 
@@ -142,7 +139,7 @@ def test_a_declared_group_stands_on_one_side_of_the_split_and_of_every_fold(worl
     assert all(found.example_count < 0.4 * 200 * 3 for found in training.validations)
     again = trained(world)
     assert (again.version.split_group, again.decision.is_promoted) == ("entity", False)
-    assert "no better than champion version 1" in again.decision.reason
+    assert "champion version 1" in again.decision.reason
 
 
 def test_a_champion_that_has_learned_from_the_groups_of_the_holdout_gives_way(world: World) -> None:
@@ -160,31 +157,45 @@ def test_a_group_with_too_few_values_is_refused(world: World) -> None:
         trained(world)
 
 
-def candidate(world: World, monkeypatch: pytest.MonkeyPatch, transformer: TransformerMixin) -> None:
-    """Let a candidate of somebody's own compete, that scales by `transformer`."""
-
-    def ours(task: Task, features: Sequence[Feature]) -> dict[str, Pipeline]:
-        numbers = ColumnTransformer([("numbers", SimpleImputer(), ["strength"])])
-        steps = [("numbers", numbers), ("scale", transformer), ("estimator", LogisticRegression())]
-        return {**candidates(task, features), "ours": Pipeline(steps)}
-
-    monkeypatch.setattr("ml.training.candidates", ours)
-    trained(world)
-
-
-def test_a_candidate_fitted_before_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Scaled by the mean of all examples, the holdout's too."""
-    everything = np.array(world.rows("select strength from predictions.will_return"))
-    with pytest.raises(
-        ModelError, match=r"'ours' arrives with a part that was fitted before: scale \(StandardScaler\)"
-    ):
-        candidate(world, monkeypatch, StandardScaler().fit(everything))
+def test_a_candidate_by_import_path_competes_with_its_parameters(world: World) -> None:
+    extra_trees = Candidate(
+        "sklearn.ensemble.ExtraTreesClassifier", {"n_estimators": 20}, {"min_samples_leaf": (50, 5)}
+    )
+    world.prediction = replace(
+        world.prediction, candidates=(Candidate("linear"), extra_trees), search=SearchBudget(trials=3, seconds=30)
+    )
+    training = trained(world)
+    assert extra_trees.name in {evaluation.candidate for evaluation in training.evaluations}
+    tried = [trial.parameters for trial in training.trials if trial.candidate == extra_trees.name]
+    assert tried[0] == {"min_samples_leaf": 50}
+    assert all(set(parameters) == {"min_samples_leaf"} for parameters in tried)
 
 
-def test_a_candidate_that_learns_while_it_scores_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Scaled by the mean of whatever is scored together, the holdout for one."""
-    with pytest.raises(ModelError, match=r"'ours' predicts \d+ of \d+ rows differently without the other rows"):
-        candidate(world, monkeypatch, FunctionTransformer(lambda values: values - values.mean()))
+@pytest.mark.parametrize(
+    ("candidate", "words"),
+    [
+        # Scaled by the mean of rows that nobody knows.
+        ("fitted_before", r"'own_candidates.fitted_before' arrives with a part .* before: scale \(StandardScaler\)"),
+        ("learns_while_it_scores", r"predicts \d+ of \d+ rows differently without the other rows"),
+        ("Stubborn", r"not trusted: own_candidates\.Stubborn"),
+        ("nothing", r"is no estimator, but a str"),
+        ("absent", r"cannot be made: module 'own_candidates' has no attribute 'absent'"),
+    ],
+)
+def test_a_candidate_that_cannot_be_judged_or_kept_is_refused(world: World, candidate: str, words: str) -> None:
+    world.prediction = replace(world.prediction, candidates=(Candidate(f"own_candidates.{candidate}"),))
+    with pytest.raises((ModelError, DeclarationError), match=words):
+        trained(world)
+
+
+def test_a_type_that_the_declaration_trusts_is_saved_and_scores(world: World) -> None:
+    world.prediction = replace(
+        world.prediction,
+        candidates=(Candidate("own_candidates.Stubborn"),),
+        trusted_types=("own_candidates.Stubborn",),
+    )
+    assert trained(world).decision.is_promoted
+    assert scored(world) is not None
 
 
 def test_without_signal_there_is_no_champion_and_nothing_is_scored(world: World) -> None:
@@ -311,7 +322,10 @@ sys.stdin.readline()
 
 
 def test_a_model_file_that_was_changed_is_not_loaded(world: World) -> None:
-    file = world.models / trained(world).version.file
+    trained(world)
+    champion = champion_of(world.warehouse, "will_return")
+    assert champion is not None
+    file = world.models / champion.file
     file.write_bytes(file.read_bytes()[:-1] + b"!")
     with pytest.raises(ModelError, match="has changed"):
         scored(world)
@@ -333,9 +347,3 @@ def test_a_model_file_that_would_run_code_is_not_loaded(world: World, tmp_path: 
     (tmp_path / "model.skops").write_bytes(content)
     with pytest.raises(ModelError, match=r"not trusted.*subprocess\.getoutput"):
         load(tmp_path / "model.skops", hashlib.sha256(content).hexdigest())
-
-
-def test_the_plot_is_a_picture(world: World) -> None:
-    training = trained(world)
-    image = calibration_and_gain("binary", training.holdout_label, training.holdout_predicted, title="Holdout")
-    assert image.startswith(b"\x89PNG")

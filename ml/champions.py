@@ -1,0 +1,237 @@
+"""Who is champion, beyond what the gate decides alone: refitted for service, approved or rolled back by a person."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ml import persistence
+from ml.candidates import Candidate, fit
+from ml.errors import ModelError
+from ml.examples import fingerprint, inspect, missing_features, read_matured
+from ml.records import (
+    SCHEMA,
+    Championship,
+    ModelVersion,
+    champion_of,
+    championship_of,
+    crown,
+    version_of,
+)
+from ml.split import day_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sklearn.base import BaseEstimator
+
+    from ml.declaration import Prediction
+    from ml.warehouse import Warehouse
+
+
+def refit(
+    prediction: Prediction, version: ModelVersion, matured: pd.DataFrame, model_folder: Path, reason: str
+) -> Championship:
+    """Fit a version anew on all matured examples, save it, and return it as champion from now on.
+
+    The holdout has done its work; the model that scores may learn from the latest outcomes too.
+
+    Parameters
+    ----------
+    matured : DataFrame of shape (n_examples, n_columns)
+        As `ml.examples.read_matured` reads them.
+    reason : str
+        Why it becomes champion.
+    """
+    names = [feature.name for feature in version.features]
+    fitted = fitted_as(version, matured)
+    file = f"{version.prediction}/{version.version}/refitted.skops"
+    return Championship(
+        prediction=version.prediction,
+        version=version.version,
+        since=datetime.now(UTC).replace(tzinfo=None),
+        how="promoted",
+        name=None,
+        reason=reason,
+        file=file,
+        file_hash=persistence.save(fitted, model_folder / file, prediction.trusted_types),
+        first_as_of_date=day_of(matured[prediction.as_of].iloc[0]),
+        last_as_of_date=day_of(matured[prediction.as_of].iloc[-1]),
+        example_count=len(matured),
+        data_fingerprint=fingerprint(matured[[prediction.entity, prediction.as_of, prediction.label, *names]]),
+    )
+
+
+def fitted_as(version: ModelVersion, examples: pd.DataFrame) -> BaseEstimator:
+    """Return a version's candidate, with its parameters, fitted on examples.
+
+    Parameters
+    ----------
+    examples : DataFrame of shape (n_examples, n_columns)
+        At least the version's label and features.
+    """
+    candidate = Candidate(version.family)
+    pipeline = candidate.pipeline(version.task, version.features, version.parameters, version.reduce)
+    names = [feature.name for feature in version.features]
+    fitted = fit(candidate, pipeline, examples[names], examples[version.label])
+    if version.recalibration is None:
+        return fitted
+    from ml.estimators import Recalibrated
+
+    return Recalibrated(fitted, **version.recalibration)
+
+
+def approve(
+    warehouse: Warehouse, prediction: Prediction, model_folder: Path, version: int, *, name: str, reason: str
+) -> Championship:
+    """Make a challenger champion that the gate let through and that waits for a person.
+
+    Parameters
+    ----------
+    name, reason : str
+        Who approves it, and why; both are recorded.
+
+    Raises
+    ------
+    ModelError
+        If a name or reason is missing, or there is no such challenger, or the champion is another by now.
+    """
+    _require_person(prediction, name, reason)
+    challenger = recorded(warehouse, prediction, version)
+    rows = warehouse.query(
+        f"select outcome, champion_version, reason from {SCHEMA}.promotions where prediction = ? and version = ?",
+        (prediction.name, version),
+    ).to_pylist()
+    champion = champion_of(warehouse, prediction.name)
+    in_place = None if champion is None else champion.version
+    if not rows or rows[0]["outcome"] != "waits":
+        decided = f": {rows[0]['reason']}" if rows else ""
+        raise _refused(
+            prediction,
+            f"Version {version} does not wait for an approval{decided}.",
+            "a person approves what the gate has let through, and nothing else.",
+            "'make run' and the leaderboard name the versions that wait; 'make rollback' goes back to an earlier one.",
+        )
+    if in_place != rows[0]["champion_version"]:
+        raise _refused(
+            prediction,
+            f"Version {version} was compared with {_told(rows[0]['champion_version'])}, but {_told(in_place)} is in "
+            "place now.",
+            "a challenger replaces the champion that it was better than.",
+            f"train again: materialize model_versions/{prediction.name}.",
+        )
+    held = inspect(warehouse, prediction)
+    if problem := missing_features(challenger.features, held.features):
+        raise _refused(
+            prediction,
+            f"Version {version} cannot be fitted on today's examples: {problem}.",
+            "a champion is fitted on all matured examples before it scores.",
+            f"bring the columns back, or train again: materialize model_versions/{prediction.name}.",
+        )
+    matured = read_matured(warehouse, prediction, challenger.features)
+    championship = replace(
+        refit(prediction, challenger, matured, model_folder, reason.strip()), how="approved", name=name.strip()
+    )
+    crown(warehouse, championship)
+    return championship
+
+
+def roll_back(
+    warehouse: Warehouse, prediction: Prediction, model_folder: Path, version: int, *, name: str, reason: str
+) -> Championship:
+    """Make any earlier version champion again, with the fit that it had in service, or else the judged one.
+
+    Parameters
+    ----------
+    name, reason : str
+        Who asks for it, and why; both are recorded.
+
+    Raises
+    ------
+    ModelError
+        If a name or reason is missing, there is no such version, it is champion already, or its file is not whole.
+    """
+    _require_person(prediction, name, reason)
+    earlier = recorded(warehouse, prediction, version)
+    champion = champion_of(warehouse, prediction.name)
+    if champion is not None and champion.version == version:
+        raise _refused(
+            prediction,
+            f"Version {version} is the champion already.",
+            "a roll-back goes to another version.",
+            "name another; records.champions lists who was champion since when.",
+        )
+    served = championship_of(warehouse, prediction.name, version)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    if served is None:
+        served = Championship(
+            prediction=prediction.name,
+            version=version,
+            since=now,
+            how="rolled_back",
+            name=None,
+            reason="",
+            file=earlier.evaluated_file,
+            file_hash=earlier.evaluated_file_hash,
+            first_as_of_date=earlier.first_as_of_date,
+            last_as_of_date=earlier.last_as_of_date,
+            example_count=earlier.example_count,
+            data_fingerprint=earlier.data_fingerprint,
+        )
+    championship = replace(served, since=now, how="rolled_back", name=name.strip(), reason=reason.strip())
+    persistence.load(model_folder / championship.file, championship.file_hash, prediction.trusted_types)
+    crown(warehouse, championship)
+    return championship
+
+
+def recorded(warehouse: Warehouse, prediction: Prediction, version: int) -> ModelVersion:
+    """Return a version as it was recorded.
+
+    Raises
+    ------
+    ModelError
+        If there is none of that number.
+    """
+    found = version_of(warehouse, prediction.name, version)
+    if found is None:
+        raise _refused(
+            prediction,
+            f"There is no version {version}.",
+            "versions are numbered from 1 on for each prediction.",
+            "look into records.model_versions, or the leaderboard.",
+        )
+    return found
+
+
+def waiting(warehouse: Warehouse, prediction: str) -> list[int]:
+    """Return the versions that the gate let through and that wait for a person, while their champion is in place."""
+    if not warehouse.has_table(SCHEMA, "champions"):
+        return []
+    champion = champion_of(warehouse, prediction)
+    rows = warehouse.query(
+        f"""select version from {SCHEMA}.promotions
+            where prediction = ? and outcome = 'waits' and champion_version is not distinct from ?
+                and version not in (select version from {SCHEMA}.champions where prediction = ?)
+            order by version""",
+        (prediction, None if champion is None else champion.version, prediction),
+    )
+    return [int(version) for version in rows["version"].to_pylist()]
+
+
+def _require_person(prediction: Prediction, name: str, reason: str) -> None:
+    if not name.strip() or not reason.strip():
+        raise _refused(
+            prediction,
+            f"The {'name' if not name.strip() else 'reason'} is missing.",
+            "who makes a version champion, and why, is recorded for those who come later.",
+            'give both: NAME="who you are" BECAUSE="the reason".',
+        )
+
+
+def _told(version: int | None) -> str:
+    return "no champion" if version is None else f"champion version {version}"
+
+
+def _refused(prediction: Prediction, what: str, rule: str, remedy: str) -> ModelError:
+    return ModelError(what, where=f"prediction '{prediction.name}'", rule=rule, remedy=remedy)
