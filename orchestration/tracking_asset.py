@@ -1,0 +1,61 @@
+"""The Dagster asset of what MLflow shows: a mirror of the records that nothing waits for."""
+
+# Dagster reads the annotation of `context` itself, so annotations are not postponed in this module.
+from collections.abc import Iterator
+from typing import Any
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetKey,
+    AssetsDefinition,
+    MaterializeResult,
+    asset,
+)
+
+from orchestration.metadata import table
+from orchestration.prediction_assets import model_versions_key
+from orchestration.project import WAREHOUSE_POOL, Project
+
+KEY = AssetKey(["mlflow", "runs"])
+CHECK = "everything_is_sent"
+
+
+def tracking_assets(project: Project) -> list[AssetsDefinition]:
+    """Return the step that sends to MLflow what is new on record, after every training."""
+    if not project.predictions:
+        return []
+
+    @asset(
+        key=KEY,
+        deps=[model_versions_key(prediction.name) for prediction in project.predictions],
+        group_name="tracking",
+        check_specs=[AssetCheckSpec(CHECK, asset=KEY, description="MLflow shows all that is on record.")],
+        pool=WAREHOUSE_POOL,
+        # Where steps run one after another, this one comes when no other can: scores and marts do not wait for it.
+        op_tags={"dagster/priority": "-1"},
+        kinds={"mlflow"},
+    )
+    def runs() -> Iterator[MaterializeResult[Any]]:
+        """Send runs, models and aliases to MLflow; what cannot be sent is a warning, and is sent the next time."""
+        tracking = project.track()
+        sent = [{"prediction": run.prediction, "version": run.version, "run": run.run_id} for run in tracking.sent]
+        yield MaterializeResult(
+            metadata={
+                "MLflow": tracking.uri,
+                "sent": table(sent),
+                "aliases set": ", ".join(tracking.aliased) or "none",
+                "kept until the next time": tracking.waiting,
+            },
+            check_results=[
+                AssetCheckResult(
+                    check_name=CHECK,
+                    passed=not tracking.problems,
+                    severity=AssetCheckSeverity.WARN,
+                    description=str(tracking),
+                )
+            ],
+        )
+
+    return [runs]
