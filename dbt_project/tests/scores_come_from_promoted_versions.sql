@@ -1,6 +1,6 @@
 {{ config(meta={'dagster': {'ref': {'name': 'households'}}}) }}
 
--- Every published score can be traced to a model version that had been promoted.
+-- Every published score can be traced to a model version that was champion.
 with
 
 published as (
@@ -19,10 +19,12 @@ select
     published.prediction,
     published.version
 from published
-left join {{ source('records', 'promotions') }} as promotions
-    on
-        published.prediction = promotions.prediction
-        and published.version = promotions.version
 where
     published.version is not null
-    and coalesce(promotions.is_promoted, false) = false
+    and not exists (
+        select 1
+        from {{ source('records', 'champions') }} as champions
+        where
+            published.prediction = champions.prediction
+            and published.version = champions.version
+    )

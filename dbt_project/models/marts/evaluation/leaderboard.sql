@@ -34,6 +34,12 @@ ranked as (
         max(case when candidate = 'baseline' then value end) over (
             partition by prediction, version, metric
         ) as baseline_value,
+        max(case when candidate = 'baseline' then low end) over (
+            partition by prediction, version, metric
+        ) as baseline_low,
+        max(case when candidate = 'baseline' then high end) over (
+            partition by prediction, version, metric
+        ) as baseline_high,
         case
             when loss is not null
                 then rank() over (partition by prediction, version, metric order by loss nulls last)
@@ -47,7 +53,11 @@ select
     ranked.candidate,
     ranked.metric,
     ranked.value,
+    ranked.low,
+    ranked.high,
     ranked.baseline_value,
+    ranked.baseline_low,
+    ranked.baseline_high,
     validations.validation_value,
     cast(ranked.place as int) as place,
     coalesce(ranked.metric = versions.competition_metric, false) as is_competition_metric,
@@ -67,5 +77,5 @@ left join validations
     on
         ranked.prediction = validations.prediction
         and ranked.version = validations.version
-        and ranked.candidate = validations.candidate
+        and replace(ranked.candidate, ' recalibrated', '') = validations.candidate
         and ranked.metric = validations.metric

@@ -17,8 +17,11 @@ select
     groups.group_value,
     groups.metric,
     groups.value,
+    groups.low,
+    groups.high,
     challengers.value as value_for_all,
     groups.example_count,
+    groups.entity_count,
     challengers.is_champion
 from groups
 inner join challengers

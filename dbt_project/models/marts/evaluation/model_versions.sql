@@ -11,10 +11,20 @@ promotions as (
 champions as (
     select
         prediction,
-        max(version) as version
-    from promotions
-    where is_promoted
+        max_by(version, since) as version,
+        max(since) as since
+    from {{ source('records', 'champions') }}
     group by prediction
+),
+
+-- When it was champion for the first time, by the gate or by a person.
+crowned as (
+    select
+        prediction,
+        version,
+        min(since) as since
+    from {{ source('records', 'champions') }}
+    group by prediction, version
 )
 
 select
@@ -32,9 +42,18 @@ select
     promotions.baseline_value,
     promotions.champion_version as previous_champion_version,
     promotions.champion_value as previous_champion_value,
-    coalesce(promotions.is_promoted, false) as was_promoted,
+    promotions.outcome,
+    promotions.effect,
+    promotions.effect_low,
+    promotions.effect_high,
+    promotions.minimum_effect,
+    crowned.version is not null as was_promoted,
     champions.version is not null as is_champion,
+    champions.since as champion_since,
     promotions.reason,
+    versions.parameters,
+    versions.fit_seconds,
+    versions.prediction_seconds,
     versions.code_version,
     versions.data_fingerprint
 from versions
@@ -46,3 +65,7 @@ left join champions
     on
         versions.prediction = champions.prediction
         and versions.version = champions.version
+left join crowned
+    on
+        versions.prediction = crowned.prediction
+        and versions.version = crowned.version
