@@ -12,7 +12,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 PYTEST := $(BIN)/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run audit quarantine release ui test lint test-fast lock clean
+.PHONY: help run audit quarantine release approve rollback replay leaderboard ui test lint test-fast lock clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -29,8 +29,20 @@ release: $(ENVIRONMENT)/run ## Load a refused file as it is: make release LOAD=i
 audit: $(ENVIRONMENT)/run ## Does any example know the future? Five past dates; make audit DATES=20 SEED=1
 	@$(BIN)/python -m orchestration audit $(if $(DATES),--dates $(DATES)) $(if $(SEED),--seed $(SEED))
 
+approve: $(ENVIRONMENT)/run ## Let a waiting challenger score: make approve PREDICTION=name VERSION=2 NAME="you" BECAUSE="why"
+	@$(BIN)/python -m orchestration approve "$$PREDICTION" "$$VERSION" "$$NAME" "$$BECAUSE"
+
+rollback: $(ENVIRONMENT)/run ## Go back to an earlier version: make rollback PREDICTION=name VERSION=1 NAME="you" BECAUSE="why"
+	@$(BIN)/python -m orchestration rollback "$$PREDICTION" "$$VERSION" "$$NAME" "$$BECAUSE"
+
+replay: $(ENVIRONMENT)/run ## Make a version once more and compare: make replay PREDICTION=name VERSION=1
+	@$(BIN)/python -m orchestration replay "$$PREDICTION" "$$VERSION"
+
 ui: $(ENVIRONMENT)/run ## Open Dagster on 127.0.0.1:3000
 	@$(BIN)/python -m orchestration ui
+
+leaderboard: $(ENVIRONMENT)/run ## Open MLflow on 127.0.0.1:5000: every run, model and metric; PORT=5001 opens it there
+	@$(BIN)/python -m orchestration leaderboard $(if $(PORT),--port $(PORT))
 
 test: lint ## Lint, check types, run every test
 	$(PYTEST)

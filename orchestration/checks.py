@@ -30,7 +30,9 @@ class FailedCheckError(TurnoutError):
     """A blocking check upstream has failed."""
 
 
-def require_passed_checks(instance: DagsterInstance, project: Project, asset_keys: Sequence[AssetKey]) -> None:
+def require_passed_checks(
+    instance: DagsterInstance, project: Project, asset_keys: Sequence[AssetKey], *, also: Sequence[AssetCheckKey] = ()
+) -> None:
     """Raise if the latest evaluation of a blocking check of these assets, or of any upstream, has failed.
 
     Parameters
@@ -41,6 +43,8 @@ def require_passed_checks(instance: DagsterInstance, project: Project, asset_key
         Its loads, dbt tests and examples have checks; what is upstream is followed through them.
     asset_keys : sequence of AssetKey
         What is about to be read.
+    also : sequence of AssetCheckKey
+        Blocking checks beside those of these assets and of what is upstream.
 
     Raises
     ------
@@ -57,8 +61,8 @@ def require_passed_checks(instance: DagsterInstance, project: Project, asset_key
     blocking = {spec.key for step in steps for spec in step.check_specs if spec.blocking}
     failed = sorted(
         f"{key.asset_key.to_user_string()}: {key.name}"
-        for key in blocking
-        if key.asset_key in upstream and _has_failed(instance, key)
+        for key in {*(key for key in blocking if key.asset_key in upstream), *also}
+        if _has_failed(instance, key)
     )
     if failed:
         raise FailedCheckError(

@@ -10,6 +10,7 @@ import os
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
+from socket import socket
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -25,9 +26,14 @@ if TYPE_CHECKING:
 
 UI_HOST = "127.0.0.1"
 UI_PORT = 3000
+LEADERBOARD_PORT = 5000
 AUDITED_DATES = 5
 # Below it the summary's columns would be cut; a narrower terminal wraps lines by itself.
-SUMMARY_WIDTH = 110
+SUMMARY_WIDTH = 124
+
+
+class PortError(TurnoutError):
+    """A page cannot be opened on the port that was asked for."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -45,6 +51,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     audited.add_argument("--seed", type=int, help="decides which; default: others than the last audit")
     audited.add_argument("--prediction", action="append", help="only this one; may be given several times")
+    approved = commands.add_parser("approve", help="make a challenger champion that waits for a person")
+    rolled_back = commands.add_parser("rollback", help="make an earlier version champion again")
+    replayed = commands.add_parser("replay", help="make a version once more from its record, and compare")
+    for decided in (approved, rolled_back, replayed):
+        decided.add_argument("prediction", help="its name")
+        decided.add_argument("version", type=int, help="the number of the version")
+    for decided in (approved, rolled_back):
+        decided.add_argument("name", help="who you are; it is recorded")
+        decided.add_argument("because", help="the reason; it is recorded")
+    leaderboard = commands.add_parser("leaderboard", help=f"open MLflow on {UI_HOST}: every run, model and metric")
+    leaderboard.add_argument("--port", type=int, default=LEADERBOARD_PORT, help=f"default: {LEADERBOARD_PORT}")
     ui = commands.add_parser("ui", help=f"open Dagster on {UI_HOST}")
     ui.add_argument("--port", type=int, default=UI_PORT, help=f"default: {UI_PORT}")
     parsed = parser.parse_args(arguments)
@@ -57,8 +74,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         match parsed.command:
             case "ui":
                 open_ui(project, console, parsed.port)
+            case "leaderboard":
+                open_leaderboard(project, console, parsed.port)
             case "audit":
                 sys.exit(0 if print_audits(project, console, parsed.prediction, parsed.dates, parsed.seed) else 1)
+            case "approve" | "rollback":
+                from orchestration.champions import approve_version, roll_back_to
+
+                decide = approve_version if parsed.command == "approve" else roll_back_to
+                decide(project, console, parsed.prediction, parsed.version, who=parsed.name, because=parsed.because)
+            case "replay":
+                from orchestration.champions import replay_version
+
+                sys.exit(0 if replay_version(project, console, parsed.prediction, parsed.version) else 1)
             case "quarantine":
                 print_quarantine(project, console)
             case "release":
@@ -176,6 +204,58 @@ def open_ui(project: Project, console: Console, port: int) -> None:
     os.environ["VIRTUAL_ENV"] = sys.prefix  # the environment that `dg` runs in, whether or not it is activated
     # What it serves stands in pyproject.toml, under [tool.dg].
     os.execv(dg, [dg, "dev", "--host", UI_HOST, "--port", str(port)])  # noqa: S606 - our own program, no shell
+
+
+def open_leaderboard(project: Project, console: Console, port: int) -> None:
+    """Bring MLflow up to date, and replace this process by its UI on loopback; where there is a server, name that.
+
+    Raises
+    ------
+    TurnoutError
+        If the project cannot be read, or the port is taken.
+    """
+    with console.status("Sending what is new to MLflow"):
+        tracking = project.track(ask=True)
+    console.print(str(tracking), style="yellow" if tracking.problems else None, markup=False)
+    is_server = tracking.uri.startswith(("http", "databricks"))
+    if not is_server:
+        require_free(port)
+    server = tracking.uri.rstrip("/") if is_server else f"http://{UI_HOST}:{port}"
+    for prediction, page in tracking.pages.items():
+        console.print(f"{prediction}: {server}/{page}", markup=False)
+    if is_server:
+        console.print(f"MLflow is where MLFLOW_TRACKING_URI says: {server}", markup=False)
+        return
+    console.print(f"MLflow opens on {server} (stop it with Ctrl-C)")
+    if project.tracking_uri == project.own_tracking_uri:
+        project.mlflow.mkdir(parents=True, exist_ok=True)
+        os.chdir(project.mlflow)  # what others send to this server is kept here as well
+    # Not as arguments, which others on this machine can read: there may be a password in it.
+    os.environ["MLFLOW_BACKEND_STORE_URI"] = os.environ["MLFLOW_REGISTRY_STORE_URI"] = project.tracking_uri
+    # One reader needs one worker, none of the services for language models, which start processes of their own, and no
+    # word about every request.
+    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
+    program = [sys.executable, "-m", "mlflow", "server", "--host", UI_HOST, "--port", str(port)]
+    quietly = ["--workers", "1", "--uvicorn-opts", "--log-level warning"]
+    os.execv(sys.executable, [*program, *quietly])  # noqa: S606 - our own program, no shell
+
+
+def require_free(port: int) -> None:
+    """Refuse a port that another program listens on.
+
+    Raises
+    ------
+    PortError
+        With another to try.
+    """
+    with socket() as probe:
+        if probe.connect_ex((UI_HOST, port)) == 0:
+            raise PortError(
+                f"Port {port} is taken by another program.",
+                where=f"{UI_HOST}:{port}",
+                rule="a page needs a port of its own.",
+                remedy=f"stop that program, or choose another port: 'make leaderboard PORT={port + 1}'.",
+            )
 
 
 def _load(project: Project) -> tuple[JobDefinition, DagsterInstance]:

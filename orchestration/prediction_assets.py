@@ -2,9 +2,21 @@
 
 # Dagster reads the annotation of `context` itself, so annotations are not postponed in this module.
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, AssetSpec, MaterializeResult, asset, multi_asset
+from dagster import (
+    AssetCheckKey,
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetKey,
+    AssetsDefinition,
+    AssetSpec,
+    MaterializeResult,
+    asset,
+    multi_asset,
+)
 
 from ml.declaration import Prediction
 from ml.feature_review import TABLES as REVIEW_RECORDS
@@ -17,15 +29,24 @@ from orchestration.leakage.records import TABLES as AUDIT_RECORDS
 from orchestration.loading.contract import source_tables
 from orchestration.loading.register import TABLES as LOAD_RECORDS
 from orchestration.loading.register import load_ids_behind
-from orchestration.metadata import table, training_metadata
+from orchestration.metadata import gate_metadata, table, training_metadata
 from orchestration.project import WAREHOUSE_POOL, Project
 
+if TYPE_CHECKING:
+    from ml.training import Training
+
 SAMPLED_ROWS = 10
+GATE = "gate"
 
 
 def model_versions_key(prediction: str) -> AssetKey:
     """Return the asset key of a prediction's model versions."""
     return AssetKey(["model_versions", prediction])
+
+
+def gate_key(prediction: str) -> AssetCheckKey:
+    """Return the key of the check that says whether a prediction's champion may score."""
+    return AssetCheckKey(model_versions_key(prediction), GATE)
 
 
 def scores_key(prediction: str) -> AssetKey:
@@ -86,10 +107,19 @@ def _model_versions_asset(project: Project, prediction: Prediction) -> AssetsDef
         deps=[examples],
         group_name="model_versions",
         description=f"Candidates for {prediction.name}, trained, judged on the holdout; the best may become champion.",
+        check_specs=[
+            AssetCheckSpec(
+                GATE,
+                asset=model_versions_key(prediction.name),
+                blocking=True,
+                description="The champion was let through by the gate, and keeps to its limits on the latest holdout.",
+            )
+        ],
         pool=WAREHOUSE_POOL,
         kinds={"scikitlearn"},
     )
-    def model_versions(context: AssetExecutionContext) -> MaterializeResult[Any]:
+    def model_versions(context: AssetExecutionContext) -> Iterator[MaterializeResult[Any]]:
+        from ml.card import read
         from ml.records import Provenance
         from ml.training import train
 
@@ -97,9 +127,35 @@ def _model_versions_asset(project: Project, prediction: Prediction) -> AssetsDef
             require_passed_checks(context.instance, project, [examples])
             provenance = Provenance(project.code_version(), load_ids_behind(project.warehouse, prediction.unique_id))
             training = train(project.warehouse, prediction, project.model_versions, provenance)
-        return MaterializeResult(metadata=training_metadata(prediction, training))
+        card = read(project.model_versions / prediction.name / str(training.version.version))
+        yield MaterializeResult(metadata=training_metadata(training, card), check_results=[_gate(training)])
 
     return model_versions
+
+
+def _gate(training: "Training") -> AssetCheckResult:
+    """Tell whether the champion may score; where mistakes are severe, one that breaks its limits may not."""
+    decision, broken = training.decision, training.broken_in_service
+    severity = AssetCheckSeverity.ERROR if broken and training.prediction.severe else AssetCheckSeverity.WARN
+    found = decision.reason
+    if broken:
+        told = "; ".join(finding.told for finding in broken)
+        found = f"champion version {training.in_service} breaks its limits on the latest holdout: {told}. {found}"
+    elif decision.outcome == "waits":
+        version = training.version
+        found = (
+            f"version {version.version} waits for a person: make approve PREDICTION={version.prediction} "
+            f'VERSION={version.version} NAME="who" BECAUSE="why". {found}'
+        )
+    elif training.in_service is None:
+        found = f"there is no champion yet, so nothing is scored. {found}"
+    return AssetCheckResult(
+        check_name=GATE,
+        passed=not broken and decision.outcome != "waits" and training.in_service is not None,
+        severity=severity,
+        description=found,
+        metadata=gate_metadata(training),
+    )
 
 
 def _scores_asset(project: Project, prediction: Prediction) -> AssetsDefinition:
@@ -117,7 +173,7 @@ def _scores_asset(project: Project, prediction: Prediction) -> AssetsDefinition:
         from ml.scoring import score
 
         with in_words():
-            require_passed_checks(context.instance, project, [examples])
+            require_passed_checks(context.instance, project, [examples], also=[gate_key(prediction.name)])
             scoring = score(project.warehouse, prediction, project.model_versions)
         if scoring is None:
             context.log.warning(f"{prediction.name} has no champion yet: no candidate beat the baseline.")

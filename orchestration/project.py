@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml.declaration import Prediction, predictions_in
 from ml.errors import TurnoutError, did_you_mean
+from ml.tracking import Tracking, prepare_environment, track
 from ml.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -64,6 +65,21 @@ class Project:
     def model_versions(self) -> Path:
         """Saved models, as `<prediction>/<version>/<file>`."""
         return self.root / "warehouse" / "model_versions"
+
+    @property
+    def mlflow(self) -> Path:
+        """MLflow's database and files, unless a server keeps them; made from the records, so it may be removed."""
+        return self.root / "warehouse" / "mlflow"
+
+    @property
+    def own_tracking_uri(self) -> str:
+        """The tracking URI of MLflow's database here."""
+        return f"sqlite:///{self.mlflow.resolve() / 'mlflow.db'}"
+
+    @property
+    def tracking_uri(self) -> str:
+        """Where MLflow is: what the user says in `MLFLOW_TRACKING_URI`, else here."""
+        return os.environ.get("MLFLOW_TRACKING_URI") or self.own_tracking_uri
 
     @property
     def published(self) -> Path:
@@ -134,10 +150,18 @@ class Project:
         return tuple(known[name] for name in (known if names is None else names))
 
     def prepare(self) -> None:
-        """Make Dagster's home, with our settings in it, and name it in the environment."""
+        """Make Dagster's home, with our settings in it, and name it in the environment, with those of MLflow."""
         self.dagster_home.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(Path(__file__).with_name("dagster.yaml"), self.dagster_home / "dagster.yaml")
         os.environ["DAGSTER_HOME"] = str(self.dagster_home)
+        prepare_environment()
+        os.environ["MLFLOW_TRACKING_URI"] = self.tracking_uri
+
+    def track(self, *, ask: bool = False) -> Tracking:
+        """Tell MLflow what is on record and new to it; see `ml.tracking.track`."""
+        uri = self.tracking_uri
+        artifacts = self.mlflow / "artifacts" if uri == self.own_tracking_uri else None
+        return track(self.warehouse, self.predictions, self.model_versions, uri, artifacts=artifacts, ask=ask)
 
     def code_version(self) -> str:
         """Return the commit, or a hash of the source where there is no commit or it was changed since."""
@@ -160,7 +184,7 @@ def this_project() -> Project:
 
 
 def _source_files(folder: Path) -> list[Path]:
-    kinds = {".sql", ".yml", ".yaml", ".py", ".csv", ".md"}
+    kinds = {".sql", ".yml", ".yaml", ".py", ".csv", ".md", ".jinja"}
     made_by_dbt = {"target", "logs"}
     return sorted(
         path

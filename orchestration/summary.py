@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE
 from rich.table import Table
 
 from ml.candidates import BASELINE
+from ml.champions import waiting
 from ml.records import champion_of
 from ml.scoring import SCHEMA as SCORES
 from ml.warehouse import identifier
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
     from ml.declaration import Prediction
@@ -32,7 +35,15 @@ def print_summary(project: Project, console: Console) -> None:
         decisions.append(f"{prediction.name}: {_last_decision(project, prediction)}")
     console.print()
     console.print(table)
-    console.print("\n".join(decisions))
+    console.print("\n".join(decisions), markup=False)
+    for prediction in project.predictions:
+        for version in waiting(project.warehouse, prediction.name):
+            console.print(
+                f"{prediction.name}: version {version} waits for a person; make approve PREDICTION={prediction.name} "
+                f'VERSION={version} NAME="who you are" BECAUSE="the reason"',
+                style="yellow",
+                markup=False,
+            )
     for prediction in project.predictions:
         findings = _findings(project, prediction)
         if findings:
@@ -46,9 +57,9 @@ def _cells(project: Project, prediction: Prediction) -> tuple[str, ...]:
     if champion is None:
         return ("none yet", prediction.metric, "", "", "nothing", "")
     values = {
-        row["candidate"]: row["value"]
+        row["candidate"]: row
         for row in project.warehouse.query(
-            """select candidate, value from records.evaluations
+            """select candidate, value, low, high from records.evaluations
                where prediction = ? and version = ? and metric = ? and group_column = ''""",
             (prediction.name, champion.version, prediction.metric),
         ).to_pylist()
@@ -60,7 +71,7 @@ def _cells(project: Project, prediction: Prediction) -> tuple[str, ...]:
     return (
         f"{champion.candidate}, version {champion.version}",
         prediction.metric,
-        _shown(values.get(champion.candidate)),
+        _shown(values.get(champion.candidate), with_interval=True),
         _shown(values.get(BASELINE)),
         f"{scored['n']:,}",
         str(scored["as_of"]),
@@ -69,11 +80,12 @@ def _cells(project: Project, prediction: Prediction) -> tuple[str, ...]:
 
 def _last_decision(project: Project, prediction: Prediction) -> str:
     row = project.warehouse.query(
-        """select version, is_promoted, reason from records.promotions
+        """select version, outcome, reason from records.promotions
            where prediction = ? order by version desc limit 1""",
         (prediction.name,),
     ).to_pylist()[0]
-    return f"version {row['version']} {'promoted' if row['is_promoted'] else 'not promoted'}: {row['reason']}"
+    outcome = {"promoted": "promoted", "waits": "waits"}.get(row["outcome"], "not promoted")
+    return f"version {row['version']} {outcome}: {row['reason']}"
 
 
 def _findings(project: Project, prediction: Prediction) -> str:
@@ -92,6 +104,8 @@ def _findings(project: Project, prediction: Prediction) -> str:
     return ", ".join(f"{row['finding']} of {row['subject']}" for row in rows)
 
 
-def _shown(value: float | None) -> str:
-    # A metric that the champion's training did not measure, or that was undefined there.
-    return "—" if value is None else f"{value:.4g}"
+def _shown(row: Mapping[str, Any] | None, *, with_interval: bool = False) -> str:
+    if row is None or row["value"] is None:
+        return "—"  # a metric that the champion's training did not measure, or that was undefined there
+    interval = f" ({row['low']:.3g} to {row['high']:.3g})" if with_interval and row["low"] is not None else ""
+    return f"{row['value']:.4g}{interval}"

@@ -1,0 +1,91 @@
+"""What a person decides about champions, from the command line: approve, roll back, replay."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dagster import AssetCheckEvaluation, AssetCheckSeverity, DagsterInstance
+
+from ml.champions import approve, roll_back
+from ml.replay import replay
+from orchestration.prediction_assets import gate_key
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ml.records import Championship
+    from orchestration.project import Project
+
+
+def approve_version(project: Project, console: Console, name: str, version: int, *, who: str, because: str) -> None:
+    """Make a waiting challenger champion on the word of a person, and say what comes next.
+
+    Raises
+    ------
+    TurnoutError
+        If it cannot be; see `ml.champions.approve`.
+    """
+    (prediction,) = project.predictions_named([name])
+    with console.status("Fitting it on all matured examples"):
+        made = approve(project.warehouse, prediction, project.model_versions, version, name=who, reason=because)
+    _tell(console, made)
+
+
+def roll_back_to(project: Project, console: Console, name: str, version: int, *, who: str, because: str) -> None:
+    """Make an earlier version champion again on the word of a person, and say what comes next.
+
+    Raises
+    ------
+    TurnoutError
+        If it cannot be; see `ml.champions.roll_back`.
+    """
+    (prediction,) = project.predictions_named([name])
+    made = roll_back(project.warehouse, prediction, project.model_versions, version, name=who, reason=because)
+    _tell(console, made)
+
+
+def replay_version(project: Project, console: Console, name: str, version: int) -> bool:
+    """Make a version once more, print how it compares, and return whether it came out as it was.
+
+    Raises
+    ------
+    TurnoutError
+        If it cannot be made again; see `ml.replay.replay`.
+    """
+    (prediction,) = project.predictions_named([name])
+    with console.status("Fitting it again"):
+        made = replay(project.warehouse, prediction, project.model_versions, version, project.code_version())
+    verdict = "came out as it was" if made.is_same else "came out differently"
+    console.print(
+        f"{name} version {version} ({made.version.candidate}) {verdict}: on {made.example_count:,} examples of its "
+        f"holdout the largest difference of a prediction is {made.largest_difference:.3g}.",
+        style="" if made.is_same else "red",
+        markup=False,
+    )
+    for library, (was, installed) in made.other_libraries.items():
+        console.print(f"  {library} {installed} is installed, it was {was}", markup=False)
+    if made.other_code:
+        console.print(f"  the code is another: it was {made.version.code_version}", markup=False)
+    return made.is_same
+
+
+def _tell(console: Console, made: Championship) -> None:
+    """Lift the gate, which a person has decided about, and say what comes next."""
+    told = f"version {made.version} is champion, {made.how.replace('_', ' ')} by {made.name}: {made.reason}"
+    key = gate_key(made.prediction)
+    with DagsterInstance.get() as instance:
+        instance.report_runless_asset_event(
+            AssetCheckEvaluation(
+                asset_key=key.asset_key,
+                check_name=key.name,
+                passed=True,
+                severity=AssetCheckSeverity.ERROR,
+                description=told,
+                metadata={},
+            )
+        )
+    console.print(
+        f"{made.prediction}: {told}\nIt has learned from {made.example_count:,} examples until {made.last_as_of_date}. "
+        "Next: 'make run' scores with it and publishes.",
+        markup=False,
+    )

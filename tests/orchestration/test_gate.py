@@ -1,0 +1,72 @@
+"""The gate as people meet it: a check on the asset, a challenger that waits, an approval, a way back."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from dagster import AssetCheckEvaluation, AssetCheckSeverity, DagsterInstance
+from projects import edit, records, run
+from rich.console import Console
+
+from orchestration.champions import replay_version, roll_back_to
+from orchestration.prediction_assets import gate_key
+from orchestration.project import Project
+
+DECLARATION = "models/predictions/customer_return.yml"
+
+
+def launched(project: Project, *assets: str) -> str:
+    """Materialize assets as somebody does in the terminal, and return what is printed."""
+    return run(project, "dg", "launch", "--assets", ",".join(assets)).output
+
+
+def gate(project: Project) -> tuple[bool, AssetCheckSeverity, str]:
+    """The latest evaluation of the gate, as the asset's page shows it."""
+    with DagsterInstance.from_config(str(project.dagster_home)) as instance:
+        (record,) = instance.event_log_storage.get_asset_check_execution_history(gate_key("customer_return"), limit=1)
+    assert record.event is not None
+    assert record.event.dagster_event is not None
+    evaluation = record.event.dagster_event.event_specific_data
+    assert isinstance(evaluation, AssetCheckEvaluation)
+    return evaluation.passed, evaluation.severity, evaluation.description or ""
+
+
+def test_where_mistakes_are_severe_nothing_is_scored_by_a_challenger_until_a_person_approves_it(
+    shop: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(shop.dbt / DECLARATION, "metric: log_loss", "metric: log_loss\n          severe: true")
+    with shop.warehouse.connect() as connection:
+        connection.execute("delete from records.champions")
+    launched(shop, "model_versions/customer_return")
+    passed, severity, told = gate(shop)
+    assert (passed, severity) == (False, AssetCheckSeverity.WARN)
+    assert "make approve PREDICTION=customer_return VERSION=2" in told
+
+    approved = run(shop, "approve", "customer_return", "2", "the one on duty", "The groups look right.")
+    assert approved.exit_code == 0, approved.output
+    assert gate(shop)[:2] == (True, AssetCheckSeverity.ERROR)
+    launched(shop, "scores/customer_return")
+    assert records(shop, "select distinct model_version from scores.customer_return where as_of_date = "
+                         "(select max(as_of_date) from scores.customer_return)") == [{"model_version": 2}]  # fmt: skip
+
+    monkeypatch.setenv("DAGSTER_HOME", str(shop.dagster_home))
+    told = Console(file=StringIO(), width=500)
+    roll_back_to(shop, told, "customer_return", 1, who="the one on duty", because="Customers complain.")
+    assert replay_version(shop, told, "customer_return", 2)
+    said = told.file.getvalue()
+    assert "version 1 is champion, rolled back by the one on duty: Customers complain." in said
+    assert "customer_return version 2 (linear) came out as it was" in said
+
+
+def test_a_champion_beyond_its_limits_blocks_scores_where_mistakes_are_severe(shop: Project) -> None:
+    edit(
+        shop.dbt / DECLARATION,
+        "metric: log_loss",
+        "metric: log_loss\n          severe: true\n          limits: { calibration_error: 0.000001 }",
+    )
+    launched(shop, "model_versions/customer_return")
+    passed, severity, told = gate(shop)
+    assert (passed, severity) == (False, AssetCheckSeverity.ERROR)
+    assert told.startswith("champion version 1 breaks its limits on the latest holdout: calibration error")
+    assert "model_versions/customer_return: gate" in launched(shop, "scores/customer_return")
