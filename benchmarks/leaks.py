@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -42,8 +42,8 @@ from benchmarks.planted_leaks import (
     Leak,
     finding,
 )
-from ml import candidates
-from ml.declaration import predictions_in
+from ml.candidates import Candidate
+from ml.declaration import SearchBudget, predictions_in
 from ml.errors import DeclarationError, ExamplesError, ModelError
 from ml.examples import inspect, read_matured
 from ml.feature_review import review
@@ -256,10 +256,10 @@ def _check_candidates(project: Project, found: dict[str, list[str]]) -> None:
         if not leak.candidate:
             continue
         made = _candidate(leak.candidate, numbers, matured[numbers], matured[prediction.label])
-        ours = {candidates.BASELINE: candidates.candidates("binary", held.features)[candidates.BASELINE], "ours": made}
+        ours = replace(prediction, candidates=(Candidate("benchmark.ours"),), search=SearchBudget(trials=0))
         try:
-            with patch("ml.training.candidates", lambda *_, ours=ours: copy.deepcopy(ours)):
-                train(project.warehouse, prediction, project.model_versions, Provenance("benchmark", ()))
+            with patch("ml.candidates.Candidate.pipeline", lambda *_, made=made: copy.deepcopy(made)):
+                train(project.warehouse, ours, project.model_versions, Provenance("benchmark", ()))
         except ModelError:
             found[leak.name].append(CANDIDATE)
 

@@ -1,32 +1,36 @@
-"""How much do streaming and atomic write-back cost, beside the model alone?
+"""How much do streaming and atomic write-back cost, beside the model alone? And how much do reasons?
 
 Scores a generated table three ways, each in a process of its own, in the same run:
 
 - `limit`: the model alone on batches that are in memory already, nothing read or written;
 - `rival`: the whole table into one pandas frame, predict, the whole frame back into a new table;
-- `turnout`: `ml.scoring.score`, as the pipeline does it.
+- `turnout`: `ml.scoring.score`, as the pipeline does it, but without reasons.
 
-Prints seconds and peak memory, and their ratios to the limit and the rival.
+Prints seconds and peak memory, and their ratios to the limit and the rival. Then it scores a quarter of the rows with
+a model of each family, without and with reasons, and prints what a million rows cost, and the ratio.
 Run it with `.venv/bin/python -m benchmarks.scoring [rows]`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 from rich.console import Console
 from rich.table import Table
 
-from ml.candidates import predict
-from ml.declaration import Prediction
-from ml.examples import feature_frame, inspect
-from ml.persistence import load
+from ml.candidates import FAMILIES, Candidate, predict
+from ml.declaration import Prediction, SearchBudget
+from ml.examples import feature_frame, inspect, read_matured
+from ml.persistence import load, save
 from ml.records import Provenance, champion_of
 from ml.scoring import score
 from ml.training import train
@@ -52,6 +56,9 @@ PREDICTION = Prediction(
     retrain=None,
     gap_days=7,
     holdout_dates=1,
+    candidates=(Candidate("hist_gradient_boosting"),),
+    search=SearchBudget(trials=0),
+    reasons=False,
 )
 
 
@@ -74,6 +81,14 @@ def prepare(folder: Path, rows: int) -> None:
     with warehouse.connect() as connection:
         connection.execute(generate)
     train(warehouse, PREDICTION, folder / "models", Provenance("benchmark", ()))
+    features = inspect(warehouse, PREDICTION).features
+    matured = read_matured(warehouse, PREDICTION, features)
+    for family in FAMILIES:
+        candidate = Candidate(family)
+        fitted = candidate.pipeline(PREDICTION.task, features, candidate.defaults).fit(
+            matured[[feature.name for feature in features]], matured[PREDICTION.label]
+        )
+        save(fitted, folder / f"{family}.skops")
 
 
 def limit(folder: Path) -> float:
@@ -84,7 +99,7 @@ def limit(folder: Path) -> float:
     pipeline = load(folder / "models" / champion.file, champion.file_hash)
     last = inspect(warehouse, PREDICTION).as_of_dates[-1]
     table = warehouse.query("select * from predictions.benchmark where day = ?", (last,))
-    frames = [feature_frame(batch, champion.features) for batch in table.to_batches(BATCH_ROWS)]
+    frames = [feature_frame(batch, champion.features, PREDICTION.as_of) for batch in table.to_batches(BATCH_ROWS)]
     started = time.perf_counter()
     for frame in frames:
         predict(pipeline, PREDICTION.task, frame)
@@ -113,22 +128,37 @@ def turnout(folder: Path) -> float:
     return time.perf_counter() - started
 
 
+def reasons(folder: Path, family: str, *, wanted: bool) -> float:
+    """Return the seconds of the pipeline's own way with a model of a family in the champion's place."""
+    file = folder / f"{family}.skops"
+    fitted = load(file, hashlib.sha256(file.read_bytes()).hexdigest())
+    with mock.patch("ml.scoring.persistence.load", return_value=fitted):
+        started = time.perf_counter()
+        score(Warehouse(folder / "warehouse.duckdb"), replace(PREDICTION, reasons=wanted), folder / "models")
+        return time.perf_counter() - started
+
+
 def main() -> None:
-    """Run the three ways and print the table; with a way's name, run that one and print its figures."""
+    """Run all ways and print the tables; with a step's name, run that one and print its figures."""
     ways = {"limit": limit, "rival": rival, "turnout": turnout}
-    if sys.argv[1:2] and sys.argv[1] in ways:
-        seconds = ways[sys.argv[1]](Path(sys.argv[2]))
+    if sys.argv[1:2] == ["prepare"]:
+        prepare(Path(sys.argv[2]), int(sys.argv[3]))
+        return
+    if sys.argv[1:2] and not sys.argv[1].isdigit():
+        way = sys.argv[1]
+        if way in ways:
+            seconds = ways[way](Path(sys.argv[2]))
+        else:
+            family, how = way.split(":")
+            seconds = reasons(Path(sys.argv[2]), family, wanted=how == "with")
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         sys.stdout.write(json.dumps({"seconds": seconds, "mebibytes": peak}))
         return
     rows = int(sys.argv[1]) if sys.argv[1:] else 1_000_000
     with tempfile.TemporaryDirectory() as folder:
-        prepare(Path(folder), rows)
-        command = [sys.executable, "-m", "benchmarks.scoring"]
-        figures = {
-            way: json.loads(subprocess.run([*command, way, folder], stdout=subprocess.PIPE, check=True).stdout)
-            for way in ways
-        }
+        # Here, it would count as memory of the processes started afterwards.
+        subprocess.run([sys.executable, "-m", "benchmarks.scoring", "prepare", folder, str(rows)], check=True)
+        figures = {way: figures_of(way, folder) for way in ways}
     table = Table(title=f"{rows:,} rows, {FEATURES} features")
     for heading in ("way", "seconds", "to limit", "to rival", "peak MiB"):
         table.add_column(heading, justify="left" if heading == "way" else "right")
@@ -137,6 +167,30 @@ def main() -> None:
         ratios = (seconds / figures[other]["seconds"] for other in ("limit", "rival"))
         table.add_row(way, f"{seconds:.2f}", *(f"{ratio:.2f}" for ratio in ratios), f"{figure['mebibytes']:.0f}")
     Console().print(table)
+
+    rows //= 4
+    table = Table(title=f"Reasons: {rows:,} rows, {FEATURES} features")
+    for heading in ("family", "s per million", "with reasons", "ratio", "peak MiB", "with reasons"):
+        table.add_column(heading, justify="left" if heading == "family" else "right")
+    with tempfile.TemporaryDirectory() as folder:
+        # Here, it would count as memory of the processes started afterwards.
+        subprocess.run([sys.executable, "-m", "benchmarks.scoring", "prepare", folder, str(rows)], check=True)
+        for family in FAMILIES:
+            without, reasoned = (figures_of(f"{family}:{how}", folder) for how in ("without", "with"))
+            table.add_row(
+                family,
+                *(f"{figure['seconds'] * 1e6 / rows:.1f}" for figure in (without, reasoned)),
+                f"{reasoned['seconds'] / without['seconds']:.1f}",
+                *(f"{figure['mebibytes']:.0f}" for figure in (without, reasoned)),
+            )
+    Console().print(table)
+
+
+def figures_of(way: str, folder: str) -> dict[str, float]:
+    """Return the seconds and the peak memory, in MiB, of a way in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.scoring", way, folder]
+    figures: dict[str, float] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    return figures
 
 
 if __name__ == "__main__":

@@ -1,0 +1,36 @@
+"""The examples of the grocery data, as `make run` has left them: a copy, so that the warehouse stays as it is.
+
+Only the records of trainings are not taken over, so that the first training here is the first of all.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from ml.declaration import Prediction
+from ml.errors import WarehouseError
+from ml.warehouse import Warehouse
+from orchestration.project import this_project
+
+
+def grocery(folder: Path) -> tuple[Warehouse, tuple[Prediction, ...]]:
+    """Return a copy of the warehouse in a folder, and what is declared.
+
+    Raises
+    ------
+    WarehouseError
+        If there is no warehouse yet.
+    """
+    project = this_project()
+    if not project.warehouse.path.exists():
+        raise WarehouseError(
+            "There is no warehouse yet.",
+            where=str(project.warehouse.path),
+            rule="this benchmark trains on the examples that a run of the pipeline builds.",
+            remedy="run 'make run' first; it takes some minutes.",
+        )
+    copied = Warehouse(Path(shutil.copy(project.warehouse.path, folder / "examples.duckdb")))
+    with copied.connect() as connection:
+        connection.execute("drop schema if exists records cascade")
+    return copied, project.predictions
