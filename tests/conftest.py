@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 from hypothesis import settings
-from projects import Finished, copy_project, land_orders, run
+from projects import Finished, copy_project, edit, land_orders, run
 from xdist.scheduler import LoadScopeScheduling
 
 from orchestration.project import Project, this_project
@@ -68,8 +68,14 @@ def manifest(shared: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def grocery(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """A copy of this project, run once on the real data."""
-    finished = run(copy_project(tmp_path_factory.mktemp("grocery") / "turnout"))
+    """A copy of this project, run once on the real data, with fewer candidates and a short search."""
+    project = copy_project(tmp_path_factory.mktemp("grocery") / "turnout")
+    for name in ("household_lapse", "household_spend"):
+        judged = (
+            "candidates: [linear, xgboost]\n          search: { trials: 3, seconds: 10 }\n          baseline: own_past"
+        )
+        edit(project.dbt / f"models/predictions/grocery/{name}.yml", "baseline: own_past", judged)
+    finished = run(project)
     assert finished.exit_code == 0, finished.output
     return finished
 
@@ -94,12 +100,16 @@ def built_shop(shared: Path) -> Finished:
 
 
 def small_shop(target: Path) -> Project:
-    """Copy this project, put the shop's models in the place of its own, and land orders."""
+    """Copy this project, put the shop's models in the place of its own, and land orders.
+
+    It does without MLflow, which has tests of its own: each of these runs would wait for its import.
+    """
     project = copy_project(target)
     shutil.rmtree(project.dbt / "models")
     for singular in (project.dbt / "tests").glob("*.*"):
         singular.unlink()
     shutil.copytree(Path(__file__).parent / "shop" / "models", project.dbt / "models")
+    (project.root / "orchestration/defs/tracking.py").unlink()
     shutil.rmtree(project.root / "samples")
     (project.root / "samples").mkdir()
     (project.root / "samples" / "__init__.py").write_text('"""No samples: the tests fill landing."""\n')

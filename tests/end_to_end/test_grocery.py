@@ -39,6 +39,8 @@ models:
           as_of: as_of_date
           label: is_frequent
           horizon_days: 7
+          candidates: [linear]
+          search: { trials: 0 }
     columns:
       - { name: household_id, data_tests: [not_null] }
       - { name: as_of_date, data_tests: [not_null] }
@@ -75,16 +77,16 @@ def test_all_eight_tables_are_loaded_and_on_record(grocery: Finished) -> None:
     assert (counts["transactions"], counts["promotions"]) == (1_469_307, 20_940_529)
 
 
-def test_the_champions_beat_the_baseline_by_far_on_the_last_matured_weeks(grocery: Finished) -> None:
-    """Measured: log loss 0.281 against 0.391, RMSE 178 against 357; room is left for other libraries' versions."""
+def test_the_champions_beat_each_households_own_past_on_the_last_matured_weeks(grocery: Finished) -> None:
+    """Measured: log loss 0.280 against 0.321, RMSE 180 against 202, where the baseline is each household's own past."""
     rows = published(
         grocery.project,
         """select prediction, value, baseline_value, holdout_last_as_of_date::varchar
            from leaderboard where is_champion and is_competition_metric order by prediction""",
     )
     assert [(row[0], row[3]) for row in rows] == [("household_lapse", "2017-12-03"), ("household_spend", "2017-11-05")]
-    assert rows[0][1] < 0.80 * rows[0][2]
-    assert rows[1][1] < 0.60 * rows[1][2]
+    assert rows[0][1] < 0.92 * rows[0][2]
+    assert rows[1][1] < 0.95 * rows[1][2]
 
 
 def test_every_published_score_leads_back_to_data_loads_and_code(grocery: Finished) -> None:
@@ -146,7 +148,7 @@ def test_a_second_run_keeps_the_champions_and_says_why(again: Finished) -> None:
         again.project, "select prediction, reason from records.promotions where version = 2 and not is_promoted"
     )
     assert {row["prediction"] for row in rows} == {"household_lapse", "household_spend"}
-    assert all("no better than champion version 1" in row["reason"] for row in rows)
+    assert all("champion version 1" in row["reason"] and "the champion stays" in row["reason"] for row in rows)
     assert all(row["reason"] in again.output for row in rows)
 
 
