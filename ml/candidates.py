@@ -184,11 +184,11 @@ def fit(candidate: Candidate, pipeline: Pipeline, features: pd.DataFrame, label:
     DeclarationError
         If it is an imported one, and cannot be fitted.
     """
-    if candidate.name in _ESTIMATORS:
-        return pipeline.fit(features, label)
     try:
         return pipeline.fit(features, label)
     except (ArithmeticError, AttributeError, RuntimeError, TypeError, ValueError) as error:
+        if candidate.name in _ESTIMATORS:
+            raise
         raise _not_usable(candidate.name, f"cannot be fitted: {error}") from error
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ml import persistence
 from ml.candidates import Candidate, fit
 from ml.errors import ModelError
-from ml.examples import fingerprint, inspect, missing_features, read_matured
+from ml.examples import data_fingerprint, inspect, missing_features, read_matured
 from ml.records import (
     SCHEMA,
     Championship,
@@ -44,7 +44,6 @@ def refit(
     reason : str
         Why it becomes champion.
     """
-    names = [feature.name for feature in version.features]
     fitted = fitted_as(version, matured)
     file = f"{version.prediction}/{version.version}/refitted.skops"
     return Championship(
@@ -59,7 +58,7 @@ def refit(
         first_as_of_date=day_of(matured[prediction.as_of].iloc[0]),
         last_as_of_date=day_of(matured[prediction.as_of].iloc[-1]),
         example_count=len(matured),
-        data_fingerprint=fingerprint(matured[[prediction.entity, prediction.as_of, prediction.label, *names]]),
+        data_fingerprint=data_fingerprint(prediction, version.features, matured),
     )
 
 

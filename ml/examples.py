@@ -165,6 +165,20 @@ def feature_frame(data: pa.Table | pa.RecordBatch, features: Sequence[Feature], 
     return pd.DataFrame(columns)
 
 
+def data_fingerprint(prediction: Prediction, features: Sequence[Feature], examples: pd.DataFrame) -> str:
+    """Return the fingerprint of what a model learns from: key, label and features.
+
+    Columns that are only reported by, such as sensitive ones and slices, do not count.
+
+    Parameters
+    ----------
+    examples : DataFrame of shape (n_examples, n_columns)
+        As `read_matured` reads them.
+    """
+    keys = [prediction.entity, prediction.as_of, prediction.label]
+    return fingerprint(examples[[*keys, *(feature.name for feature in features)]])
+
+
 def fingerprint(frame: pd.DataFrame) -> str:
     """Return a SHA-256 over column names, row order and every value: which data a model saw."""
     import hashlib

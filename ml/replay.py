@@ -13,7 +13,7 @@ from ml import persistence
 from ml.candidates import predict
 from ml.champions import fitted_as, recorded
 from ml.errors import ModelError
-from ml.examples import fingerprint, inspect, missing_features, read_matured
+from ml.examples import data_fingerprint, inspect, missing_features, read_matured
 from ml.split import HOLDOUT_SIDE, day_of, side_of
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def replay(warehouse: Warehouse, prediction: Prediction, model_folder: Path, ver
     matured = read_matured(warehouse, prediction, made.features)
     days = matured[prediction.as_of].map(day_of)
     matured, days = matured[days <= made.holdout_last_as_of_date], days[days <= made.holdout_last_as_of_date]
-    found = fingerprint(matured[[prediction.entity, prediction.as_of, made.label, *names]].reset_index(drop=True))
+    found = data_fingerprint(prediction, made.features, matured)
     if found != made.data_fingerprint:
         raise ModelError(
             f"The examples until {made.holdout_last_as_of_date} are not those that version {version} was made from: "

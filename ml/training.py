@@ -35,7 +35,7 @@ from ml.champions import refit
 from ml.declaration import Prediction
 from ml.errors import ExamplesError
 from ml.evaluation import CHAMPION, METRICS, Evaluation, Segment, Validation, Vector, evaluate, segments_of
-from ml.examples import fingerprint, inspect, missing_features, one_class, read_matured, slice_column
+from ml.examples import data_fingerprint, inspect, missing_features, one_class, read_matured, slice_column
 from ml.promotion import Champion, Decision, LimitFinding, broken_in_service, compare, decide
 from ml.reasons import importance_of
 from ml.records import (
@@ -166,7 +166,7 @@ def train(warehouse: Warehouse, prediction: Prediction, model_folder: Path, prov
             raise one_class(prediction, int(label.iloc[0]), "of the training examples")
         number = next_version(warehouse, prediction.name)
         names = [feature.name for feature in held.features]
-        data = fingerprint(matured[[prediction.entity, prediction.as_of, prediction.label, *names]])
+        data = data_fingerprint(prediction, held.features, matured)
 
     for candidate in prediction.candidates:
         pipeline = candidate.pipeline(prediction.task, held.features, candidate.defaults, prediction.reduce)
