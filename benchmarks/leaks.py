@@ -152,7 +152,7 @@ def _copy(folder: Path) -> Project:
 def _land(project: Project, part: int) -> None:
     complete_journey.land(project.landing)
     for name in HOUSEHOLD_TABLES if part > 1 else ():
-        (file,) = (project.landing / complete_journey.SOURCE / name).iterdir()
+        (file,) = (project.landing / complete_journey.SOURCES[0] / name).iterdir()
         smaller = file.with_name("part.parquet")
         duckdb.sql(f"copy (from '{file}' where household_id % {part} = 0) to '{smaller}' (format parquet)")
         file.unlink()
@@ -168,7 +168,7 @@ def _land_again(project: Project) -> None:
         "demographics": "select * replace (if(household_id % 40 = 0, '250K+', income::varchar) as income) from {file}",
     }
     for name, sql in changes.items():
-        (file,) = (project.landing / complete_journey.SOURCE / name).iterdir()
+        (file,) = (project.landing / complete_journey.SOURCES[0] / name).iterdir()
         again = sql.format(file=f"'{file}'")
         duckdb.sql(f"copy ({again}) to '{file.with_name('again.parquet')}' (format parquet)")
 

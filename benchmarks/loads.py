@@ -1137,7 +1137,7 @@ class World:
         self._connection = duckdb.connect()
         self._connection.execute("set enable_progress_bar = false")  # it would be drawn over our own
         complete_journey.land(folder / "real")
-        for path in (folder / "real" / complete_journey.SOURCE).glob("*/*.parquet"):
+        for path in (folder / "real" / complete_journey.SOURCES[0]).glob("*/*.parquet"):
             self._connection.execute(
                 f"create view {identifier(path.parent.name)} as from read_parquet({string(str(path))})"
             )

@@ -20,7 +20,7 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from ml.candidates import BASELINE, SEED
-from ml.evaluation import CHAMPION, METRICS, SLICE, Evaluation, Task
+from ml.evaluation import CHAMPION, LEFT_OUT, METRICS, SLICE, Evaluation, Task
 from ml.persistence import write_whole
 from ml.plots import plots_of
 from ml.promotion import FEWEST_JUDGED, LimitFinding, is_better
@@ -376,7 +376,7 @@ def _leaderboard(training: Training, found: Found) -> list[dict[str, Any]]:
 
 
 def _groups(training: Training, found: Found) -> list[dict[str, Any]]:
-    """Return a table for each sensitive column and one for the slices."""
+    """Return a table for each sensitive or left out column and one for the slices."""
     prediction, metric, challenger = training.prediction, training.decision.metric, training.version.candidate
     everybody = found.get((challenger, "", "", metric))
     others = [name for name in GROUP_METRICS[prediction.task] if name != metric]
@@ -392,6 +392,7 @@ def _groups(training: Training, found: Found) -> list[dict[str, Any]]:
                 "words": words,
                 "conditions": prediction.slices if row.group_column == SLICE else {},
                 "others": others,
+                "is_left_out": row.group_column == prediction.leave_out,
                 "rows": [],
             },
         )
@@ -406,6 +407,7 @@ def _groups(training: Training, found: Found) -> list[dict[str, Any]]:
                 "entities": f"{row.entity_count:,}",
                 "value": _cell(row),
                 "interval": _interval(row),
+                "left_out": _cell(of(f"{challenger}{LEFT_OUT}", metric)),
                 "beside_all": _beside_all(row, everybody),
                 "than_champion": _better_or_worse(_improvement(row, of(CHAMPION, metric))),
                 "than_baseline": _better_or_worse(_improvement(row, of(BASELINE, metric))),

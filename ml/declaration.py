@@ -24,6 +24,9 @@ Manifest = Mapping[str, Any]
 
 DEFAULT_METRICS: Mapping[Task, str] = {"binary": "log_loss", "regression": "rmse"}
 
+# The tag of dbt's columns that hold what tells who somebody is, such as a name or a street: never a feature.
+PERSONAL = "personal"
+
 # A description's first sentence, if it is no longer, is what a reader calls the column.
 LONGEST_TITLE = 80
 
@@ -60,6 +63,8 @@ _TYPES_IN_WORDS = {
     "holdout_dates": "a whole number of as-of dates, at least 1",
     "sensitive": "a list of column names, such as [age_band]",
     "group": "the name of a column",
+    "leave_out": "the name of a column",
+    "sample": "a whole number of examples, at least 1",
     "severe": "true or false",
     "arrival_days": "a whole number of days, at least 0",
     "acknowledged": 'a reason in words for each subject of a finding, such as {unstable: {column: "Why it is right."}}',
@@ -109,6 +114,12 @@ class Declaration:
     group : str, optional
         A column whose rows never stand on both sides of a split where they share its value (scikit-learn's
         "groups"); the entity, or another. One that is neither the entity nor sensitive stays a feature.
+    leave_out : str, optional
+        A column that is never a feature, as the model is to serve values of it that nobody has seen yet. Metrics are
+        reported for each of its values, and once more by a model that has not learned from that value.
+    sample : int
+        Matured examples to learn from and judge on, at most. If there are more, a half, a quarter and so on of the
+        entities is taken, always the same ones; all are scored.
     severe : bool
         Whether mistakes are severe: what could not be audited blocks.
     arrival_days : int
@@ -147,6 +158,8 @@ class Declaration:
     gap_days: PositiveInt | None = None
     holdout_dates: PositiveInt = 4
     group: str | None = None
+    leave_out: str | None = None
+    sample: PositiveInt = 500_000
     severe: bool = False
     arrival_days: NonNegativeInt = 1
     acknowledged: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -203,6 +216,8 @@ class Prediction:
     gap_days: int
     holdout_dates: int
     group: str | None = None
+    leave_out: str | None = None
+    sample: int = 500_000
     severe: bool = False
     arrival_days: int = 1
     acknowledged: Mapping[str, Mapping[str, str]] = field(default_factory=dict, hash=False)
@@ -221,6 +236,11 @@ class Prediction:
     def where(self) -> str:
         """The place to name in a message about this prediction."""
         return f"{self.file}, model '{self.name}'"
+
+    @property
+    def grouping(self) -> tuple[str, ...]:
+        """The columns that are no features, and for each of whose values metrics are reported."""
+        return (*self.sensitive, *([] if self.leave_out is None else [self.leave_out]))
 
 
 def predictions_in(manifest: Manifest) -> tuple[Prediction, ...]:
@@ -267,6 +287,7 @@ def _prediction(node: Mapping[str, Any]) -> Prediction:
             "training labels look into the holdout.",
         )
     _check_columns(declaration, list(node["columns"]), where)
+    _check_personal(declaration, node["columns"], where)
     _check_acknowledged(declaration.acknowledged, list(node["columns"]), where)
     return Prediction(
         name=node["name"],
@@ -286,6 +307,8 @@ def _prediction(node: Mapping[str, Any]) -> Prediction:
         gap_days=gap_days,
         holdout_dates=declaration.holdout_dates,
         group=declaration.group,
+        leave_out=declaration.leave_out,
+        sample=declaration.sample,
         severe=declaration.severe,
         arrival_days=declaration.arrival_days,
         acknowledged=declaration.acknowledged,
@@ -383,6 +406,7 @@ def _check_columns(declaration: Declaration, columns: Sequence[str], where: str)
         "as_of": [declaration.as_of],
         "label": [declaration.label],
         "sensitive": list(declaration.sensitive),
+        "leave_out": [] if declaration.leave_out is None else [declaration.leave_out],
     }
     group = [] if declaration.group is None else [declaration.group]
     for key, names in {**named, "group": group}.items():
@@ -412,6 +436,22 @@ def _check_columns(declaration: Declaration, columns: Sequence[str], where: str)
             "group",
             f"name what rows have in common, such as '{declaration.entity}', or leave 'group' out.",
         )
+
+
+def _check_personal(declaration: Declaration, columns: Mapping[str, Any], where: str) -> None:
+    for name, column in columns.items():
+        if is_personal(column) and name != declaration.entity:
+            raise _error(
+                f"the column '{name}' is tagged '{PERSONAL}'.",
+                where,
+                "prediction",
+                f"leave '{name}' out of the model: what tells who somebody is, is no feature. Join it in a mart.",
+            )
+
+
+def is_personal(column: Mapping[str, Any]) -> bool:
+    """Return whether a column of a node in dbt's manifest is tagged as personal data."""
+    return PERSONAL in {*column.get("config", {}).get("tags", ()), *column.get("tags", ())}
 
 
 def _check_acknowledged(acknowledged: Mapping[str, Mapping[str, str]], columns: Sequence[str], where: str) -> None:

@@ -29,6 +29,8 @@ Weighted = Callable[[Matrix], Vector]
 
 # What stands as group column of a declared slice.
 SLICE = "slice"
+# Ends the name of a candidate that has not learned from the group it is evaluated in.
+LEFT_OUT = ", left out"
 # Under which name the champion in place is evaluated.
 CHAMPION = "champion"
 # Groups of equal size in which mean prediction and mean label are compared.
@@ -126,8 +128,8 @@ class Validation:
 class Segment:
     """A part of the holdout that is judged by itself.
 
-    `group_column` and `group_value` are empty for all examples; a sensitive column's name and one of its values;
-    or "slice" and the name of a declared slice. `mask` is bool of shape (n_examples,).
+    `group_column` and `group_value` are empty for all examples; the name of a sensitive or left out column and one of
+    its values; or "slice" and the name of a declared slice. `mask` is bool of shape (n_examples,).
     """
 
     group_column: str
@@ -135,28 +137,33 @@ class Segment:
     mask: Vector
 
 
-def segments_of(sensitive: pd.DataFrame, slices: pd.DataFrame) -> list[Segment]:
+def segments_of(grouping: pd.DataFrame, slices: pd.DataFrame) -> list[Segment]:
     """Return the segments of a holdout.
 
     Parameters
     ----------
-    sensitive : DataFrame of shape (n_examples, n_sensitive_columns)
-        A missing value is a group of its own, named "missing".
+    grouping : DataFrame of shape (n_examples, n_grouping_columns)
+        The sensitive and left out columns. A missing value is a group of its own, named "missing".
     slices : DataFrame of bool, shape (n_examples, n_slices)
         Whether an example is in the slice that the column is named after; what is missing is not.
 
     Returns
     -------
     list of Segment
-        First that of all examples, then by sensitive column and value, then the slices.
+        First that of all examples, then by column and value, then the slices.
     """
-    segments = [Segment("", "", np.ones(len(sensitive), dtype=bool))]
-    for column in sensitive.columns:
-        values = sensitive[column].astype("object").where(sensitive[column].notna(), "missing").astype(str)
+    segments = [Segment("", "", np.ones(len(grouping), dtype=bool))]
+    for column in grouping.columns:
+        values = as_groups(grouping[column])
         segments += [Segment(column, value, (values == value).to_numpy()) for value in sorted(values.unique())]
     for name in slices.columns:
         segments.append(Segment(SLICE, name, slices[name].eq(True).fillna(False).to_numpy(dtype=bool)))
     return segments
+
+
+def as_groups(column: pd.Series[Any]) -> pd.Series[str]:
+    """Return the name of each example's group by a column; a missing value is the group "missing"."""
+    return column.astype("object").where(column.notna(), "missing").astype(str)
 
 
 def plain(weighted: Weighted, example_count: int) -> float:

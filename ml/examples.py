@@ -6,6 +6,8 @@ the same functions here read both.
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -28,7 +32,7 @@ class Examples:
     Parameters
     ----------
     features : tuple of Feature
-        Every column that is neither entity, as-of date, label nor sensitive, in the table's order.
+        Every column that is neither entity, as-of date, label, sensitive nor left out, in the table's order.
     as_of_dates : tuple of date
         All as-of dates, ascending.
     matured : tuple of date
@@ -88,13 +92,20 @@ def inspect(warehouse: Warehouse, prediction: Prediction) -> Examples:
     )
 
 
-def read_matured(warehouse: Warehouse, prediction: Prediction, features: Sequence[Feature]) -> pd.DataFrame:
-    """Return all matured examples, by as-of date and entity.
+def read_matured(
+    warehouse: Warehouse, prediction: Prediction, features: Sequence[Feature], until: date | None = None
+) -> pd.DataFrame:
+    """Return the matured examples, by as-of date and entity; a sample of entities if they are more than declared.
+
+    Parameters
+    ----------
+    until : date, optional
+        The last as-of date to read; the sample is the one that was taken when it was the last.
 
     Returns
     -------
-    DataFrame of shape (n_examples, 3 + n_features + n_sensitive + n_slices)
-        Entity, as-of date, label (float64), sensitive columns as they are, and the features as
+    DataFrame of shape (n_examples, 3 + n_features + n_grouping + n_slices)
+        Entity, as-of date, label (float64), sensitive and left out columns as they are, and the features as
         `feature_frame` makes them; for each declared slice, a column `slice_column(name)` of truth values.
 
     Raises
@@ -104,20 +115,35 @@ def read_matured(warehouse: Warehouse, prediction: Prediction, features: Sequenc
     """
     import pandas as pd
 
-    keys = [prediction.entity, prediction.as_of, prediction.label, *prediction.sensitive]
+    keys = [prediction.entity, prediction.as_of, prediction.label, *prediction.grouping]
     columns = ", ".join(identifier(name) for name in [*keys, *(feature.name for feature in features)])
     slices = _check_slices(warehouse, prediction)
     conditions = "".join(f", coalesce({condition}, false) as {identifier(name)}" for name, condition in slices.items())
     key = f"{identifier(prediction.as_of)}, {identifier(prediction.entity)}"
     table = warehouse.query(
         f"""select {columns}{conditions}
-            from {_table(prediction)} where {identifier(prediction.label)} is not null order by {key}"""
+            from {_table(prediction)} where {_sampled(warehouse, prediction, until)} order by {key}"""
     )
     frame: pd.DataFrame = table.select(keys).to_pandas()
     frame[prediction.label] = frame[prediction.label].astype("float64")
     parts = [frame, feature_frame(table, features, prediction.as_of), table.select(list(slices)).to_pandas()]
     examples: pd.DataFrame = pd.concat(parts, axis=1)
     return examples
+
+
+def _sampled(warehouse: Warehouse, prediction: Prediction, until: date | None) -> str:
+    """Return the condition of the matured examples to read: all of them, or those of every 2nd, 4th, 8th … entity."""
+    matured = f"{identifier(prediction.label)} is not null"
+    if until is not None:
+        matured += f" and {identifier(prediction.as_of)} <= date '{until.isoformat()}'"
+    count = warehouse.query(f"select count(*) as n from {_table(prediction)} where {matured}")["n"][0].as_py()
+    doublings = max(0, math.ceil(math.log2(max(count, 1) / prediction.sample)))
+    if not doublings:
+        return matured
+    # MD5 is the same in every version and engine, so the same entities are taken for ever.
+    dealt = f"md5_number_lower(cast({identifier(prediction.entity)} as varchar)) % {2**doublings}"
+    logger.info("%s: learns from one in %d entities, of %d examples", prediction.name, 2**doublings, count)
+    return f"{matured} and {dealt} = 0"
 
 
 def missing_features(needed: Sequence[Feature], held: Sequence[Feature]) -> str:
@@ -193,6 +219,7 @@ def fingerprint(frame: pd.DataFrame) -> str:
 def _check_columns(prediction: Prediction, columns: Sequence[str]) -> None:
     roles = {"entity": prediction.entity, "as_of": prediction.as_of, "label": prediction.label}
     named = [*roles.items(), *(("sensitive", name) for name in prediction.sensitive)]
+    named += [] if prediction.leave_out is None else [("leave_out", prediction.leave_out)]
     for role, name in named:
         if name not in columns:
             raise _error(
@@ -208,7 +235,7 @@ def _features(prediction: Prediction, schema: pa.Schema) -> tuple[Feature, ...]:
 
     numeric = _numeric()
     text = (types.is_string, types.is_large_string, types.is_string_view, types.is_dictionary)
-    reserved = {prediction.entity, prediction.as_of, prediction.label, *prediction.sensitive}
+    reserved = {prediction.entity, prediction.as_of, prediction.label, *prediction.grouping}
     features = []
     for field in schema:
         if field.name in reserved:
@@ -292,7 +319,7 @@ def _check_values(warehouse: Warehouse, prediction: Prediction, schema: pa.Schem
     """Refuse an as-of date with a time of day, an infinite value, and a label that is not a number."""
     from pyarrow import types
 
-    used = [field for field in schema if field.name not in prediction.sensitive and types.is_floating(field.type)]
+    used = [field for field in schema if field.name not in prediction.grouping and types.is_floating(field.type)]
     as_of, label = identifier(prediction.as_of), identifier(prediction.label)
     counts = {f"'{prediction.as_of}' has a time of day": f"{as_of} <> date_trunc('day', {as_of})"}
     counts |= {f"'{field.name}' is infinite": f"isinf({identifier(field.name)})" for field in used}

@@ -79,9 +79,8 @@ def replay(warehouse: Warehouse, prediction: Prediction, model_folder: Path, ver
             remedy=f"check out its code ({made.code_version}) and build the examples with it.",
         )
     names = [feature.name for feature in made.features]
-    matured = read_matured(warehouse, prediction, made.features)
+    matured = read_matured(warehouse, prediction, made.features, until=made.holdout_last_as_of_date)
     days = matured[prediction.as_of].map(day_of)
-    matured, days = matured[days <= made.holdout_last_as_of_date], days[days <= made.holdout_last_as_of_date]
     found = data_fingerprint(prediction, made.features, matured)
     if found != made.data_fingerprint:
         raise ModelError(

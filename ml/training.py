@@ -24,6 +24,7 @@ from ml import card, persistence
 from ml.calibration import line_through, straightened
 from ml.candidates import (
     BASELINE,
+    Candidate,
     Feature,
     baseline,
     fit,
@@ -34,7 +35,18 @@ from ml.candidates import (
 from ml.champions import refit
 from ml.declaration import Prediction
 from ml.errors import ExamplesError
-from ml.evaluation import CHAMPION, METRICS, Evaluation, Segment, Validation, Vector, evaluate, segments_of
+from ml.evaluation import (
+    CHAMPION,
+    LEFT_OUT,
+    METRICS,
+    Evaluation,
+    Segment,
+    Validation,
+    Vector,
+    as_groups,
+    evaluate,
+    segments_of,
+)
 from ml.examples import data_fingerprint, inspect, missing_features, one_class, read_matured, slice_column
 from ml.promotion import Champion, Decision, LimitFinding, broken_in_service, compare, decide
 from ml.reasons import importance_of
@@ -62,6 +74,8 @@ logger = logging.getLogger(__name__)
 LIBRARIES = ("scikit-learn", "lightgbm", "xgboost-cpu", "optuna", "skops", "numpy", "pandas", "duckdb")
 # Predicting is timed so often, and the fastest time counts: whatever else the machine does only makes it slower.
 TIMED = 3
+# Values of a left out column that the chosen candidate is fitted without, one after the other.
+MOST_LEFT_OUT = 20
 
 
 @dataclass(frozen=True)
@@ -77,7 +91,8 @@ class Training:
     decision : Decision
         Whether it was promoted, and why.
     evaluations : list of Evaluation
-        Of every candidate on the holdout; of the challenger, the baseline and the champion also in each segment.
+        Of every candidate on the holdout; of the challenger, the baseline and the champion also in each segment. Where
+        a column is left out, also of the challenger's candidate fitted without each of its values, in that value.
     validations : list of Validation
         Of every candidate's best configuration in every fold: what the challenger was chosen by.
     trials : list of Trial
@@ -231,6 +246,8 @@ def train(warehouse: Warehouse, prediction: Prediction, model_folder: Path, prov
             severe=prediction.severe,
         )
         importance = importance_of(fitted[challenger], prediction.task, held.features, holdout[names])
+    with steps.step("leave out"):
+        evaluations += _left_out(prediction, chosen, choice, held.features, challenger, training, holdout)
 
     folder = model_folder / prediction.name / str(number)
     evaluated_file = f"{prediction.name}/{number}/evaluated.skops"
@@ -352,7 +369,44 @@ def _prediction_seconds(fitted: BaseEstimator, prediction: Prediction, features:
 
 def _segments(prediction: Prediction, holdout: pd.DataFrame) -> list[Segment]:
     slices = holdout[[slice_column(name) for name in prediction.slices]].set_axis(list(prediction.slices), axis=1)
-    return segments_of(holdout[list(prediction.sensitive)], slices)
+    return segments_of(holdout[list(prediction.grouping)], slices)
+
+
+def _left_out(
+    prediction: Prediction,
+    chosen: Candidate,
+    choice: Choice,
+    features: Sequence[Feature],
+    challenger: str,
+    training: pd.DataFrame,
+    holdout: pd.DataFrame,
+) -> list[Evaluation]:
+    """Return how well the chosen candidate does in each value of the left out column that it has not learned from.
+
+    It is fitted as the challenger was, without the value, and judged in that value on the holdout. The line of a
+    recalibration has seen all values, so it is left out as well. Values come by how many examples they have, the most
+    first, `MOST_LEFT_OUT` at most, as each costs a fit.
+    """
+    if prediction.leave_out is None:
+        return []
+    names = [feature.name for feature in features]
+    learned, judged = (as_groups(examples[prediction.leave_out]) for examples in (training, holdout))
+    evaluations = []
+    for value in judged.value_counts().index[:MOST_LEFT_OUT]:
+        others, own = training[learned != value], holdout[judged == value]
+        if others.empty or (prediction.task == "binary" and others[prediction.label].nunique() == 1):
+            continue
+        pipeline = chosen.pipeline(prediction.task, features, choice.parameters[chosen.name], prediction.reduce)
+        fitted = fit(chosen, pipeline, others[names], others[prediction.label])
+        evaluations += evaluate(
+            f"{challenger}{LEFT_OUT}",
+            prediction.task,
+            own[prediction.label].to_numpy(),
+            predict(fitted, prediction.task, own[names]),
+            [Segment(prediction.leave_out, value, np.ones(len(own), dtype=bool))],
+            resample(own[prediction.entity]),
+        )
+    return evaluations
 
 
 def _require_both_sides(

@@ -10,12 +10,15 @@ from typing import Any
 from dagster import (
     AssetCheckResult,
     AssetCheckSpec,
+    AssetExecutionContext,
     AssetKey,
     AssetsDefinition,
+    AssetSpec,
     MaterializeResult,
     MetadataValue,
     TableRecord,
     asset,
+    multi_asset,
 )
 
 from orchestration.dbt import asset_key
@@ -43,7 +46,7 @@ def landing_assets(project: Project) -> tuple[AssetsDefinition, ...]:
     import samples
 
     modules = (importlib.import_module(f"samples.{found.name}") for found in pkgutil.iter_modules(samples.__path__))
-    return tuple(_landing_asset(project, module) for module in modules if hasattr(module, "SOURCE"))
+    return tuple(_landing_asset(project, module) for module in modules if hasattr(module, "SOURCES"))
 
 
 @cache
@@ -53,20 +56,27 @@ def load_assets(project: Project) -> tuple[AssetsDefinition, ...]:
 
 
 def _landing_asset(project: Project, module: Any) -> AssetsDefinition:  # noqa: ANN401 - a module has no protocol
-    @asset(
-        key=landing_key(module.SOURCE),
-        group_name="landing",
-        description=(module.__doc__ or "").split("\n\n")[0],
-        kinds={"parquet"},
+    @multi_asset(
+        name=f"landing_{module.__name__.rpartition('.')[2]}",
+        specs=[
+            AssetSpec(landing_key(source), group_name="landing", description=(module.__doc__ or "").split("\n\n")[0])
+            for source in module.SOURCES
+        ],
+        can_subset=True,  # what is there already is not made again, so a part costs no more than it must
     )
-    def landing() -> MaterializeResult[Any]:
-        files = module.land(project.landing)
-        new = [
-            TableRecord({"file": str(path.relative_to(project.landing)), "bytes": path.stat().st_size})
-            for path in files
-        ]
-        shown = MetadataValue.table(new) if new else MetadataValue.text("none: every table has a file already")
-        return MaterializeResult(metadata={"new files": shown})
+    def landing(context: AssetExecutionContext) -> Iterator[MaterializeResult[Any]]:
+        with in_words():
+            files = module.land(project.landing)
+        for source in module.SOURCES:
+            if landing_key(source) not in context.selected_asset_keys:
+                continue
+            new = [
+                TableRecord({"file": str(path.relative_to(project.landing)), "bytes": path.stat().st_size})
+                for path in files
+                if path.is_relative_to(project.landing / source)
+            ]
+            shown = MetadataValue.table(new) if new else MetadataValue.text("none: every table has a file already")
+            yield MaterializeResult(asset_key=landing_key(source), metadata={"new files": shown})
 
     return landing
 
@@ -76,7 +86,7 @@ def _load_asset(project: Project, table: SourceTable) -> AssetsDefinition:
 
     @asset(
         key=key,
-        deps=[made.key for made in landing_assets(project) if made.key == landed],
+        deps=[landed for made in landing_assets(project) if landed in made.keys],
         group_name="raw",
         description=project.manifest["sources"][table.unique_id]["description"],
         pool=WAREHOUSE_POOL,

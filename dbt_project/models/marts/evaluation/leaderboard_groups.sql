@@ -8,6 +8,14 @@ groups as (
 challengers as (
     select * from {{ ref('leaderboard') }}
     where is_challenger
+),
+
+left_out as (
+    select
+        *,
+        replace(candidate, ', left out', '') as learned_candidate
+    from groups
+    where candidate like '%, left out'
 )
 
 select
@@ -20,6 +28,9 @@ select
     groups.low,
     groups.high,
     challengers.value as value_for_all,
+    left_out.value as value_left_out,
+    left_out.low as low_left_out,
+    left_out.high as high_left_out,
     groups.example_count,
     groups.entity_count,
     challengers.is_champion
@@ -30,3 +41,11 @@ inner join challengers
         and groups.version = challengers.version
         and groups.candidate = challengers.candidate
         and groups.metric = challengers.metric
+left join left_out
+    on
+        groups.prediction = left_out.prediction
+        and groups.version = left_out.version
+        and groups.candidate = left_out.learned_candidate
+        and groups.group_column = left_out.group_column
+        and groups.group_value = left_out.group_value
+        and groups.metric = left_out.metric
