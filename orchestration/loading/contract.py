@@ -56,8 +56,8 @@ class FileFormat:
         Default: gzip where the file's name ends in `.gz`.
     null_values : tuple of str
         What stands for a missing value in CSV; an empty value always does.
-    date_format, timestamp_format : str, optional
-        As in `strptime`, such as `%d/%m/%Y`. Default: ISO 8601.
+    date_format, timestamp_format : str or tuple of str, optional
+        As in `strptime`, such as `%d/%m/%Y`; of several, the first that fits a value is taken. Default: ISO 8601.
     """
 
     format: Literal["parquet", "csv", "json_lines"] = "parquet"
@@ -67,8 +67,8 @@ class FileFormat:
     encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
     compression: Literal["none", "gzip"] | None = None
     null_values: tuple[str, ...] = ()
-    date_format: str | None = None
-    timestamp_format: str | None = None
+    date_format: str | tuple[str, ...] | None = None
+    timestamp_format: str | tuple[str, ...] | None = None
 
 
 @validated(frozen=True, config=STRICT)
@@ -143,8 +143,9 @@ class ColumnKeys:
     ----------
     optional : bool
         Whether the column may be missing from a file; its values are null then.
-    always : str, int, float, bool or tuple of these, optional
-        The only value, or values, that the column may have in the population we expect.
+    always : str, int, float, bool or tuple of these and None, optional
+        The only value, or values, that the column may have in the population we expect; None among them stands for a
+        missing value.
     compare : bool
         Whether the column is compared with the loads before. False for what changes with each load by nature.
     limits : ColumnLimits
@@ -152,7 +153,7 @@ class ColumnKeys:
     """
 
     optional: bool = False
-    always: str | int | float | bool | tuple[str | int | float | bool, ...] | None = None
+    always: str | int | float | bool | tuple[str | int | float | bool | None, ...] | None = None
     compare: bool = True
     limits: ColumnLimits = ColumnLimits()
 
@@ -167,7 +168,7 @@ class Column:
     keys: ColumnKeys = field(default_factory=ColumnKeys)
 
     @property
-    def expected_values(self) -> tuple[str | int | float | bool, ...]:
+    def expected_values(self) -> tuple[str | int | float | bool | None, ...]:
         """The only values that the column may have; empty if it may have any."""
         always = self.keys.always
         return () if always is None else always if isinstance(always, tuple) else (always,)

@@ -163,7 +163,8 @@ def _value(column: Column, opened: OpenedFile, declared: str, table: SourceTable
         return f"case when isfinite(try_cast({name} as {declared})) then try_cast({name} as {declared}) end"
     written = layout.date_format if declared == "DATE" else layout.timestamp_format
     if written and (declared == "DATE" or declared.startswith("TIMESTAMP")):
-        return f"cast(try_strptime({name}, {string(written)}) as {declared})"
+        formats = [written] if isinstance(written, str) else written
+        return f"cast(try_strptime({name}, [{', '.join(map(string, formats))}]) as {declared})"
     return f"try_cast({name} as {declared})"
 
 

@@ -98,6 +98,24 @@ def test_dates_are_read_as_the_contract_says(arriving: Callable[..., Any]) -> No
     assert visits.raw() == [(date(2024, 4, 3), datetime(2024, 4, 3, 17, 5)), (None, None)]
 
 
+def test_a_date_may_be_written_in_several_ways(arriving: Callable[..., Any]) -> None:
+    file = {"format": "csv", "date_format": ["%m/%d/%Y", "%Y-%m-%d"], "timestamp_format": ["%Y%m%d %H:%M", "%Y-%m-%d"]}
+    visits = arriving({"day": {"type": "date"}, "at": {"type": "timestamp"}}, file=file)
+    visits.arrive("v.csv", "day,at\n04/03/2024,20240403 17:05\n2024-05-06,2024-05-06\n")
+    assert visits.raw() == [
+        (date(2024, 4, 3), datetime(2024, 4, 3, 17, 5)),
+        (date(2024, 5, 6), datetime(2024, 5, 6)),
+    ]
+
+
+def test_what_a_column_always_is_may_be_nothing(arriving: Callable[..., Any]) -> None:
+    visits = arriving({"id": {}, "state": {"always": ["IA", None]}, "flag": {"always": [None]}}, file={"format": "csv"})
+    assert isinstance(visits.arrive("a.csv", "id,state,flag\n1,IA,\n2,,\n"), Load)
+    refused = visits.arrive("b.csv", "id,state,flag\n1,OH,\n2,,Y\n")
+    assert "always of state is 0.5, expected at most 0 (of the rows are not IA or null but OH)" in refused.problem
+    assert "(of the rows are not null but Y)" in refused.problem
+
+
 def test_every_row_that_is_set_aside_has_its_line_and_its_reason(arriving: Callable[..., Any]) -> None:
     visits = arriving(
         {"id": {"type": "bigint"}, "shop": {"not_null": True}, "paid": {"type": "double"}},
