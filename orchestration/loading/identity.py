@@ -224,7 +224,7 @@ def _columns(connection: duckdb.DuckDBPyConnection, table: SourceTable, history:
     types = {row[0]: row[1] for row in connection.execute("describe now").fetchall()}
     checks = []
     for column in table.columns:
-        if not column.keys.compare:
+        if not column.keys.compare or column.keys.gather:
             continue
         compared = _Compared(connection, column, types[column.name], history)
         if column.keys.optional and not compared.has_values:

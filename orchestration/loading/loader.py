@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.errors import LoadError
+from ml.warehouse import identifier
 from orchestration.loading.identity import REFERENCE_LOADS, Check, compare
 from orchestration.loading.landing import ArrivedFile, FilesSeen, files_in, hash_of, settled
 from orchestration.loading.refusal import RefusalError, why
@@ -185,9 +186,7 @@ def enter(project: Project, register: Register, table: SourceTable, arrival: Arr
             if file.has_changed():
                 return None
             return _quarantine(project, register, table, arrival, refusal, checks)
-        statistics = connection.sql(
-            f"summarize from (select * exclude (_load_id, _loaded_at) from arrived) using sample {SUMMARIZED_ROWS} rows"
-        ).to_arrow_table()
+        statistics = connection.sql(_summary(table)).to_arrow_table()
         refused_rows = connection.sql(
             "select line_number, reason, content from refused_rows order by line_number"
         ).to_arrow_table()
@@ -293,6 +292,12 @@ def _compare(
         connection.execute(f"create view before as {register.relation(reference, 'try_cast')}")
     connection.execute("create view now as from arrived")
     return compare(connection, table, register.history(loads), load.loaded_at)
+
+
+def _summary(table: SourceTable) -> str:
+    """Return SQL for summary statistics of the columns; maps have none, and would take memory without bound."""
+    columns = ", ".join(identifier(column.name) for column in table.columns if not column.keys.gather)
+    return f"from (summarize from (select {columns} from arrived) using sample {SUMMARIZED_ROWS} rows)"
 
 
 def _keep(parquet: Path, file: ArrivedFile, target: Path) -> bool:

@@ -75,7 +75,7 @@ class Load:
     byte_count, row_count, refused_row_count : int
         Its size, the rows in the load, and those that were set aside.
     columns : tuple of str
-        The columns that the file had.
+        The columns that the file had; in place of those that were gathered the map that holds them.
     contract : str
         The terms it was accepted by, as JSON.
     loaded_at : datetime

@@ -48,6 +48,13 @@ def test_a_description_is_not_part_of_the_contract_and_a_limit_is_not_part_of_ho
         ({"id": {}}, {"refuse_above": 20}, ["20 cannot stand here", "less than or equal to 1"]),
         ({"id": {"allways": "x"}}, {}, ["no key 'allways'", "column 'id'", "Did you mean 'always'?"]),
         ({"id": {"limits": {"drifts": 0.1}}}, {}, ["no key 'drifts'", "Did you mean 'drift'?"]),
+        ({"id": {}, "m": {"gather": "("}}, {}, ["'(' cannot stand here", "it is not a regular expression"]),
+        ({"id": {}, "m": {"gather": "x"}}, {}, ["'m' gathers others", "data_type is varchar", "map(varchar, varchar)"]),
+        (
+            {"id": {}, "m": {"gather": "x", "type": "MAP(varchar,varchar)"}},
+            {"file": {"format": "csv", "header": False}},
+            ["'m' gathers others by their names, but the file has no header"],
+        ),
         ({"id": {"type": None}}, {}, ["the column 'id' has no data_type"]),
         ({"id": {"optional": True}}, {"key": ["id"]}, ["'id' is optional, but may not be null"]),
     ],
