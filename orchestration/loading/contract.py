@@ -30,7 +30,7 @@ STRICT = ConfigDict(extra="forbid", strict=True)
 GATHERED_TYPE = "map(varchar, varchar)"
 
 # Keys that came later; where they are not used, they are not among the terms, which stay what they were.
-_LATER_KEYS = {"gather"}
+_LATER_KEYS = {"gather", "part"}
 
 
 def _known_encoding(name: str) -> str:
@@ -46,6 +46,12 @@ def _regular_expression(expression: str) -> str:
         re.compile(expression)
     except re.error as error:
         raise ValueError(f"it is not a regular expression, {error}") from None
+    return expression
+
+
+def _with_a_group(expression: str) -> str:
+    if not re.compile(_regular_expression(expression)).groups:
+        raise ValueError("it has no group that says which part a file is, such as '([A-Z]+)'")
     return expression
 
 
@@ -135,6 +141,12 @@ class TableKeys:
         Whether a file replaces the one before, or adds to it.
     key : tuple of str
         The columns that tell rows apart: never null, never repeated. Default: no key.
+    part : str, optional
+        Of a snapshot that comes in several files: a regular expression that matches their whole names; its first
+        group says which part a file is. Each part is a snapshot of its own: a file takes the place of the one before
+        of its part, and is compared with that alone; raw shows the newest of every part. Parts arrive at different
+        times, and what moves from one to another is in both for a while, or in none: a key that is in two parts is
+        refused in neither, and is for dbt's tests to find.
     file : FileFormat
         How the files are written. Default: Parquet.
     refuse_above : float
@@ -145,6 +157,7 @@ class TableKeys:
 
     mode: Literal["snapshot", "append"] = "snapshot"
     key: tuple[str, ...] = ()
+    part: Annotated[str, AfterValidator(_with_a_group)] | None = None
     file: FileFormat = FileFormat()
     refuse_above: Share = 0.01
     limits: TableLimits = TableLimits()
@@ -240,6 +253,11 @@ class SourceTable:
     def terms(self) -> str:
         """All that files are checked against, as JSON; two contracts with the same terms are the same."""
         return _json({"columns": self.columns, "event_time": self.event_time, "keys": self.keys})
+
+    def part_of(self, file_name: str) -> str:
+        """Return which part a file is, by its name; empty if it is none, as where files are not parts at all."""
+        match = re.fullmatch(self.keys.part, file_name) if self.keys.part else None
+        return (match and match[1]) or ""
 
     def gathered(self, names: Iterable[str]) -> dict[str, list[str]]:
         """Return, for each column that gathers others, which of a file's columns it gathers, in their order."""
@@ -339,6 +357,11 @@ def _source_table(node: Mapping[str, Any], not_null: set[str]) -> SourceTable:
 
 def _contradictions(keys: TableKeys, columns: Sequence[Column]) -> Iterator[tuple[str, str]]:
     """Yield what in a contract cannot hold together, and the remedy."""
+    if keys.part and keys.mode == "append":
+        yield (
+            "'part' stands beside 'mode: append', but what is appended takes no file's place",
+            "remove one of them",
+        )
     if all(column.keys.gather for column in columns):
         yield "every column gathers others", "declare those that are always there by their names"
     for column in columns:
