@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml.warehouse import identifier
 from orchestration.loading.register import Load, Register
+from orchestration.loading.rows import as_shown
 from orchestration.metadata import table
 
 if TYPE_CHECKING:
@@ -35,7 +36,10 @@ def load_metadata(project: Project, source_table: SourceTable, loaded: Loaded) -
     """
     register = Register(project.warehouse, project.root, source_table)
     loads, newest = register.loads(), loaded.in_force[-1]
-    earlier = [load for load in loads if load.loaded_at < newest.loaded_at]
+    part = source_table.part_of(newest.file_name)
+    earlier = [
+        load for load in loads if load.loaded_at < newest.loaded_at and source_table.part_of(load.file_name) == part
+    ]
     last = loaded.outcomes[-1].entered if loaded.outcomes else newest
     shown = {
         "dagster/row_count": sum(load.row_count for load in loaded.in_force),
@@ -90,7 +94,11 @@ def _sampled_rows(project: Project, source_table: SourceTable, load: Load) -> li
     import duckdb
 
     places = random.Random(load.load_id).sample(range(load.row_count), min(SHOWN_ROWS, load.row_count))  # noqa: S311
-    columns = ", ".join(identifier(column.name) for column in source_table.columns if column.name in load.columns)
+    columns = ", ".join(
+        f"{as_shown(column.name, source_table)} as {identifier(column.name)}"
+        for column in source_table.columns
+        if column.name in load.columns
+    )
     with duckdb.connect() as connection:
         rows: list[dict[str, Any]] = (
             connection.sql(

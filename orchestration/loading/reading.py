@@ -99,8 +99,12 @@ def open_file(
 
 def unreadable(table: SourceTable, path: Path, error: Exception) -> RefusalError:
     """Return the refusal of a file that broke while it was read."""
+    import duckdb
+
     kind = {"parquet": "Parquet", "csv": "CSV", "json_lines": "JSON lines"}[table.keys.file.format]
     reason = str(error).splitlines()[0].replace(str(path), path.name)
+    if table.has_personal and isinstance(error, duckdb.Error) and not isinstance(error, duckdb.IOException):
+        reason = f"{type(error).__name__}, whose words may quote personal values"
     return RefusalError(
         table, f"it cannot be read as {kind} ({reason})", str(path), "ask its sender for a whole file of that kind."
     )
@@ -180,9 +184,11 @@ def _json_lines(
     lines = f"""read_csv({string(str(readable))}, auto_detect = false, columns = {{'content': 'varchar'}},
         delim = '\x01', quote = '', escape = '', header = false, max_line_size = {MAX_LINE_BYTES},
         compression = {string(_compression(readable, table))}, nullstr = '\x02', """
+    # What is gathered may occur on any line.
+    sampled = "" if table.gathered([]) else f"limit {SAMPLED_LINES}"
     found = connection.execute(
         f"""select distinct unnest(json_keys(content)) as name
-            from (select content from {lines} ignore_errors = true) where json_valid(content) limit {SAMPLED_LINES})
+            from (select content from {lines} ignore_errors = true) where json_valid(content) {sampled})
             where json_type(content) = 'OBJECT' order by name"""
     ).fetchall()
     if not found:
@@ -209,13 +215,33 @@ def _named_as_declared(found: Sequence[str], path: Path, table: SourceTable, sam
     declared = {column.name.lower(): column for column in table.columns}
     names = [declared[name.strip().lower()].name if name.strip().lower() in declared else name for name in found]
     repeated = sorted({name for name in names if [other.lower() for other in names].count(name.lower()) > 1})
-    missing = [column.name for column in table.columns if column.name not in names and not column.keys.optional]
+    gathered = table.gathered(names)
+    for name in gathered:
+        if name in names:
+            raise RefusalError(
+                table,
+                f"it has a column '{name}', under which others are to be gathered",
+                str(path),
+                f"give the map another name in {table.file}.",
+            )
+    there = {*names, *(name for name, columns in gathered.items() if columns)}
+    missing = [column.name for column in table.columns if column.name not in there and not column.keys.optional]
     if not missing and not repeated:
         return names
-    unexpected = [name for name in names if name.lower() not in declared]
+    in_maps = {name for columns in gathered.values() for name in columns}
+    unexpected = [name for name in names if name.lower() not in declared and name not in in_maps]
+    listed = ", ".join(unexpected) or "none"
+    if table.has_personal and len(unexpected) == len(names):
+        # Perhaps there is no header, and these are values.
+        unexpected, listed = [], f"all {len(names)}, which are not shown as they may be personal values"
     if missing:
-        hints = "; ".join(f"'{name}' is missing.{_looks_like(name, missing, unexpected)}" for name in missing)
-        problem = f"columns are not as declared: {hints} Unexpected columns: {', '.join(unexpected) or 'none'}"
+        hints = "; ".join(
+            f"'{name}' gathers the columns that match '{declared[name.lower()].keys.gather}', and there is none."
+            if name in gathered
+            else f"'{name}' is missing.{_looks_like(name, missing, unexpected)}"
+            for name in missing
+        )
+        problem = f"columns are not as declared: {hints} Unexpected columns: {listed}"
         if sample is not None:
             problem += _delimiter_hint(sample, table)
     else:

@@ -25,6 +25,8 @@ REJECTS_LIMIT = 100_000
 # Characters of a value that are shown in a reason, and of a row that are kept with it.
 SHOWN_CHARACTERS = 60
 KEPT_CHARACTERS = 4_000
+# What is shown in place of a personal value.
+HIDDEN = "•••"
 
 INTEGERS = {f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")} | {
     "INTEGER",
@@ -41,7 +43,7 @@ class ParsedFile:
     path : Path
         The fit rows, as Parquet: in the scratch folder, or the file itself if it is just that already.
     columns : tuple of str
-        The columns that the file had, declared or not.
+        The columns that the file had, declared or not; in place of those that were gathered the map that holds them.
     undeclared : tuple of str
         Those of them that the contract does not name; they are kept, and not shown in raw.
     row_count, refused_row_count : int
@@ -95,10 +97,18 @@ def parse(
     connection.execute("create table refused_rows (line_number bigint, reason varchar, content varchar, row bigint)")
     opened = open_file(connection, file, scratch, table, REJECTS_LIMIT)
     types = _canonical_types(connection, table)
-    values = {column.name: _value(column, opened, types[column.name], table) for column in table.columns}
-    undeclared = tuple(name for name in opened.types if name not in values)
+    gathered = {name: columns for name, columns in table.gathered(opened.types).items() if columns}
+    values = {
+        column.name: _map(gathered[column.name])
+        if column.name in gathered
+        else _value(column, opened, types[column.name], table)
+        for column in table.columns
+    }
+    in_maps = {name for columns in gathered.values() for name in columns}
+    columns = (*(name for name in opened.types if name not in in_maps), *gathered)
+    undeclared = tuple(name for name in columns if name not in values)
     try:
-        staged = _stage(connection, opened, values, _reason(table, opened, values, types), scratch, table)
+        staged = _stage(connection, opened, values, undeclared, _reason(table, opened, values, types), scratch, table)
         _set_aside_rejected_lines(connection, opened, table, file, is_released=is_released)
         rejected = _count(connection, "refused_rows")
         total = _count(connection, "staged") + rejected
@@ -120,7 +130,12 @@ def parse(
             connection.execute(f"copy ({fit}) to {string(str(staged))} (format parquet, compression zstd)")
     except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
         raise unreadable(table, file, error) from None
-    return ParsedFile(staged, tuple(opened.types), undeclared, total - refused, refused)
+    return ParsedFile(staged, columns, undeclared, total - refused, refused)
+
+
+def as_shown(name: str, table: SourceTable) -> str:
+    """Return SQL for a file's column as people may see it."""
+    return f"case when {identifier(name)} is not null then '{HIDDEN}' end" if table.hides(name) else identifier(name)
 
 
 def _canonical_types(connection: duckdb.DuckDBPyConnection, table: SourceTable) -> dict[str, str]:
@@ -163,8 +178,15 @@ def _value(column: Column, opened: OpenedFile, declared: str, table: SourceTable
         return f"case when isfinite(try_cast({name} as {declared})) then try_cast({name} as {declared}) end"
     written = layout.date_format if declared == "DATE" else layout.timestamp_format
     if written and (declared == "DATE" or declared.startswith("TIMESTAMP")):
-        return f"cast(try_strptime({name}, {string(written)}) as {declared})"
+        formats = [written] if isinstance(written, str) else written
+        return f"cast(try_strptime({name}, [{', '.join(map(string, formats))}]) as {declared})"
     return f"try_cast({name} as {declared})"
+
+
+def _map(names: Sequence[str]) -> str:
+    """Return SQL for a map of columns, name to value as text, without what is missing or blank."""
+    entries = ", ".join(f"{{'key': {string(name)}, 'value': cast({identifier(name)} as varchar)}}" for name in names)
+    return f"map_from_entries(list_filter([{entries}], lambda entry: trim(entry.value) <> ''))"
 
 
 def _reason(table: SourceTable, opened: OpenedFile, values: Mapping[str, str], types: Mapping[str, str]) -> str:
@@ -175,11 +197,10 @@ def _reason(table: SourceTable, opened: OpenedFile, values: Mapping[str, str], t
         if column.name not in opened.types:
             continue
         if values[column.name] != name:
-            unfit = string(f"{column.name} is not {types[column.name].lower()}: ")
-            cases.append(
-                f"when {name} is not null and {values[column.name]} is null "
-                f"then {unfit} || left(cast({name} as varchar), {SHOWN_CHARACTERS})"
-            )
+            unfit, value = f"{column.name} is not {types[column.name].lower()}", ""
+            if not column.is_personal:
+                unfit, value = f"{unfit}: ", f" || left(cast({name} as varchar), {SHOWN_CHARACTERS})"
+            cases.append(f"when {name} is not null and {values[column.name]} is null then {string(unfit)}{value}")
         elif types[column.name] in {"DOUBLE", "FLOAT"}:
             cases.append(f"when not isfinite({name}) then {string(f'{column.name} is not a number')}")
         if column.is_required:
@@ -191,6 +212,7 @@ def _stage(
     connection: duckdb.DuckDBPyConnection,
     opened: OpenedFile,
     values: Mapping[str, str],
+    undeclared: Iterable[str],
     reason: str,
     scratch: Path,
     table: SourceTable,
@@ -200,9 +222,10 @@ def _stage(
     Text is parsed once and kept as Parquet, where a row's place is its place in the text. A Parquet file is read
     where it stands. Returns the file that is a load already if no row of it is unfit; None if there is none.
     """
-    undeclared = [identifier(name) for name in opened.types if name not in values]
-    columns = ", ".join([*(f"{value} as {identifier(name)}" for name, value in values.items()), *undeclared])
-    content = ", ".join(f"{string(name)}: {identifier(name)}" for name in opened.types)
+    columns = ", ".join(
+        [*(f"{value} as {identifier(name)}" for name, value in values.items()), *map(identifier, undeclared)]
+    )
+    content = ", ".join(f"{string(name)}: {as_shown(name, table)}" for name in opened.types)
     unfit = (
         f"{reason} as _reason, case when _reason is not null then left(to_json({{{content}}}), {KEPT_CHARACTERS}) end"
     )
@@ -231,10 +254,13 @@ def _set_aside_rejected_lines(
     """Set aside the lines that could not be split into columns; DuckDB has listed them."""
     if not opened.can_reject:
         return
+    reason, content = "error_message", "csv_line"
+    if table.has_personal:
+        reason, content = "cast(error_type as varchar)", "cast(null as varchar)"
     connection.execute(
-        """insert into refused_rows
-           select line, 'cannot be split into columns: ' || lower(any_value(error_message)), any_value(csv_line), null
-           from reject_errors group by line"""
+        f"""insert into refused_rows
+            select line, 'cannot be split into columns: ' || lower(any_value({reason})), any_value({content}), null
+            from reject_errors group by line"""
     )
     if _count(connection, "reject_errors") >= REJECTS_LIMIT:
         raise RefusalError(
@@ -279,9 +305,9 @@ def _set_aside(connection: duckdb.DuckDBPyConnection, opened: OpenedFile, unfit:
 def _repeated_keys(table: SourceTable, earlier: Sequence[Path]) -> str:
     """Return a query of the rows whose key was there before: place, reason, content."""
     key = _listed(table.keys.key)
-    shown = ", ".join(f"{string(name)}: {identifier(name)}" for name in table.keys.key)
+    content = ", ".join(f"{string(name)}: {as_shown(name, table)}" for name in table.keys.key)
     repeated = f"""
-        select staged._row, 'repeats the key of an earlier row', left(to_json({{{shown}}}), {KEPT_CHARACTERS})
+        select staged._row, 'repeats the key of an earlier row', left(to_json({{{content}}}), {KEPT_CHARACTERS})
         from staged
         inner join (
             select {key}, min(_row) as first_row from staged where _reason is null group by {key} having count(*) > 1
@@ -294,7 +320,7 @@ def _repeated_keys(table: SourceTable, earlier: Sequence[Path]) -> str:
     loads = ", ".join(string(str(path)) for path in earlier)
     return f"""{repeated}
         union
-        select _row, 'repeats the key of an earlier load', left(to_json({{{shown}}}), {KEPT_CHARACTERS})
+        select _row, 'repeats the key of an earlier load', left(to_json({{{content}}}), {KEPT_CHARACTERS})
         from staged
         semi join (select {casts} from read_parquet([{loads}], union_by_name = true)) using ({key})
         where _reason is null"""

@@ -37,6 +37,18 @@ def test_a_description_is_not_part_of_the_contract_and_a_limit_is_not_part_of_ho
     assert (limited.terms == table.terms, limited.layout == table.layout) == (False, True)
 
 
+def test_two_tables_may_not_stand_in_the_same_place() -> None:
+    manifest = manifest_of({"id": {}})
+    node = manifest["sources"]["source.turnout.shop.visits"]
+    manifest["sources"]["source.turnout.web.visits"] = {
+        **node, "source_name": "web", "unique_id": "source.turnout.web.visits", "identifier": "Visits",
+    }  # fmt: skip
+    with pytest.raises(
+        LoadError, match=r"shop.visits and web.visits are both 'Visits' in the warehouse.*\n.*table 'vis"
+    ):
+        source_tables(manifest)
+
+
 @pytest.mark.parametrize(
     ("columns", "keys", "words"),
     [
@@ -48,6 +60,16 @@ def test_a_description_is_not_part_of_the_contract_and_a_limit_is_not_part_of_ho
         ({"id": {}}, {"refuse_above": 20}, ["20 cannot stand here", "less than or equal to 1"]),
         ({"id": {"allways": "x"}}, {}, ["no key 'allways'", "column 'id'", "Did you mean 'always'?"]),
         ({"id": {"limits": {"drifts": 0.1}}}, {}, ["no key 'drifts'", "Did you mean 'drift'?"]),
+        ({"id": {}, "m": {"gather": "("}}, {}, ["'(' cannot stand here", "it is not a regular expression"]),
+        ({"id": {}, "m": {"gather": "x"}}, {}, ["'m' gathers others", "data_type is varchar", "map(varchar, varchar)"]),
+        (
+            {"id": {}, "m": {"gather": "x", "type": "MAP(varchar,varchar)"}},
+            {"file": {"format": "csv", "header": False}},
+            ["'m' gathers others by their names, but the file has no header"],
+        ),
+        ({"id": {}}, {"part": "[A-Z]+.txt"}, ["'[A-Z]+.txt' cannot stand here", "it has no group"]),
+        ({"id": {}}, {"part": "([A-Z]+"}, ["'([A-Z]+' cannot stand here", "it is not a regular expression"]),
+        ({"id": {}}, {"part": "(.*)", "mode": "append"}, ["'part' stands beside 'mode: append'"]),
         ({"id": {"type": None}}, {}, ["the column 'id' has no data_type"]),
         ({"id": {"optional": True}}, {"key": ["id"]}, ["'id' is optional, but may not be null"]),
     ],
