@@ -2,6 +2,7 @@
 
 ========================  ============================================================
 `declaration`             what an analyst declared, read from dbt's manifest
+`personal`                which columns tell who somebody is, and what is shown instead
 `warehouse`               the seam: the only module that knows which engine it speaks to
 `examples`                what the examples hold, checked before anything is learned
 `feature_review`          what a person should look at, by `feature_measuring` and `findings`

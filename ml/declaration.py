@@ -18,14 +18,12 @@ from pydantic.dataclasses import dataclass
 from ml.candidates import FAMILIES, Candidate
 from ml.errors import DeclarationError, did_you_mean
 from ml.evaluation import METRICS, Task, metrics_of
+from ml.personal import PERSONAL, is_personal
 from ml.promotion import Limits
 
 Manifest = Mapping[str, Any]
 
 DEFAULT_METRICS: Mapping[Task, str] = {"binary": "log_loss", "regression": "rmse"}
-
-# The tag of dbt's columns that hold what tells who somebody is, such as a name or a street: never a feature.
-PERSONAL = "personal"
 
 # A description's first sentence, if it is no longer, is what a reader calls the column.
 LONGEST_TITLE = 80
@@ -447,11 +445,6 @@ def _check_personal(declaration: Declaration, columns: Mapping[str, Any], where:
                 "prediction",
                 f"leave '{name}' out of the model: what tells who somebody is, is no feature. Join it in a mart.",
             )
-
-
-def is_personal(column: Mapping[str, Any]) -> bool:
-    """Return whether a column of a node in dbt's manifest is tagged as personal data."""
-    return PERSONAL in {*column.get("config", {}).get("tags", ()), *column.get("tags", ())}
 
 
 def _check_acknowledged(acknowledged: Mapping[str, Mapping[str, str]], columns: Sequence[str], where: str) -> None:

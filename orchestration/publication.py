@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ml.declaration import is_personal
 from ml.errors import WarehouseError, did_you_mean
+from ml.personal import MASK, is_personal
 from ml.warehouse import identifier
 from orchestration.project import ProjectError
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 # The storage version that DuckDB clients from 1.0 on can open.
 STORAGE_VERSION = "v1.0.0"
-# What stands where a personal value is.
-MASK = "•••"
 # What a mart may say under `config.meta.personal_data`; the first is what holds if it says nothing.
 PERSONAL_DATA = ("masked", "shown")
 

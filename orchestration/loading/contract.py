@@ -20,14 +20,12 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 from pydantic.dataclasses import dataclass as validated
 
 from ml.errors import LoadError, did_you_mean
+from ml.personal import is_personal
 
 # dbt's `loader` property of the sources that are filled from landing.
 LOADER = "landing"
 
 STRICT = ConfigDict(extra="forbid", strict=True)
-
-# dbt's tag of the columns whose values say something about a person.
-PERSONAL = "personal"
 
 # What a column is that gathers others.
 GATHERED_TYPE = "map(varchar, varchar)"
@@ -372,7 +370,7 @@ def _source_table(node: Mapping[str, Any], not_null: set[str]) -> SourceTable:
             data_type=column["data_type"],
             is_required=name in not_null or name in keys.key,
             keys=_validated(ColumnKeys, column["config"]["meta"].get("load", {}), f"{where}, column '{name}'"),
-            is_personal=PERSONAL in {*column["tags"], *column["config"]["tags"]},
+            is_personal=is_personal(column),
         )
         for name, column in declared.items()
     )

@@ -6,7 +6,7 @@ A load is registered, and the views moved on to it, in one transaction: it is wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -59,6 +59,8 @@ DDL = (
 )
 
 _TABLE = "source = ? and table_name = ?"
+# What is asked of the register for every file, and in which order.
+_ALWAYS_READ = {"loads": "loaded_at", "quarantine": "quarantined_at", "load_checks": "check_name, column_name"}
 _MEASURED = ("column_name", "value", "low", "high", "deviation", "detail", "is_learning_only")
 
 
@@ -332,9 +334,10 @@ class Register:
 
     def _rows(self, name: str, order: str) -> list[dict[str, Any]]:
         if name not in self._read:
-            is_there = self._warehouse.path.exists() and self._warehouse.has_table(SCHEMA, name)
-            with self._warehouse.connect() if is_there else nullcontext() as connection:
-                self._read[name] = _rows(connection, name, order, self._key) if connection else []
+            self._read[name] = []
+            if self._warehouse.path.exists() and self._warehouse.has_table(SCHEMA, name):
+                with self._warehouse.connect() as connection:
+                    self._read[name] = _rows(connection, name, order, self._key)
         return self._read[name]
 
     @contextmanager
@@ -343,7 +346,9 @@ class Register:
             for statement in DDL:
                 connection.execute(statement)
             yield connection
-        self._read.clear()
+            # Opening the file once more for each of them would be most of the time that a small file takes.
+            read = {name: _rows(connection, name, order, self._key) for name, order in _ALWAYS_READ.items()}
+        self._read = read
 
     def _cannot_be_shown(self, found: str, remedy: str) -> LoadError:
         return LoadError(

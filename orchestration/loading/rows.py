@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.errors import LoadError
+from ml.personal import MASK
 from ml.warehouse import identifier
 from orchestration.loading.reading import OpenedFile, ends_in_a_line_break, open_file, string, unreadable
 from orchestration.loading.refusal import RefusalError
@@ -25,8 +26,6 @@ REJECTS_LIMIT = 100_000
 # Characters of a value that are shown in a reason, and of a row that are kept with it.
 SHOWN_CHARACTERS = 60
 KEPT_CHARACTERS = 4_000
-# What is shown in place of a personal value.
-HIDDEN = "•••"
 
 INTEGERS = {f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")} | {
     "INTEGER",
@@ -135,7 +134,7 @@ def parse(
 
 def as_shown(name: str, table: SourceTable) -> str:
     """Return SQL for a file's column as people may see it."""
-    return f"case when {identifier(name)} is not null then '{HIDDEN}' end" if table.hides(name) else identifier(name)
+    return f"case when {identifier(name)} is not null then '{MASK}' end" if table.hides(name) else identifier(name)
 
 
 def _canonical_types(connection: duckdb.DuckDBPyConnection, table: SourceTable) -> dict[str, str]:
