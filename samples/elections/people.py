@@ -28,9 +28,10 @@ MOVED = 0.04  # moved within the state since 2012, to another address and county
 MERGED = 0.01  # was registered under two ids until one was struck off; votes under the old id stay in the history
 REREGISTERED = 0.01  # registered anew under a new id; the votes under the old one are lost
 REMOVED = 0.05  # struck off since 2012: dead, gone to another state, convicted, or at their own wish
-PREREGISTERED = 0.007  # of Florida: registered before the eighteenth birthday, and too young for the next election
+PREREGISTERED = 0.012  # of Florida's people at home: registered before the eighteenth birthday, too young to vote now
 PROTECTED = 0.003  # whose address is kept out of the public file
 BLANK_POSTCODE = 0.004  # whose postcode nobody keyed
+LONG_POSTCODE = 0.1  # of Florida: whose postcode has nine digits
 SUFFIX = 0.03  # of men: JR, SR, II, III, IV
 SUFFIX_IN_LAST_NAME = 0.1  # of those with a suffix: keyed into the field of the last name
 NO_MIDDLE_NAME = 0.15
@@ -39,7 +40,6 @@ UNKNOWN_GENDER = 0.03
 DEMOCRAT, REPUBLICAN, UNAFFILIATED, LIBERTARIAN = range(4)
 MAN, WOMAN, UNKNOWN = range(3)
 RACES = 6  # white, black, Hispanic, Asian, other, not stated
-PREREGISTRATION_BORN_AFTER = np.datetime64("2006-11-05")  # not yet 18 on the day of the upcoming election
 MERGES_AND_MOVES_SINCE = np.datetime64("2012-01-01")
 
 
@@ -228,8 +228,8 @@ def populate(state: State, county_number: int, number: int, size: int, seed: int
     lean = (
         county_leans(state, seed)[county_number]
         + np.array([-0.15, 0.9, 0.25, 0.2, 0.1, 0.0])[race]
-        - 0.012 * (age - 50)
-        + 0.18 * (education - 1.3)
+        - 0.025 * (age - 50)
+        + 0.35 * (education - 1.3)
         + 0.6 * random.normal(0, 1, households)[household]
         + 0.8 * random.normal(0, 1, size)
     )
