@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from samples.elections.addresses import house_of, is_flat
-from samples.elections.calendar import EXTRACTED_ON
+from samples.elections.calendar import EXTRACTED_ON, LAST_YEAR
 from samples.elections.names import MEN, SURNAMES, WOMEN, frequencies
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def populate(state: State, county_number: int, number: int, size: int, seed: int
     child_age = np.where(child_age < 18, 18 + 12 * random.random(size), child_age)
     age = np.where(position == 0, head_age, np.where(position == 1, partner_age, child_age))
     age = np.where((position == 1) & share(0.15), child_age, age)
-    age = np.clip(age, 18.0, 101.0)
+    age = np.where(age < 18.1, 18.1 + (18.1 - age) % 12, np.minimum(age, 101.0))
     is_preregistered = share(PREREGISTERED) & (position > 0) if state.code == "FL" else np.zeros(size, bool)
     age = np.where(is_preregistered, 16.5 + 1.2 * random.random(size), age)
     born_on = EXTRACTED_ON - np.floor(age * 365.25).astype(np.int64) - 1
@@ -190,19 +190,17 @@ def populate(state: State, county_number: int, number: int, size: int, seed: int
     gender = np.where(share(UNKNOWN_GENDER), UNKNOWN, gender)
 
     # Registration: many at eighteen, the others when they moved in or before a presidential election.
-    years = np.arange(1980, 2025)
-    may_register_on = np.maximum(eighteen_on, np.datetime64("1972-01-01"))
-    until = (EXTRACTED_ON - may_register_on).astype(np.int64)
-    later = may_register_on + np.floor(until * random.random(size) ** 0.9).astype(np.int64)
+    until = (EXTRACTED_ON - eighteen_on).astype(np.int64)
+    later = eighteen_on + np.floor(until * random.random(size) ** 0.9).astype(np.int64)
     year = later.astype("datetime64[Y]").astype(np.int64) + 1970
-    presidential = np.minimum(year + (-year) % 4, years[-1])
+    presidential = np.minimum(year + (-year) % 4, LAST_YEAR)
     before_election = (presidential - 1970).astype("datetime64[Y]").astype("datetime64[D]") + random.integers(
         200, 282, size
     )
-    registered_on = np.where(share(0.35), before_election, later)
-    at_eighteen = may_register_on + np.floor(random.exponential(200.0, size)).astype(np.int64)
-    registered_on = np.where(share(0.45), at_eighteen, registered_on)
-    registered_on = np.clip(registered_on, may_register_on, EXTRACTED_ON - 1)
+    registered_on = np.where(share(0.25) & (before_election < EXTRACTED_ON), before_election, later)
+    at_eighteen = eighteen_on + np.floor(random.exponential(200.0, size)).astype(np.int64)
+    registered_on = np.where(share(0.45) & (at_eighteen < EXTRACTED_ON), at_eighteen, registered_on)
+    registered_on = np.clip(registered_on, eighteen_on, EXTRACTED_ON - 1)
     registered_on = np.where(is_preregistered, EXTRACTED_ON - random.integers(10, 300, size), registered_on)
     eligible_on = np.where(is_preregistered, NEVER, registered_on)
 
