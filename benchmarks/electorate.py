@@ -1,0 +1,221 @@
+"""How near does `voter_turnout` come to the best that could be known, also in a state that it has not learned from?
+
+An electorate is generated of which the truth is known (see `samples.elections`): each voter's probability of voting,
+with and without the shocks that nobody can know before an election. The whole pipeline runs on its files, without the
+grocery data, and its scores for the coming election are compared with what then happens there:
+
+- `ROC AUC` and `log loss` of the scores, beside those of the probability that could be known before; of the AUC also
+  the share of what can be reached above chance;
+- *left out*: the champion's candidate, fitted without a state, judged in that state. A state that the project does not
+  learn from at all has only such scores;
+- expected and actual turnout by county, with how many counties lie in the interval that the mart gives;
+- poll results, as answered and weighted by likely turnout, beside the electorate's true choice; matches of respondents.
+
+Run it with `.venv/bin/python -m benchmarks.electorate [voters] [folder]`. A folder keeps everything, and is judged again
+without a new run. A million voters take about a quarter of an hour.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import yaml
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from ml.candidates import predict
+from ml.champions import fitted_as
+from ml.examples import feature_frame, read_matured
+from ml.records import champion_of
+from ml.warehouse import identifier
+from orchestration.project import Project, this_project
+from samples import elections
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+VOTERS = 100_000
+PREDICTION = "voter_turnout"
+GROCERY = "grocery"
+# Copies begin as a fresh checkout does.
+MADE_BY_RUNNING = (".git", ".venv", "landing", "warehouse", "published", "target", "logs", "__pycache__", ".*_cache")
+
+
+def without_grocery(folder: Path) -> Project:
+    """Copy this project into a folder, with elections as its only example."""
+    shutil.copytree(this_project().root, folder, ignore=shutil.ignore_patterns(*MADE_BY_RUNNING))
+    project = Project(folder)
+    for path in [*project.dbt.glob(f"models/*/{GROCERY}"), project.dbt / "models/staging/complete_journey"]:
+        shutil.rmtree(path)
+    (folder / "samples/complete_journey.py").unlink()
+    (project.dbt / "tests/unlisted_products_hardly_sell.sql").unlink()
+    scores = project.dbt / "models/scores/_scores__sources.yml"
+    declared = yaml.safe_load(scores.read_text())
+    for source in declared["sources"]:
+        source["tables"] = [table for table in source["tables"] if not table["name"].startswith("household_")]
+    scores.write_text(yaml.safe_dump(declared, sort_keys=False))
+    return project
+
+
+def run(project: Project) -> tuple[float, float]:
+    """Run the pipeline and return seconds and peak memory of its largest process, in MiB."""
+    started = time.perf_counter()
+    finished = subprocess.run(
+        [sys.executable, "-m", "orchestration", "run"],
+        cwd=project.root,
+        env={**os.environ, "PYTHONPATH": "."},
+        check=False,
+    )
+    if finished.returncode:
+        sys.exit(finished.returncode)
+    return time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
+def judged(project: Project, truth: Path) -> pd.DataFrame:
+    """Return every voter that was scored for the coming election, with the truth about it.
+
+    Returns
+    -------
+    DataFrame of shape (n_voters, 8)
+        `voter_id`, `state`, `county`, `probability`, `probability_before`, `has_voted`, `score`, and `left_out`: what
+        the champion's candidate says that has not learned from the voter's state.
+    """
+    table = project.warehouse.query(
+        f"""select truth.voter_id, truth.state, county, probability, probability_before, has_voted, score
+            from scores.{PREDICTION} as scores
+            inner join read_parquet('{truth}/turnout/*.parquet') as truth
+                on truth.voter_id = scores.voter_id and truth.election_date > scores.as_of_date
+                    and truth.election_date <= scores.as_of_date + interval 35 day
+            where as_of_date = (select max(as_of_date) from scores.{PREDICTION})"""
+    )
+    frame = table.to_pandas().set_index("voter_id")
+    frame["left_out"] = left_out(project).reindex(frame.index)
+    frame["left_out"] = frame["left_out"].fillna(frame["score"])
+    return frame.reset_index()
+
+
+def left_out(project: Project) -> pd.Series[float]:
+    """Return the scores of the coming election, in each state by a fit of the champion that has not learned from it."""
+    import pandas as pd
+
+    (prediction,) = project.predictions_named([PREDICTION])
+    champion = champion_of(project.warehouse, PREDICTION)
+    assert champion is not None
+    assert prediction.leave_out is not None
+    column, names = prediction.leave_out, [feature.name for feature in champion.features]
+    matured = read_matured(project.warehouse, prediction, champion.features)
+    wanted = ", ".join(map(identifier, [prediction.entity, prediction.as_of, *names]))
+    examples, scores = identifier(prediction.schema, prediction.table), []
+    for value in sorted(matured[column].unique()):
+        # The line of a recalibration was learned from all states.
+        fitted = fitted_as(replace(champion, recalibration=None), matured[matured[column] != value])
+        coming = project.warehouse.query(
+            f"""select {wanted} from {examples}
+                where {identifier(column)} = ? and {identifier(prediction.as_of)} = (
+                    select max({identifier(prediction.as_of)}) from {examples}
+                )""",
+            (value,),
+        )
+        frame = feature_frame(coming, champion.features, prediction.as_of)
+        scores.append(pd.Series(predict(fitted, prediction.task, frame), coming[prediction.entity].to_pylist()))
+    return pd.concat(scores)
+
+
+def print_turnout(console: Console, frame: pd.DataFrame, learned: set[str]) -> None:
+    """Print ROC AUC and log loss of each state, beside the best."""
+    from sklearn.metrics import log_loss, roc_auc_score
+
+    shown = Table(title="The coming election: scores beside the best that could be known before", box=SIMPLE_HEAD)
+    for name in ("state", "learned from", "voters", "turnout"):
+        shown.add_column(name)
+    for name in ("AUC best", "AUC", "of reachable", "left out", "of reachable"):
+        shown.add_column(name, justify="right")
+    for name in ("log loss best", "log loss", "left out", "with shocks known"):
+        shown.add_column(name, justify="right")
+    for state, rows in [*frame.groupby("state"), ("all", frame)]:
+        truth = rows["has_voted"].astype(int)
+        best, ours, elsewhere = (
+            roc_auc_score(truth, rows[name]) for name in ("probability_before", "score", "left_out")
+        )
+        losses = [log_loss(truth, rows[name]) for name in ("probability_before", "score", "left_out", "probability")]
+        shown.add_row(
+            str(state),
+            "" if state == "all" else "yes" if state in learned else "never",
+            f"{len(rows):,}",
+            f"{truth.mean():.1%}",
+            f"{best:.4f}",
+            f"{ours:.4f}",
+            f"{(ours - 0.5) / (best - 0.5):.1%}",
+            f"{elsewhere:.4f}",
+            f"{(elsewhere - 0.5) / (best - 0.5):.1%}",
+            *(f"{loss:.4f}" for loss in losses),
+        )
+    console.print(shown)
+
+
+def print_counties(console: Console, project: Project, frame: pd.DataFrame) -> None:
+    """Print how near expected turnout comes to what happened, county by county."""
+    counties = frame.groupby(["state", "county"])[["score", "left_out", "probability_before", "has_voted"]].mean()
+    mart = project.warehouse.query(
+        "select state, county, low_turnout, high_turnout from marts.county_turnout"
+    ).to_pandas()
+    counties = counties.reset_index().merge(mart, on=["state", "county"], how="left")
+    counties["inside"] = counties["has_voted"].between(counties["low_turnout"], counties["high_turnout"])
+    shown = Table(title="Turnout by county: mean absolute difference, in points", box=SIMPLE_HEAD)
+    for name in ("state", "counties"):
+        shown.add_column(name)
+    for name in ("expected", "left out", "best", "shift of the state", "expected, without it", "in the 90 % interval"):
+        shown.add_column(name, justify="right")
+    for state, rows in [*counties.groupby("state"), ("all", counties)]:
+        actual = rows["has_voted"]
+        shift = actual - rows["score"]
+        off = {name: 100 * (actual - rows[name]).abs().mean() for name in ("score", "left_out", "probability_before")}
+        shown.add_row(
+            str(state),
+            str(len(rows)),
+            *(f"{value:.2f}" for value in off.values()),
+            f"{100 * shift.mean():+.2f}",
+            f"{100 * (shift - shift.mean()).abs().mean():.2f}",
+            f"{rows['inside'].mean():.0%}",
+        )
+    console.print(shown)
+
+
+def main(voters: int, kept: Path | None) -> None:
+    """Generate, run if that has not been done, and print the tables."""
+    console = Console(width=150)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = kept or Path(scratch)
+        project, truth = Project(folder / "turnout"), folder / "truth"
+        if not project.published.exists():
+            project = without_grocery(folder / "turnout")
+            started = time.perf_counter()
+            elections.land(project.landing, voters=voters, truth=truth)
+            console.print(f"generated {voters:,} voters in {time.perf_counter() - started:.0f} s")
+            seconds, mebibytes = run(project)
+            console.print(f"ran the pipeline in {seconds:.0f} s, peak memory {mebibytes:,.0f} MiB")
+        frame = judged(project, truth)
+        learned = {
+            row["state"]
+            for row in project.warehouse.query(
+                f"select distinct state from predictions.{PREDICTION} where has_voted is not null"
+            ).to_pylist()
+        }
+        print_turnout(console, frame, learned)
+        print_counties(console, project, frame)
+
+
+if __name__ == "__main__":
+    arguments = sys.argv[1:]
+    main(int(arguments[0]) if arguments else VOTERS, Path(arguments[1]) if len(arguments) > 1 else None)
