@@ -96,6 +96,7 @@ def parse(
     connection.execute("create table refused_rows (line_number bigint, reason varchar, content varchar, row bigint)")
     opened = open_file(connection, file, scratch, table, REJECTS_LIMIT)
     types = _canonical_types(connection, table)
+    _check_formats(connection, table)
     gathered = {name: columns for name, columns in table.gathered(opened.types).items() if columns}
     values = {
         column.name: _map(gathered[column.name])
@@ -146,14 +147,42 @@ def _canonical_types(connection: duckdb.DuckDBPyConnection, table: SourceTable) 
         try:
             described = connection.execute(f"describe select cast(null as {column.data_type})").fetchall()
         except duckdb.Error:
-            raise LoadError(
-                f"Contract: the data_type '{column.data_type}' of the column '{column.name}' does not exist.",
-                where=f"{table.file}, table '{table.name}'",
-                rule="the dbt source is the contract that every file is checked against.",
-                remedy="write a type that DuckDB and Spark know, such as bigint, double, varchar, date or timestamp.",
+            raise _mistaken(
+                table,
+                f"the data_type '{column.data_type}' of the column '{column.name}' does not exist",
+                "write a type that DuckDB and Spark know, such as bigint, double, varchar, date or timestamp.",
             ) from None
         types[column.name] = described[0][1]
     return types
+
+
+def _check_formats(connection: duckdb.DuckDBPyConnection, table: SourceTable) -> None:
+    """Refuse a format of dates that does not exist before a value is read with it."""
+    import duckdb
+
+    layout = table.keys.file
+    for written in (*_formats(layout.date_format), *_formats(layout.timestamp_format)):
+        try:
+            connection.execute(f"select try_strptime('', {string(written)})")
+        except duckdb.Error:
+            raise _mistaken(
+                table,
+                f"dates cannot be written as '{written}'",
+                "write the format as in strptime, such as '%d/%m/%Y'.",
+            ) from None
+
+
+def _formats(written: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return (written,) if isinstance(written, str) else written or ()
+
+
+def _mistaken(table: SourceTable, found: str, remedy: str) -> LoadError:
+    return LoadError(
+        f"Contract: {found}.",
+        where=f"{table.file}, table '{table.name}'",
+        rule="the dbt source is the contract that every file is checked against.",
+        remedy=remedy,
+    )
 
 
 def _value(column: Column, opened: OpenedFile, declared: str, table: SourceTable) -> str:
@@ -175,10 +204,9 @@ def _value(column: Column, opened: OpenedFile, declared: str, table: SourceTable
         )
     if declared in {"DOUBLE", "FLOAT"}:
         return f"case when isfinite(try_cast({name} as {declared})) then try_cast({name} as {declared}) end"
-    written = layout.date_format if declared == "DATE" else layout.timestamp_format
+    written = _formats(layout.date_format if declared == "DATE" else layout.timestamp_format)
     if written and (declared == "DATE" or declared.startswith("TIMESTAMP")):
-        formats = [written] if isinstance(written, str) else written
-        return f"cast(try_strptime({name}, [{', '.join(map(string, formats))}]) as {declared})"
+        return f"cast(try_strptime({name}, [{', '.join(map(string, written))}]) as {declared})"
     return f"try_cast({name} as {declared})"
 
 
