@@ -96,6 +96,7 @@ def link(warehouse: Warehouse, declared: Link) -> Linkage:
         with duckdb.connect(scratch) as connection:
             connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
             connection.execute("set preserve_insertion_order = false")
+            connection.execute("set autoinstall_known_extensions = false")  # nothing is downloaded at run time
             connection.execute("set enable_progress_bar = false")
             linkage = _matched(connection, declared, kinds, block)
         _write(warehouse, declared, scratch)
