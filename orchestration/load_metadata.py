@@ -35,7 +35,10 @@ def load_metadata(project: Project, source_table: SourceTable, loaded: Loaded) -
     """
     register = Register(project.warehouse, project.root, source_table)
     loads, newest = register.loads(), loaded.in_force[-1]
-    earlier = [load for load in loads if load.loaded_at < newest.loaded_at]
+    part = source_table.part_of(newest.file_name)
+    earlier = [
+        load for load in loads if load.loaded_at < newest.loaded_at and source_table.part_of(load.file_name) == part
+    ]
     last = loaded.outcomes[-1].entered if loaded.outcomes else newest
     shown = {
         "dagster/row_count": sum(load.row_count for load in loaded.in_force),

@@ -9,9 +9,10 @@ from __future__ import annotations
 import codecs
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,6 +26,12 @@ LOADER = "landing"
 
 STRICT = ConfigDict(extra="forbid", strict=True)
 
+# What a column is that gathers others.
+GATHERED_TYPE = "map(varchar, varchar)"
+
+# Keys that came later; where they are not used, they are not among the terms, which stay what they were.
+_LATER_KEYS = {"gather", "part"}
+
 
 def _known_encoding(name: str) -> str:
     try:
@@ -32,6 +39,20 @@ def _known_encoding(name: str) -> str:
     except LookupError:
         raise ValueError("there is no such encoding") from None
     return name
+
+
+def _regular_expression(expression: str) -> str:
+    try:
+        re.compile(expression)
+    except re.error as error:
+        raise ValueError(f"it is not a regular expression, {error}") from None
+    return expression
+
+
+def _with_a_group(expression: str) -> str:
+    if not re.compile(_regular_expression(expression)).groups:
+        raise ValueError("it has no group that says which part a file is, such as '([A-Z]+)'")
+    return expression
 
 
 Share = Annotated[float, Field(ge=0, le=1, strict=False)]
@@ -56,8 +77,8 @@ class FileFormat:
         Default: gzip where the file's name ends in `.gz`.
     null_values : tuple of str
         What stands for a missing value in CSV; an empty value always does.
-    date_format, timestamp_format : str, optional
-        As in `strptime`, such as `%d/%m/%Y`. Default: ISO 8601.
+    date_format, timestamp_format : str or tuple of str, optional
+        As in `strptime`, such as `%d/%m/%Y`; of several, the first that fits a value is taken. Default: ISO 8601.
     """
 
     format: Literal["parquet", "csv", "json_lines"] = "parquet"
@@ -67,8 +88,8 @@ class FileFormat:
     encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
     compression: Literal["none", "gzip"] | None = None
     null_values: tuple[str, ...] = ()
-    date_format: str | None = None
-    timestamp_format: str | None = None
+    date_format: str | tuple[str, ...] | None = None
+    timestamp_format: str | tuple[str, ...] | None = None
 
 
 @validated(frozen=True, config=STRICT)
@@ -120,6 +141,12 @@ class TableKeys:
         Whether a file replaces the one before, or adds to it.
     key : tuple of str
         The columns that tell rows apart: never null, never repeated. Default: no key.
+    part : str, optional
+        Of a snapshot that comes in several files: a regular expression that matches their whole names; its first
+        group says which part a file is. Each part is a snapshot of its own: a file takes the place of the one before
+        of its part, and is compared with that alone; raw shows the newest of every part. Parts arrive at different
+        times, and what moves from one to another is in both for a while, or in none: a key that is in two parts is
+        refused in neither, and is for dbt's tests to find.
     file : FileFormat
         How the files are written. Default: Parquet.
     refuse_above : float
@@ -130,6 +157,7 @@ class TableKeys:
 
     mode: Literal["snapshot", "append"] = "snapshot"
     key: tuple[str, ...] = ()
+    part: Annotated[str, AfterValidator(_with_a_group)] | None = None
     file: FileFormat = FileFormat()
     refuse_above: Share = 0.01
     limits: TableLimits = TableLimits()
@@ -143,17 +171,23 @@ class ColumnKeys:
     ----------
     optional : bool
         Whether the column may be missing from a file; its values are null then.
-    always : str, int, float, bool or tuple of these, optional
-        The only value, or values, that the column may have in the population we expect.
+    always : str, int, float, bool or tuple of these and None, optional
+        The only value, or values, that the column may have in the population we expect; None among them stands for a
+        missing value.
     compare : bool
         Whether the column is compared with the loads before. False for what changes with each load by nature.
+    gather : str, optional
+        A regular expression. The column is a map, from name to value, of all columns of the file whose whole name it
+        matches and that are not declared themselves, as text, without what is missing or blank; it is never compared.
+        For files that grow a column with every period.
     limits : ColumnLimits
         What the column may differ by, where that is not to be learned.
     """
 
     optional: bool = False
-    always: str | int | float | bool | tuple[str | int | float | bool, ...] | None = None
+    always: str | int | float | bool | tuple[str | int | float | bool | None, ...] | None = None
     compare: bool = True
+    gather: Annotated[str, AfterValidator(_regular_expression)] | None = None
     limits: ColumnLimits = ColumnLimits()
 
 
@@ -167,7 +201,7 @@ class Column:
     keys: ColumnKeys = field(default_factory=ColumnKeys)
 
     @property
-    def expected_values(self) -> tuple[str | int | float | bool, ...]:
+    def expected_values(self) -> tuple[str | int | float | bool | None, ...]:
         """The only values that the column may have; empty if it may have any."""
         always = self.keys.always
         return () if always is None else always if isinstance(always, tuple) else (always,)
@@ -220,10 +254,28 @@ class SourceTable:
         """All that files are checked against, as JSON; two contracts with the same terms are the same."""
         return _json({"columns": self.columns, "event_time": self.event_time, "keys": self.keys})
 
+    def part_of(self, file_name: str) -> str:
+        """Return which part a file is, by its name; empty if it is none, as where files are not parts at all."""
+        match = re.fullmatch(self.keys.part, file_name) if self.keys.part else None
+        return (match and match[1]) or ""
+
+    def gathered(self, names: Iterable[str]) -> dict[str, list[str]]:
+        """Return, for each column that gathers others, which of a file's columns it gathers, in their order."""
+        declared = {column.name for column in self.columns}
+        undeclared = [name for name in names if name not in declared]
+        return {
+            column.name: [name for name in undeclared if re.fullmatch(column.keys.gather, name)]
+            for column in self.columns
+            if column.keys.gather
+        }
+
     @cached_property
     def layout(self) -> str:
         """What of the contract decides how a file becomes rows, as a hash: read otherwise, it is another load."""
-        columns = [(column.name, column.data_type, column.is_required) for column in self.columns]
+        columns = [
+            (column.name, column.data_type, column.is_required, *([column.keys.gather] if column.keys.gather else []))
+            for column in self.columns
+        ]
         shape = {"columns": columns, "key": self.keys.key, "file": self.keys.file}
         return hashlib.sha256(_json(shape).encode()).hexdigest()
 
@@ -288,13 +340,8 @@ def _source_table(node: Mapping[str, Any], not_null: set[str]) -> SourceTable:
         )
         for name, column in declared.items()
     )
-    clash = next((column.name for column in columns if column.keys.optional and column.is_required), None)
-    if clash:
-        raise _error(
-            f"the column '{clash}' is optional, but may not be null",
-            where,
-            "remove 'optional', or the not_null test (or the key) that names it",
-        )
+    for what, remedy in _contradictions(keys, columns):
+        raise _error(what, where, remedy)
     return SourceTable(
         unique_id=node["unique_id"],
         source=node["source_name"],
@@ -306,6 +353,37 @@ def _source_table(node: Mapping[str, Any], not_null: set[str]) -> SourceTable:
         keys=keys,
         file=node["original_file_path"],
     )
+
+
+def _contradictions(keys: TableKeys, columns: Sequence[Column]) -> Iterator[tuple[str, str]]:
+    """Yield what in a contract cannot hold together, and the remedy."""
+    if keys.part and keys.mode == "append":
+        yield (
+            "'part' stands beside 'mode: append', but what is appended takes no file's place",
+            "remove one of them",
+        )
+    if all(column.keys.gather for column in columns):
+        yield "every column gathers others", "declare those that are always there by their names"
+    for column in columns:
+        if column.keys.optional and column.is_required:
+            yield (
+                f"the column '{column.name}' is optional, but may not be null",
+                "remove 'optional', or the not_null test (or the key) that names it",
+            )
+        if not column.keys.gather:
+            continue
+        if "".join(column.data_type.lower().split()) != GATHERED_TYPE.replace(" ", ""):
+            yield (
+                f"the column '{column.name}' gathers others, but its data_type is {column.data_type}",
+                f"write 'data_type: {GATHERED_TYPE}'",
+            )
+        if column.name in keys.key:
+            yield f"the column '{column.name}' gathers others, but is part of the key", "take it out of 'key'"
+        if keys.file.format == "csv" and not keys.file.header:
+            yield (
+                f"the column '{column.name}' gathers others by their names, but the file has no header",
+                "declare the columns one by one, or remove 'header: false'",
+            )
 
 
 def _validated(kind: type[Any], declared: object, where: str) -> Any:  # noqa: ANN401 - an instance of `kind`
@@ -331,7 +409,11 @@ def _keys_beside(kind: type[Any], path: list[str]) -> list[str]:
 
 
 def _json(content: object) -> str:
-    return json.dumps(content, default=asdict, sort_keys=True)
+    return json.dumps(content, default=partial(asdict, dict_factory=_without_unused_later_keys), sort_keys=True)
+
+
+def _without_unused_later_keys(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in pairs if value or name not in _LATER_KEYS}
 
 
 def _error(what: str, where: str, remedy: str) -> LoadError:

@@ -166,7 +166,11 @@ def _expected(connection: duckdb.DuckDBPyConnection, table: SourceTable, receive
     for column in table.columns:
         if column.expected_values:
             name, values = identifier(column.name), [_as_text(value) for value in column.expected_values]
-            unexpected = f"({name} is null or cast({name} as varchar) not in ({', '.join(map(string, values))}))"
+            known = ", ".join(string(_as_text(value)) for value in column.expected_values if value is not None)
+            fits = f"cast({name} as varchar) in ({known})" if known else "false"
+            if None in column.expected_values:
+                fits += f" or {name} is null"
+            unexpected = f"(({fits}) is not true)"
             share, examples = _row(
                 connection,
                 f"""select avg({unexpected}::int), (
@@ -220,7 +224,7 @@ def _columns(connection: duckdb.DuckDBPyConnection, table: SourceTable, history:
     types = {row[0]: row[1] for row in connection.execute("describe now").fetchall()}
     checks = []
     for column in table.columns:
-        if not column.keys.compare:
+        if not column.keys.compare or column.keys.gather:
             continue
         compared = _Compared(connection, column, types[column.name], history)
         if column.keys.optional and not compared.has_values:
@@ -407,7 +411,7 @@ def _halve(connection: duckdb.DuckDBPyConnection, table: SourceTable) -> None:
 
 
 def _as_text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _row(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] = ()) -> tuple[Any, ...]:

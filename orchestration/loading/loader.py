@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.errors import LoadError
+from ml.warehouse import identifier
 from orchestration.loading.identity import REFERENCE_LOADS, Check, compare
 from orchestration.loading.landing import ArrivedFile, FilesSeen, files_in, hash_of, settled
 from orchestration.loading.refusal import RefusalError, why
@@ -91,8 +92,8 @@ class Loaded:
     in_force : tuple of Load
         The loads that raw shows, oldest first.
     blocking : tuple of QuarantinedFile
-        The quarantined files that stand in landing and whose place no later file has taken: what is downstream would
-        be made without them.
+        The quarantined files that stand in landing and whose place no later file, of their part, has taken: what is
+        downstream would be made without them.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -117,15 +118,17 @@ def load_landed(project: Project, table: SourceTable) -> Loaded:
     with alone(project, table) as register:
         whole, growing = settled(files_in(landing))
         seen = FilesSeen(project.loads / table.folder)
+        newest = {table.part_of(file.path.name): file for file in whole}
         outcomes = []
         for file in whole:
             try:
                 content_hash = seen.hash_of(file) or hash_of(file.path)
             except FileNotFoundError:  # taken away meanwhile
                 continue
-            arrival = Arrival(file, content_hash, load_id_of(content_hash, table))
+            part = table.part_of(file.path.name)
+            arrival = Arrival(file, content_hash, load_id_of(content_hash, table, part))
             known = _known(register, table, arrival)
-            if isinstance(known, Load) and file == whole[-1] and not seen.has(file, content_hash):
+            if isinstance(known, Load) and file == newest[part] and not seen.has(file, content_hash):
                 known, arrival = _returned(register, table, arrival, known)
             entered = known or enter(project, register, table, arrival)
             if entered is None:
@@ -185,9 +188,7 @@ def enter(project: Project, register: Register, table: SourceTable, arrival: Arr
             if file.has_changed():
                 return None
             return _quarantine(project, register, table, arrival, refusal, checks)
-        statistics = connection.sql(
-            f"summarize from (select * exclude (_load_id, _loaded_at) from arrived) using sample {SUMMARIZED_ROWS} rows"
-        ).to_arrow_table()
+        statistics = connection.sql(_summary(table)).to_arrow_table()
         refused_rows = connection.sql(
             "select line_number, reason, content from refused_rows order by line_number"
         ).to_arrow_table()
@@ -197,9 +198,9 @@ def enter(project: Project, register: Register, table: SourceTable, arrival: Arr
     return load
 
 
-def load_id_of(content_hash: str, table: SourceTable, after: str = "") -> str:
-    """Return the id of a file's load: from its content, how the contract reads it, and what it returned after."""
-    return hashlib.sha256(f"{content_hash} {table.layout} {after}".encode()).hexdigest()[:16]
+def load_id_of(content_hash: str, table: SourceTable, part: str = "", after: str = "") -> str:
+    """Return the id of a file's load: from its content, how the contract reads it, its part, and what it came after."""
+    return hashlib.sha256(f"{content_hash} {table.layout} {after}{part}".encode()).hexdigest()[:16]
 
 
 @contextmanager
@@ -248,6 +249,7 @@ def _parse(
     scratch: Path,
 ) -> tuple[Load, Path]:
     """Return the load that a file would be, and the Parquet file of its rows."""
+    _check_name(table, arrival.file)
     file, acceptance, loads = arrival.file, arrival.acceptance, register.loads()
     others = [load for load in register.in_force(loads) if load.file_hash != arrival.content_hash]
     appended_to = [project.root / load.path for load in others] if table.keys.mode == "append" else []
@@ -284,7 +286,8 @@ def _compare(
     """Return what was measured of a load beside those before it."""
     arrived = register.relation([replace(load, path=str(parquet))])
     connection.execute(f"create view arrived as {arrived}")
-    loads = register.loads()
+    part = table.part_of(load.file_name)
+    loads = [known for known in register.loads() if table.part_of(known.file_name) == part]
     if any(known.file_hash == load.file_hash for known in loads):
         return []  # the same bytes, read by another contract, are the same population
     count = REFERENCE_LOADS if table.keys.mode == "append" else 1
@@ -293,6 +296,12 @@ def _compare(
         connection.execute(f"create view before as {register.relation(reference, 'try_cast')}")
     connection.execute("create view now as from arrived")
     return compare(connection, table, register.history(loads), load.loaded_at)
+
+
+def _summary(table: SourceTable) -> str:
+    """Return SQL for summary statistics of the columns; maps have none, and would take memory without bound."""
+    columns = ", ".join(identifier(column.name) for column in table.columns if not column.keys.gather)
+    return f"from (summarize from (select {columns} from arrived) using sample {SUMMARIZED_ROWS} rows)"
 
 
 def _keep(parquet: Path, file: ArrivedFile, target: Path) -> bool:
@@ -368,16 +377,33 @@ def _known(register: Register, table: SourceTable, arrival: Arrival) -> Load | Q
 
 def _returned(register: Register, table: SourceTable, arrival: Arrival, known: Load) -> tuple[Load | None, Arrival]:
     """Return an arrival of its own for a snapshot that is sent again after another one: the sender went back to it."""
-    newest = register.loads()[-1]
+    part = table.part_of(arrival.file.path.name)
+    newest = next((load for load in reversed(register.loads()) if table.part_of(load.file_name) == part), known)
     if table.keys.mode == "append" or newest.file_hash == known.file_hash:
         return known, arrival
-    return None, replace(arrival, load_id=load_id_of(arrival.content_hash, table, after=newest.load_id))
+    return None, replace(arrival, load_id=load_id_of(arrival.content_hash, table, part, after=newest.load_id))
 
 
 def _blocking(table: SourceTable, outcomes: Sequence[Outcome]) -> tuple[QuarantinedFile, ...]:
     """Return the quarantined files without which raw would not be what was sent."""
-    counting = outcomes if table.keys.mode == "append" else outcomes[-1:]
-    return tuple(outcome.entered for outcome in counting if isinstance(outcome.entered, QuarantinedFile))
+
+    def place(outcome: Outcome) -> str:
+        is_apart = table.keys.mode == "append" or table.keys.part
+        return table.part_of(outcome.file_name) or (outcome.file_name if is_apart else "")
+
+    latest = {place(outcome): outcome.entered for outcome in outcomes}
+    return tuple(entered for entered in latest.values() if isinstance(entered, QuarantinedFile))
+
+
+def _check_name(table: SourceTable, file: ArrivedFile) -> None:
+    """Refuse a file of a snapshot in parts whose name does not say which part it is."""
+    if table.keys.part and not table.part_of(file.path.name):
+        raise RefusalError(
+            table,
+            f"its name does not say which part of the snapshot it is: it does not match '{table.keys.part}'",
+            str(file.path),
+            f"give the file such a name, or correct 'part' in {table.file}.",
+        )
 
 
 def _unexpected(table: SourceTable, file: ArrivedFile, failed: Sequence[Check]) -> RefusalError:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def quarantined(project: Project, table: SourceTable) -> list[QuarantinedFile]:
     """Return the files of a table that are in quarantine, oldest first."""
     register = _register(project, table)
-    accepted = {load.file_hash for load in register.loads()}
-    return [file for file in register.quarantined() if file.file_hash not in accepted]
+    accepted = {(table.part_of(load.file_name), load.file_hash) for load in register.loads()}
+    return [file for file in register.quarantined() if (table.part_of(file.file_name), file.file_hash) not in accepted]
 
 
 def release(project: Project, tables: Sequence[SourceTable], load_id: str, because: str) -> Load:
@@ -60,7 +60,9 @@ def release(project: Project, tables: Sequence[SourceTable], load_id: str, becau
             rule="whoever accepts what was refused says why, for those who will ask.",
             remedy=f"make release LOAD={load_id} BECAUSE='the reason'.",
         )
-    newest = max((load.loaded_at for load in _register(project, table).loads()), default=file.quarantined_at)
+    part = table.part_of(file.file_name)
+    loads = [load for load in _register(project, table).loads() if table.part_of(load.file_name) == part]
+    newest = max((load.loaded_at for load in loads), default=file.quarantined_at)
     if table.keys.mode == "snapshot" and newest > file.quarantined_at:
         raise LoadError(
             f"'{load_id}' is not released: another snapshot of {table.label} was loaded since.",
@@ -70,7 +72,7 @@ def release(project: Project, tables: Sequence[SourceTable], load_id: str, becau
         )
     stored = ArrivedFile.at(project.root / file.path)
     acceptance = Acceptance(getpass.getuser(), because.strip())
-    arrival = Arrival(stored, file.file_hash, load_id_of(file.file_hash, table), acceptance)
+    arrival = Arrival(stored, file.file_hash, load_id_of(file.file_hash, table, part), acceptance)
     with alone(project, table) as register:
         load = enter(project, register, table, arrival)
     assert isinstance(load, Load)  # nobody writes to what is in quarantine, and a refusal is raised

@@ -180,9 +180,11 @@ def _json_lines(
     lines = f"""read_csv({string(str(readable))}, auto_detect = false, columns = {{'content': 'varchar'}},
         delim = '\x01', quote = '', escape = '', header = false, max_line_size = {MAX_LINE_BYTES},
         compression = {string(_compression(readable, table))}, nullstr = '\x02', """
+    # What is gathered may occur on any line.
+    sampled = "" if table.gathered([]) else f"limit {SAMPLED_LINES}"
     found = connection.execute(
         f"""select distinct unnest(json_keys(content)) as name
-            from (select content from {lines} ignore_errors = true) where json_valid(content) limit {SAMPLED_LINES})
+            from (select content from {lines} ignore_errors = true) where json_valid(content) {sampled})
             where json_type(content) = 'OBJECT' order by name"""
     ).fetchall()
     if not found:
@@ -209,12 +211,28 @@ def _named_as_declared(found: Sequence[str], path: Path, table: SourceTable, sam
     declared = {column.name.lower(): column for column in table.columns}
     names = [declared[name.strip().lower()].name if name.strip().lower() in declared else name for name in found]
     repeated = sorted({name for name in names if [other.lower() for other in names].count(name.lower()) > 1})
-    missing = [column.name for column in table.columns if column.name not in names and not column.keys.optional]
+    gathered = table.gathered(names)
+    for name in gathered:
+        if name in names:
+            raise RefusalError(
+                table,
+                f"it has a column '{name}', under which others are to be gathered",
+                str(path),
+                f"give the map another name in {table.file}.",
+            )
+    there = {*names, *(name for name, columns in gathered.items() if columns)}
+    missing = [column.name for column in table.columns if column.name not in there and not column.keys.optional]
     if not missing and not repeated:
         return names
-    unexpected = [name for name in names if name.lower() not in declared]
+    in_maps = {name for columns in gathered.values() for name in columns}
+    unexpected = [name for name in names if name.lower() not in declared and name not in in_maps]
     if missing:
-        hints = "; ".join(f"'{name}' is missing.{_looks_like(name, missing, unexpected)}" for name in missing)
+        hints = "; ".join(
+            f"'{name}' gathers the columns that match '{declared[name.lower()].keys.gather}', and there is none."
+            if name in gathered
+            else f"'{name}' is missing.{_looks_like(name, missing, unexpected)}"
+            for name in missing
+        )
         problem = f"columns are not as declared: {hints} Unexpected columns: {', '.join(unexpected) or 'none'}"
         if sample is not None:
             problem += _delimiter_hint(sample, table)

@@ -75,7 +75,7 @@ class Load:
     byte_count, row_count, refused_row_count : int
         Its size, the rows in the load, and those that were set aside.
     columns : tuple of str
-        The columns that the file had.
+        The columns that the file had; in place of those that were gathered the map that holds them.
     contract : str
         The terms it was accepted by, as JSON.
     loaded_at : datetime
@@ -167,7 +167,7 @@ class Register:
         return History([load.row_count for load in loads], deviations)
 
     def in_force(self, loads: Sequence[Load]) -> list[Load]:
-        """Return the loads that raw shows: the newest snapshot, or of what is appended the newest of each file."""
+        """Return the loads that raw shows: the newest snapshot of each part, or of each file that is appended."""
         replaced = self._replaced(loads)
         return [load for load in loads if load.load_id not in replaced]
 
@@ -301,13 +301,17 @@ class Register:
                 )
 
     def _replaced(self, loads: Sequence[Load]) -> dict[str, datetime]:
-        """Return the loads that are no longer in force, with the time when another took their place."""
+        """Return the loads that are no longer in force, with the time when another took their place.
+
+        A load from before its table came in parts was all of them: the first part takes its place.
+        """
         newest: dict[str, Load] = {}
         replaced = {}
         for load in loads:
-            place = load.file_hash if self._table.keys.mode == "append" else ""
-            if place in newest:
-                replaced[newest[place].load_id] = load.loaded_at
+            is_append = self._table.keys.mode == "append"
+            place = load.file_hash if is_append else self._table.part_of(load.file_name)
+            for taken in {place, ""} & newest.keys():
+                replaced[newest.pop(taken).load_id] = load.loaded_at
             newest[place] = load
         return replaced
 

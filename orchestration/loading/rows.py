@@ -41,7 +41,7 @@ class ParsedFile:
     path : Path
         The fit rows, as Parquet: in the scratch folder, or the file itself if it is just that already.
     columns : tuple of str
-        The columns that the file had, declared or not.
+        The columns that the file had, declared or not; in place of those that were gathered the map that holds them.
     undeclared : tuple of str
         Those of them that the contract does not name; they are kept, and not shown in raw.
     row_count, refused_row_count : int
@@ -95,10 +95,18 @@ def parse(
     connection.execute("create table refused_rows (line_number bigint, reason varchar, content varchar, row bigint)")
     opened = open_file(connection, file, scratch, table, REJECTS_LIMIT)
     types = _canonical_types(connection, table)
-    values = {column.name: _value(column, opened, types[column.name], table) for column in table.columns}
-    undeclared = tuple(name for name in opened.types if name not in values)
+    gathered = {name: columns for name, columns in table.gathered(opened.types).items() if columns}
+    values = {
+        column.name: _map(gathered[column.name])
+        if column.name in gathered
+        else _value(column, opened, types[column.name], table)
+        for column in table.columns
+    }
+    in_maps = {name for columns in gathered.values() for name in columns}
+    columns = (*(name for name in opened.types if name not in in_maps), *gathered)
+    undeclared = tuple(name for name in columns if name not in values)
     try:
-        staged = _stage(connection, opened, values, _reason(table, opened, values, types), scratch, table)
+        staged = _stage(connection, opened, values, undeclared, _reason(table, opened, values, types), scratch, table)
         _set_aside_rejected_lines(connection, opened, table, file, is_released=is_released)
         rejected = _count(connection, "refused_rows")
         total = _count(connection, "staged") + rejected
@@ -120,7 +128,7 @@ def parse(
             connection.execute(f"copy ({fit}) to {string(str(staged))} (format parquet, compression zstd)")
     except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
         raise unreadable(table, file, error) from None
-    return ParsedFile(staged, tuple(opened.types), undeclared, total - refused, refused)
+    return ParsedFile(staged, columns, undeclared, total - refused, refused)
 
 
 def _canonical_types(connection: duckdb.DuckDBPyConnection, table: SourceTable) -> dict[str, str]:
@@ -163,8 +171,15 @@ def _value(column: Column, opened: OpenedFile, declared: str, table: SourceTable
         return f"case when isfinite(try_cast({name} as {declared})) then try_cast({name} as {declared}) end"
     written = layout.date_format if declared == "DATE" else layout.timestamp_format
     if written and (declared == "DATE" or declared.startswith("TIMESTAMP")):
-        return f"cast(try_strptime({name}, {string(written)}) as {declared})"
+        formats = [written] if isinstance(written, str) else written
+        return f"cast(try_strptime({name}, [{', '.join(map(string, formats))}]) as {declared})"
     return f"try_cast({name} as {declared})"
+
+
+def _map(names: Sequence[str]) -> str:
+    """Return SQL for a map of columns, name to value as text, without what is missing or blank."""
+    entries = ", ".join(f"{{'key': {string(name)}, 'value': cast({identifier(name)} as varchar)}}" for name in names)
+    return f"map_from_entries(list_filter([{entries}], lambda entry: trim(entry.value) <> ''))"
 
 
 def _reason(table: SourceTable, opened: OpenedFile, values: Mapping[str, str], types: Mapping[str, str]) -> str:
@@ -191,6 +206,7 @@ def _stage(
     connection: duckdb.DuckDBPyConnection,
     opened: OpenedFile,
     values: Mapping[str, str],
+    undeclared: Iterable[str],
     reason: str,
     scratch: Path,
     table: SourceTable,
@@ -200,8 +216,9 @@ def _stage(
     Text is parsed once and kept as Parquet, where a row's place is its place in the text. A Parquet file is read
     where it stands. Returns the file that is a load already if no row of it is unfit; None if there is none.
     """
-    undeclared = [identifier(name) for name in opened.types if name not in values]
-    columns = ", ".join([*(f"{value} as {identifier(name)}" for name, value in values.items()), *undeclared])
+    columns = ", ".join(
+        [*(f"{value} as {identifier(name)}" for name, value in values.items()), *map(identifier, undeclared)]
+    )
     content = ", ".join(f"{string(name)}: {identifier(name)}" for name in opened.types)
     unfit = (
         f"{reason} as _reason, case when _reason is not null then left(to_json({{{content}}}), {KEPT_CHARACTERS}) end"

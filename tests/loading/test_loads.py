@@ -248,6 +248,79 @@ def test_a_contract_that_the_loads_do_not_keep_is_refused_in_words(arriving: Cal
     assert visits.raw() == [("ann",)]
 
 
+PARTS = {"part": "([A-Z]+)_[0-9]+\\.csv", **CSV}
+
+
+def test_each_part_of_a_snapshot_is_replaced_by_itself(arriving: Callable[..., Any]) -> None:
+    visits = arriving(ID, **PARTS)
+    visits.drop("NORTH_1.csv", lines(*range(1_000)))
+    visits.drop("SOUTH_1.csv", lines(1_000, 1_001))  # far fewer rows, but a first load all the same
+    north, south = (outcome.entered for outcome in visits.load().outcomes)
+    assert visits.raw("select count(*) from raw.visits") == [(1_002,)]
+    later = visits.arrive("SOUTH_2.csv", lines(1_000, 1_001, 1_002))
+    assert visits.load().in_force == (north, later)
+    assert visits.raw("select count(*) from raw.visits") == [(1_003,)]
+    assert visits.raw("select distinct _load_id, _replaced_at from loads.visits where _replaced_at is not null") == [
+        (south.load_id, later.loaded_at)
+    ]
+    (rows,) = [check for check in visits.register.checks(later.load_id) if check.name == "row_count"]
+    assert rows.detail == "usual are 2"
+
+
+def test_a_part_that_is_sent_again_takes_the_place_of_its_part_alone(arriving: Callable[..., Any]) -> None:
+    visits = arriving(ID, **PARTS)
+    for name, content in (("N_1", lines(1, 2)), ("S_1", lines(3)), ("N_2", lines(1, 2, 4)), ("S_2", lines(3, 5))):
+        visits.arrive(f"{name}.csv", content)
+    visits.arrive("N_3.csv", lines(1, 2))
+    assert visits.raw() == [(1,), (2,), (3,), (5,)]
+    # The same content under the name of another part is another load, and nothing new under the same part is none.
+    visits.arrive("E_1.csv", lines(1, 2))
+    visits.arrive("N_4.csv", lines(1, 2))
+    assert [load.file_name for load in visits.load().in_force] == ["S_2.csv", "N_3.csv", "E_1.csv"]
+    # A key that is in two parts is in raw twice: which of them is right, only dbt's tests and a person can tell.
+    assert visits.raw() == [(1,), (1,), (2,), (2,), (3,), (5,)]
+
+
+def test_a_quarantined_part_waits_for_a_later_file_of_its_part_or_for_a_person(arriving: Callable[..., Any]) -> None:
+    visits = arriving(ID, **PARTS)
+    visits.arrive("NORTH_1.csv", lines(*range(1_000)))
+    refused = visits.arrive("NORTH_2.csv", lines(1, 2, 3))
+    visits.arrive("SOUTH_1.csv", lines(1_000))
+    assert visits.load().blocking == (refused,)
+    released = release(visits.project, [visits.table], refused.load_id, "Everybody moved.")
+    assert visits.load().blocking == ()
+    assert {load.file_name for load in visits.load().in_force} == {"SOUTH_1.csv", "NORTH_2.csv"}
+    refused = visits.arrive("NORTH_3.csv", lines(*range(500)))
+    assert visits.load().blocking == (refused,)
+    visits.arrive("NORTH_4.csv", lines(1, 2, 3, 4))
+    assert visits.load().blocking == ()
+    assert quarantined(visits.project, visits.table) == [refused]
+    with pytest.raises(LoadError, match=r"another snapshot of .* was loaded since"):
+        release(visits.project, [visits.table], refused.load_id, "It was right.")
+    assert released.accepted_because == "Everybody moved."
+
+
+def test_a_file_whose_name_is_of_no_part_is_refused(arriving: Callable[..., Any]) -> None:
+    visits = arriving(ID, **PARTS)
+    refused = visits.arrive("NORTH_1.csv", lines(1)) and visits.arrive("north.csv", lines(1))
+    assert "its name does not say which part of the snapshot it is: it does not match '([A-Z]+)_" in refused.problem
+    assert (refused.failed_check, refused.may_be_released) == ("contract", False)
+    visits.arrive("NORTH_2.csv", lines(1, 2))
+    assert visits.load().blocking == (refused,)
+
+
+def test_the_first_part_takes_the_place_of_what_came_in_one_file(arriving: Callable[..., Any]) -> None:
+    visits = arriving(ID, **CSV)
+    visits.arrive("all.csv", lines(1, 2, 3))
+    visits.change(ID, **PARTS)
+    assert visits.load().blocking == ()
+    assert visits.raw() == [(1,), (2,), (3,)]
+    visits.arrive("NORTH_1.csv", lines(1, 2))
+    visits.arrive("SOUTH_1.csv", lines(3))
+    assert [load.file_name for load in visits.load().in_force] == ["NORTH_1.csv", "SOUTH_1.csv"]
+    assert visits.raw() == [(1,), (2,), (3,)]
+
+
 LOAD = """
 import sys
 from pathlib import Path

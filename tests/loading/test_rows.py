@@ -98,6 +98,24 @@ def test_dates_are_read_as_the_contract_says(arriving: Callable[..., Any]) -> No
     assert visits.raw() == [(date(2024, 4, 3), datetime(2024, 4, 3, 17, 5)), (None, None)]
 
 
+def test_a_date_may_be_written_in_several_ways(arriving: Callable[..., Any]) -> None:
+    file = {"format": "csv", "date_format": ["%m/%d/%Y", "%Y-%m-%d"], "timestamp_format": ["%Y%m%d %H:%M", "%Y-%m-%d"]}
+    visits = arriving({"day": {"type": "date"}, "at": {"type": "timestamp"}}, file=file)
+    visits.arrive("v.csv", "day,at\n04/03/2024,20240403 17:05\n2024-05-06,2024-05-06\n")
+    assert visits.raw() == [
+        (date(2024, 4, 3), datetime(2024, 4, 3, 17, 5)),
+        (date(2024, 5, 6), datetime(2024, 5, 6)),
+    ]
+
+
+def test_what_a_column_always_is_may_be_nothing(arriving: Callable[..., Any]) -> None:
+    visits = arriving({"id": {}, "state": {"always": ["IA", None]}, "flag": {"always": [None]}}, file={"format": "csv"})
+    assert isinstance(visits.arrive("a.csv", "id,state,flag\n1,IA,\n2,,\n"), Load)
+    refused = visits.arrive("b.csv", "id,state,flag\n1,OH,\n2,,Y\n")
+    assert "always of state is 0.5, expected at most 0 (of the rows are not IA or null but OH)" in refused.problem
+    assert "(of the rows are not null but Y)" in refused.problem
+
+
 def test_every_row_that_is_set_aside_has_its_line_and_its_reason(arriving: Callable[..., Any]) -> None:
     visits = arriving(
         {"id": {"type": "bigint"}, "shop": {"not_null": True}, "paid": {"type": "double"}},
@@ -169,6 +187,52 @@ def test_what_the_contract_does_not_name_is_kept_and_what_is_optional_may_be_mis
     with duckdb.connect() as connection:
         kept = connection.execute("select Phone from read_parquet(?)", [str(visits.project.root / load.path)])
         assert kept.fetchall() == [("0123",)]
+
+
+GATHERING = {"id": {"type": "bigint"}, "seasons": {"type": "map(varchar, varchar)", "gather": "S[0-9]{4}"}}
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ({"format": "csv", "null_values": ["-"]}, "S2012,id,Phone,S2016\nX,1,0123,\n-,2,,D\n  ,3,,\n"),
+        (
+            {"format": "json_lines"},
+            '{"S2012": "X", "id": 1, "Phone": "0123"}\n' + '{"id": 2, "S2016": "D"}\n{"id": 3, "S2016": ""}\n',
+        ),
+    ],
+)
+def test_columns_that_come_and_go_are_gathered_into_a_map(
+    arriving: Callable[..., Any], file: dict[str, Any], content: str
+) -> None:
+    visits = arriving(GATHERING, file=file)
+    load = visits.arrive("v", content)
+    assert visits.raw() == [(1, {"S2012": "X"}), (2, {"S2016": "D"}), (3, {})]
+    assert set(load.columns) == {"id", "Phone", "seasons"}
+    # The next file has other columns, and nothing to compare them with.
+    visits.arrive("w", content.replace("S2012", "S2020"))
+    assert visits.raw()[0] == (1, {"S2020": "X"})
+    assert {check.column_name for check in visits.register.checks(visits.register.loads()[-1].load_id)} == {"", "id"}
+
+
+def test_numbers_of_a_parquet_file_are_gathered_as_text(arriving: Callable[..., Any]) -> None:
+    visits = arriving(GATHERING, mode="append")
+    with duckdb.connect() as connection:
+        file = visits.project.root / "seasons.parquet"
+        connection.execute(f"copy (select 1 as id, 2.5 as S2012, null::int as S2016, 7 as S20) to '{file}'")
+    visits.arrive("v.parquet", file.read_bytes())
+    assert visits.raw() == [(1, {"S2012": "2.5"})]
+
+
+def test_of_the_columns_to_gather_one_must_be_there_unless_they_are_optional(arriving: Callable[..., Any]) -> None:
+    visits = arriving(GATHERING, file={"format": "csv"})
+    with pytest.raises(LoadError, match=r"'seasons' gathers the columns that match 'S\[0-9\]\{4\}', and there is none"):
+        visits.arrive("a.csv", "id,S12\n1,X\n")
+    visits.change({**GATHERING, "seasons": {**GATHERING["seasons"], "optional": True}}, file={"format": "csv"})
+    visits.load()
+    assert visits.raw() == [(1, None)]
+    refused = visits.arrive("b.csv", "id,seasons,S2012\n1,X,D\n")
+    assert "it has a column 'seasons', under which others are to be gathered" in refused.problem
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x00", exclude_categories=["Cs"]), max_size=12)
