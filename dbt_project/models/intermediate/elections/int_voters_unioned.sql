@@ -41,7 +41,7 @@ select
     middle_name,
     last_name,
     name_suffix,
-    concat_ws(' ', street_address, unit) as street_address,
+    nullif(concat_ws(' ', street_address, unit), '') as street_address,
     city,
     postcode
 from unioned
