@@ -174,8 +174,11 @@ def _copy(warehouse: Warehouse, declared: Link, plain: dict[str, str], scratch: 
             except duckdb.Error as error:
                 if where is None:
                     raise
+                # What fails on a row may quote its value, which may be personal.
+                is_of_sql = isinstance(error, (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException))
+                why = str(error).splitlines()[0] if is_of_sql else f"it fails on some row, {type(error).__name__}."
                 raise LinkError(
-                    f"The condition cannot be evaluated: {str(error).splitlines()[0]}",
+                    f"The condition cannot be evaluated: {why}",
                     where=f"{declared.place}, key 'config.meta.link.where': {where}",
                     rule=f"'where' is a condition in SQL on the columns of {'.'.join(table)}.",
                     remedy="correct it; in a duckdb shell it can be tried after WHERE.",

@@ -42,8 +42,8 @@ PAIRS_AT_ONCE = 10_000_000  # a chunk that fits into memory
 RECORDS_AGAIN = 10_000  # of the pool, to learn how alike strangers are
 # Records as which what is usual for a kind counts, when m is learned.
 USUAL_COUNTS_AS = 50
-# Candidates that are even less likely, before what was learned of all records, change no result.
-LEAST_PROBABILITY = 0.001
+# Candidates that are even less likely, where every record is taken to be there as often as not, change no result.
+LEAST_PROBABILITY = 1e-4
 # Sums of floating-point numbers depend on the order of rows, which threads decide; rounded, they do not.
 DIGITS = 6
 
@@ -129,7 +129,7 @@ def match(
         f"create table {AGAIN} as from {POOL} order by hash(record + {SEED}), record limit {RECORDS_AGAIN}"
     )
     for left in (SOUGHT, AGAIN):
-        _compare(connection, left, model, block, others)
+        _compare(connection, left, model, block)
     _weigh_jointly(connection, compare, weights, others)
     share = _share(connection, records, others)
     return Matching(weights, share)
@@ -220,12 +220,11 @@ def _compare(
     left: str,
     model: dict[str, Any],
     block: Sequence[Sequence[str]],
-    others: float,
 ) -> None:
     """Compare a table with `POOL`, chunk by chunk, and write what splink says of each pair as `<left>_compared`."""
     chunks = max(1, math.ceil(sum(pairs_of(connection, names, left) for names in block) / PAIRS_AT_ONCE))
     compared = _linker(connection, left, model).inference.predict(
-        threshold_match_probability=min(LEAST_PROBABILITY, _of_two(others)),
+        threshold_match_probability=LEAST_PROBABILITY,
         num_chunks_left=chunks,
         num_chunks_right=1,
         warning_mode="never",

@@ -225,6 +225,7 @@ def test_what_was_found_before_stays_if_linking_fails(village: World) -> None:
         ("insert into intermediate.people from intermediate.people limit 2", LINK, "and 2 repeat one"),
         ("update intermediate.records set record_id = null", LINK, "30 rows of intermediate.records have no 'rec"),
         ("select 1", replace(LINK, where="stauts = 'active'"), 'Referenced column "stauts" not found'),
+        ("select 1", replace(LINK, where="cast(last_name as integer) > 0"), "fails on some row, ConversionException"),
         ("drop table intermediate.people", LINK, "There is no table intermediate.people"),
     ],
 )  # fmt: skip
