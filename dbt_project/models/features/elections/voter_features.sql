@@ -28,7 +28,7 @@ with_habit as (
         examples.age,
         {{ dbt.datediff('examples.known_since', 'examples.as_of_date', 'day') }} as days_since_registered,
         {{ dbt.datediff('history.last_voted_on', 'examples.as_of_date', 'day') }} as days_since_last_vote,
-        coalesce(history.count_elections, 0) as count_elections,
+        least(coalesce(history.count_elections, 0), 8) as count_elections,
         coalesce(history.count_novembers_missed, 0) as count_novembers_missed,
         coalesce(history.count_votes_in_2, 0) as count_votes_in_2,
         coalesce(history.count_votes_in_4, 0) as count_votes_in_4,

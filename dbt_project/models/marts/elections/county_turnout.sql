@@ -39,13 +39,13 @@ surprise as (
 
 last_elections as (
     select
-        state,
-        county,
-        election_kind,
-        max_by(turnout, election_date) as last_turnout
+        compared.state,
+        compared.county,
+        compared.election_kind,
+        max_by(compared.turnout, compared.election_date) as last_turnout
     from compared
-    where election_date < (select min(as_of_date) from voters)
-    group by state, county, election_kind
+    where compared.election_date < (select min(voters.as_of_date) from voters)
+    group by compared.state, compared.county, compared.election_kind
 ),
 
 counties as (

@@ -12,9 +12,14 @@ links as (
     select * from {{ source('links', 'poll_respondents') }}
 ),
 
-scores as (
+all_scores as (
     select * from {{ source('scores', 'voter_turnout') }}
-    where as_of_date = (select max(as_of_date) from {{ source('scores', 'voter_turnout') }})
+),
+
+scores as (
+    select all_scores.*
+    from all_scores
+    where all_scores.as_of_date = (select max(latest.as_of_date) from all_scores as latest)
 ),
 
 questions as (
@@ -38,56 +43,62 @@ answers as (
     select
         answers.respondent_id,
         answers.wave_id,
-        answers.position,
-        answers.key,
+        answers.question_number,
+        answers.answer_key,
         weighted.weight
     from {{ ref('stg_polls__answers') }} as answers
     inner join questions
-        on answers.wave_id = questions.wave_id and answers.position = questions.position and answers.key = questions.key
+        on
+            answers.wave_id = questions.wave_id
+            and answers.question_number = questions.question_number
+            and answers.answer_key = questions.answer_key
     inner join weighted on answers.respondent_id = weighted.respondent_id
 ),
 
 of_questions as (
     select
         wave_id,
-        position,
+        question_number,
         count(*) as count_answered,
         sum(weight) as weight,
         sum(weight) * sum(weight) / nullif(sum(weight * weight), 0) as effective_sample_size
     from answers
-    group by wave_id, position
+    group by wave_id, question_number
 ),
 
 of_answers as (
     select
         wave_id,
-        position,
-        key,
+        question_number,
+        answer_key,
         count(*) as count_respondents,
         sum(weight) as weight
     from answers
-    group by wave_id, position, key
+    group by wave_id, question_number, answer_key
 ),
 
 shares as (
     select
         questions.wave_id,
-        questions.position,
+        questions.question_number,
         questions.question,
         questions.wording,
-        questions.key,
+        questions.answer_key,
         questions.meaning as answer,
         cast(coalesce(of_answers.count_respondents, 0) as int) as count_respondents,
         {{ ratio('coalesce(of_answers.count_respondents, 0)', 'of_questions.count_answered') }} as share,
         {{ ratio('coalesce(of_answers.weight, 0)', 'of_questions.weight') }} as weighted_share,
         of_questions.effective_sample_size
     from questions
-    left join of_questions on questions.wave_id = of_questions.wave_id and questions.position = of_questions.position
+    left join of_questions
+        on
+            questions.wave_id = of_questions.wave_id
+            and questions.question_number = of_questions.question_number
     left join of_answers
         on
             questions.wave_id = of_answers.wave_id
-            and questions.position = of_answers.position
-            and questions.key = of_answers.key
+            and questions.question_number = of_answers.question_number
+            and questions.answer_key = of_answers.answer_key
 )
 
 select

@@ -40,9 +40,11 @@ select
         when party_cd = 'UNA' then 'UNAFFILIATED'
         when party_cd is not null then 'OTHER'
     end as party,
-    case status_cd
-        when 'A' then 'active' when 'S' then 'active' when 'I' then 'inactive' when 'R' then 'removed' when 'D'
-            then 'removed' else 'pending'
+    case
+        when status_cd in ('A', 'S') then 'active'
+        when status_cd = 'I' then 'inactive'
+        when status_cd in ('R', 'D') then 'removed'
+        else 'pending'
     end as status,
     {{ tidied_name('first_name') }} as first_name,
     {{ tidied_name('coalesce(middle_name, midl_name)') }} as middle_name,
