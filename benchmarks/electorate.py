@@ -9,10 +9,11 @@ grocery data, and its scores for the coming election are compared with what then
 - *left out*: the champion's candidate, fitted without a state, judged in that state. A state that the project does not
   learn from at all has only such scores;
 - expected and actual turnout by county, with how many counties lie in the interval that the mart gives;
-- poll results, as answered and weighted by likely turnout, beside the electorate's true choice; matches of respondents.
+- poll results, as answered and weighted by likely turnout, beside the true choice of those who then vote; and how many
+  respondents without an id were found, and rightly.
 
-Run it with `.venv/bin/python -m benchmarks.electorate [voters] [folder]`. A folder keeps everything, and is judged again
-without a new run. A million voters take about a quarter of an hour.
+Run it with `.venv/bin/python -m benchmarks.electorate [voters] [folder]`. A folder keeps everything, and is judged
+again without a new run.
 """
 
 from __future__ import annotations
@@ -26,9 +27,8 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import yaml
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -87,22 +87,25 @@ def judged(project: Project, truth: Path) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame of shape (n_voters, 8)
-        `voter_id`, `state`, `county`, `probability`, `probability_before`, `has_voted`, `score`, and `left_out`: what
+    DataFrame of shape (n_voters, 9)
+        `voter_id`, `state`, `county`, `choice`, `probability`, `probability_before`, `has_voted`, `score`,
+        and `left_out`: what
         the champion's candidate says that has not learned from the voter's state.
     """
     table = project.warehouse.query(
-        f"""select truth.voter_id, truth.state, county, probability, probability_before, has_voted, score
+        f"""select truth.voter_id, truth.state, voters.county, choice, probability, probability_before, has_voted, score
             from scores.{PREDICTION} as scores
             inner join read_parquet('{truth}/turnout/*.parquet') as truth
                 on truth.voter_id = scores.voter_id and truth.election_date > scores.as_of_date
                     and truth.election_date <= scores.as_of_date + interval 35 day
-            where as_of_date = (select max(as_of_date) from scores.{PREDICTION})"""
+            inner join marts.voters as voters on voters.voter_id = scores.voter_id
+            where scores.as_of_date = (select max(as_of_date) from scores.{PREDICTION})"""
     )
     frame = table.to_pandas().set_index("voter_id")
     frame["left_out"] = left_out(project).reindex(frame.index)
     frame["left_out"] = frame["left_out"].fillna(frame["score"])
-    return frame.reset_index()
+    by_voter: pd.DataFrame = frame.reset_index()
+    return by_voter
 
 
 def left_out(project: Project) -> pd.Series[float]:
@@ -129,7 +132,8 @@ def left_out(project: Project) -> pd.Series[float]:
         )
         frame = feature_frame(coming, champion.features, prediction.as_of)
         scores.append(pd.Series(predict(fitted, prediction.task, frame), coming[prediction.entity].to_pylist()))
-    return pd.concat(scores)
+    found: pd.Series[float] = pd.concat(scores)
+    return found
 
 
 def print_turnout(console: Console, frame: pd.DataFrame, learned: set[str]) -> None:
@@ -168,10 +172,12 @@ def print_counties(console: Console, project: Project, frame: pd.DataFrame) -> N
     """Print how near expected turnout comes to what happened, county by county."""
     counties = frame.groupby(["state", "county"])[["score", "left_out", "probability_before", "has_voted"]].mean()
     mart = project.warehouse.query(
-        "select state, county, low_turnout, high_turnout from marts.county_turnout"
+        "select state, county, expected_turnout_low, expected_turnout_high from marts.county_turnout"
     ).to_pandas()
     counties = counties.reset_index().merge(mart, on=["state", "county"], how="left")
-    counties["inside"] = counties["has_voted"].between(counties["low_turnout"], counties["high_turnout"])
+    counties["inside"] = counties["has_voted"].between(
+        counties["expected_turnout_low"], counties["expected_turnout_high"]
+    )
     shown = Table(title="Turnout by county: mean absolute difference, in points", box=SIMPLE_HEAD)
     for name in ("state", "counties"):
         shown.add_column(name)
@@ -190,6 +196,47 @@ def print_counties(console: Console, project: Project, frame: pd.DataFrame) -> N
             f"{rows['inside'].mean():.0%}",
         )
     console.print(shown)
+
+
+def print_polls(console: Console, project: Project, truth: Path, frame: pd.DataFrame) -> None:
+    """Print what polls say of the choice for president, beside the truth; and how right the matches are."""
+    shares = project.warehouse.query(
+        """select
+               answer,
+               sum(unweighted_share * count_answered) / sum(count_answered) as given,
+               sum(weighted_share * effective_sample_size) / sum(effective_sample_size) as weighted
+           from (
+               select *, sum(count_respondents) over (partition by wave_id, question_number) as count_answered
+               from marts.poll_results where question = 'president'
+           )
+           group by answer"""
+    ).to_pylist()
+    voted = frame[frame["has_voted"]]
+    shown = Table(title="Choice for president among those who have one", box=SIMPLE_HEAD)
+    for name in ("candidate", "as answered", "weighted by likely turnout", "all registered", "those who vote"):
+        shown.add_column(name, justify="right")
+    decided = [row for row in shares if row["answer"] in {"candidate A", "candidate B", "other"}]
+    for row in decided:
+        choice = {"candidate A": "A", "candidate B": "B"}.get(row["answer"], "other")
+        parts = [row[name] / sum(other[name] for other in decided) for name in ("given", "weighted")]
+        parts += [(people["choice"] == choice).mean() for people in (frame, voted)]
+        shown.add_row(row["answer"], *(f"{part:.1%}" for part in parts))
+    console.print(shown)
+    (found,) = project.warehouse.query(
+        f"""select
+                count(*) filter (where known.known_voter_id is null) as sought,
+                count(truth.voter_id) filter (where known.known_voter_id is null) as there,
+                count(links.voter_id) filter (where known.known_voter_id is null) as found,
+                count(*) filter (where known.known_voter_id is null and links.voter_id = truth.voter_id) as rightly
+            from read_parquet('{truth}/respondents/*.parquet') as truth
+            inner join intermediate.int_poll_respondents_described as known using (respondent_id)
+            left join links.poll_respondents as links using (respondent_id)"""
+    ).to_pylist()
+    console.print(
+        f"{found['sought']:,} respondents without an id, of whom {found['there']:,} are registered: {found['found']:,} "
+        f"found, {found['rightly']:,} rightly (precision {found['rightly'] / found['found']:.3f}, recall "
+        f"{found['rightly'] / found['there']:.3f})"
+    )
 
 
 def main(voters: int, kept: Path | None) -> None:
@@ -214,6 +261,7 @@ def main(voters: int, kept: Path | None) -> None:
         }
         print_turnout(console, frame, learned)
         print_counties(console, project, frame)
+        print_polls(console, project, truth, frame)
 
 
 if __name__ == "__main__":
