@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml.warehouse import identifier
 from orchestration.loading.register import Load, Register
+from orchestration.loading.rows import as_shown
 from orchestration.metadata import table
 
 if TYPE_CHECKING:
@@ -93,7 +94,11 @@ def _sampled_rows(project: Project, source_table: SourceTable, load: Load) -> li
     import duckdb
 
     places = random.Random(load.load_id).sample(range(load.row_count), min(SHOWN_ROWS, load.row_count))  # noqa: S311
-    columns = ", ".join(identifier(column.name) for column in source_table.columns if column.name in load.columns)
+    columns = ", ".join(
+        f"{as_shown(column.name, source_table)} as {identifier(column.name)}"
+        for column in source_table.columns
+        if column.name in load.columns
+    )
     with duckdb.connect() as connection:
         rows: list[dict[str, Any]] = (
             connection.sql(

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+# What of a column is dbt's own, and no key of the loader.
+OF_DBT = {"type", "not_null", "tags"}
+
 
 def manifest_of(columns: dict[str, dict[str, Any]], event_time: str | None = None, **keys: Any) -> dict[str, Any]:
     """A manifest with one source table, `shop.visits`.
 
-    `columns` maps a name to `type`, `not_null` and the keys of the column's `config.meta.load`; `keys` are the table's.
+    `columns` maps a name to `type`, `not_null`, `tags` and the keys of the column's `config.meta.load`; `keys` are the
+    table's.
     """
     unique_id = "source.turnout.shop.visits"
     node = {
@@ -27,8 +31,10 @@ def manifest_of(columns: dict[str, dict[str, Any]], event_time: str | None = Non
             name: {
                 "name": name,
                 "data_type": declared.get("type", "varchar"),
+                "tags": declared.get("tags", []),
                 "config": {
-                    "meta": {"load": {key: value for key, value in declared.items() if key not in {"type", "not_null"}}}
+                    "tags": declared.get("tags", []),
+                    "meta": {"load": {key: value for key, value in declared.items() if key not in OF_DBT}},
                 },
             }
             for name, declared in columns.items()

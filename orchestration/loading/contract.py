@@ -1,7 +1,7 @@
 """The contract of a source table: what stands in dbt's source YAML, validated, and nothing beside it.
 
-Columns have dbt's `data_type`; a column with dbt's `not_null` test may not be null; the rest stands under
-`config.meta.load` of the table and of its columns.
+Columns have dbt's `data_type`; a column with dbt's `not_null` test may not be null; values of a column with dbt's tag
+`personal` are for nobody to see; the rest stands under `config.meta.load` of the table and of its columns.
 """
 
 from __future__ import annotations
@@ -26,11 +26,14 @@ LOADER = "landing"
 
 STRICT = ConfigDict(extra="forbid", strict=True)
 
+# dbt's tag of the columns whose values say something about a person.
+PERSONAL = "personal"
+
 # What a column is that gathers others.
 GATHERED_TYPE = "map(varchar, varchar)"
 
 # Keys that came later; where they are not used, they are not among the terms, which stay what they were.
-_LATER_KEYS = {"gather", "part"}
+_LATER_KEYS = {"gather", "part", "is_personal"}
 
 
 def _known_encoding(name: str) -> str:
@@ -193,12 +196,16 @@ class ColumnKeys:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the contract: its `data_type`, whether it may be null, and its keys."""
+    """A column of the contract: its `data_type`, whether it may be null, its keys, and whether it is personal.
+
+    The values of a personal column are in the load and in raw, but never in messages or records about them.
+    """
 
     name: str
     data_type: str
     is_required: bool
     keys: ColumnKeys = field(default_factory=ColumnKeys)
+    is_personal: bool = False
 
     @property
     def expected_values(self) -> tuple[str | int | float | bool | None, ...]:
@@ -254,6 +261,20 @@ class SourceTable:
         """All that files are checked against, as JSON; two contracts with the same terms are the same."""
         return _json({"columns": self.columns, "event_time": self.event_time, "keys": self.keys})
 
+    @cached_property
+    def has_personal(self) -> bool:
+        """Whether there is a personal column."""
+        return any(column.is_personal for column in self.columns)
+
+    def hides(self, name: str) -> bool:
+        """Return whether the values of a file's column are for nobody to see.
+
+        Beside personal columns undeclared ones are so too, as nobody said that they are not. What is gathered into a
+        map is so if the map is.
+        """
+        held_as = next((column for column, gathered in self.gathered([name]).items() if gathered), name)
+        return next((column.is_personal for column in self.columns if column.name == held_as), self.has_personal)
+
     def part_of(self, file_name: str) -> str:
         """Return which part a file is, by its name; empty if it is none, as where files are not parts at all."""
         match = re.fullmatch(self.keys.part, file_name) if self.keys.part else None
@@ -295,8 +316,22 @@ def source_tables(manifest: Mapping[str, Any]) -> tuple[SourceTable, ...]:
     """
     required = _columns_with_not_null_test(manifest)
     nodes = (node for node in manifest["sources"].values() if node["loader"] == LOADER)
-    tables = (_source_table(node, required.get(node["unique_id"], set())) for node in nodes)
+    tables = [_source_table(node, required.get(node["unique_id"], set())) for node in nodes]
+    _check_identifiers(tables)
     return tuple(sorted(tables, key=lambda table: (table.source, table.name)))
+
+
+def _check_identifiers(tables: Iterable[SourceTable]) -> None:
+    """Refuse two tables whose views would take each other's place, in their schema or in that of all loads."""
+    known: dict[str, SourceTable] = {}
+    for table in tables:
+        other = known.setdefault(table.identifier.lower(), table)
+        if other is not table:
+            raise _error(
+                f"{other.label} and {table.label} are both '{table.identifier}' in the warehouse",
+                f"{table.file}, table '{table.name}'",
+                "give one of them an 'identifier' of its own",
+            )
 
 
 def _columns_with_not_null_test(manifest: Mapping[str, Any]) -> dict[str, set[str]]:
@@ -337,6 +372,7 @@ def _source_table(node: Mapping[str, Any], not_null: set[str]) -> SourceTable:
             data_type=column["data_type"],
             is_required=name in not_null or name in keys.key,
             keys=_validated(ColumnKeys, column["config"]["meta"].get("load", {}), f"{where}, column '{name}'"),
+            is_personal=PERSONAL in {*column["tags"], *column["config"]["tags"]},
         )
         for name, column in declared.items()
     )

@@ -155,13 +155,14 @@ def _expected(connection: duckdb.DuckDBPyConnection, table: SourceTable, receive
     """Check what the contract and the calendar say, whatever came before."""
     checks = []
     if table.event_time:
+        is_shown = not table.hides(table.event_time)
         time = identifier(table.event_time)
         share, last = _row(
             connection,
             f"select coalesce(avg((cast({time} as timestamp) > ?)::int), 0), max({time}) from now",
             [received_at + timedelta(days=CLOCK_DAYS)],
         )
-        detail = f"of the rows; the last is {last}" if share else ""
+        detail = f"of the rows{f'; the last is {last}' if is_shown else ''}" if share else ""
         checks.append(Check("future_events", table.event_time, share, 0, 0, share, detail))
     for column in table.columns:
         if column.expected_values:
@@ -178,8 +179,8 @@ def _expected(connection: duckdb.DuckDBPyConnection, table: SourceTable, receive
                         from (select distinct cast({name} as varchar) as value from now where {unexpected} limit 3)
                     ) from now""",
             )
-            found = ", ".join(example or "null" for example in examples or [])
-            detail = f"of the rows are not {' or '.join(values)} but {found}" if share else ""
+            found = "" if column.is_personal else " but " + ", ".join(example or "null" for example in examples or [])
+            detail = f"of the rows are not {' or '.join(values)}{found}" if share else ""
             checks.append(Check("always", column.name, share, 0, 0, share, detail))
     return checks
 
@@ -211,7 +212,7 @@ def _whole(connection: duckdb.DuckDBPyConnection, table: SourceTable, history: H
         middle = fmean(seen) if len(seen) >= MIN_HISTORY else 0.0
         around = [abs(earlier - middle) for earlier in seen]
         limit = _limit(name, around, getattr(table.keys.limits, name), slack=span)
-        detail = f"days from {expected[name]} to {found}"
+        detail = "days" if table.hides(table.event_time) else f"days from {expected[name]} to {found}"
         checks.append(Check(name, table.event_time, days, middle - limit, middle + limit, days, detail))
     return checks
 
@@ -287,8 +288,8 @@ class _Compared:
             share = float(count) / rows
             limit = self._limit(name)
             limit = min(1.0, limit + _chance(limit, min(self._now, self._before)))
-            shown = ", ".join(str(example) for example in examples or [])
-            detail = f"of the rows have {distinct:,} such values: {shown}" if count else ""
+            shown = "" if self._column.is_personal else ": " + ", ".join(str(example) for example in examples or [])
+            detail = f"of the rows have {distinct:,} such values{shown}" if count else ""
             yield Check(name, self._column.name, share, 0, limit, share, detail)
 
     def drift(self) -> Iterator[Check]:
@@ -314,6 +315,7 @@ class _Compared:
         by_chance = float(chi2.ppf(CONFIDENCE, freedom)) * (1 / self._now + 1 / self._before) / (8 * math.log(2))
         limit = min(1.0, math.sqrt(self._limit("drift") ** 2 + by_chance))
         name, rows, rows_before = max(bins, key=lambda found: abs(found[1] / self._now - found[2] / self._before))
+        name = "one value or range" if self._column.is_personal else name
         shares = f"{name}: {rows / self._now:.1%} of the rows, before {rows_before / self._before:.1%}"
         yield Check("drift", self._column.name, distance, 0, limit, distance, shares)
 

@@ -16,6 +16,7 @@ from ml.errors import LoadError
 from ml.warehouse import identifier
 from orchestration.loading.identity import REFERENCE_LOADS, Check, compare
 from orchestration.loading.landing import ArrivedFile, FilesSeen, files_in, hash_of, settled
+from orchestration.loading.reading import string
 from orchestration.loading.refusal import RefusalError, why
 from orchestration.loading.register import Load, QuarantinedFile, Register
 from orchestration.loading.rows import parse
@@ -32,6 +33,8 @@ MEMORY_LIMIT = "1GB"
 LOCK_SECONDS = 600
 # Rows that summary statistics are taken from, at most.
 SUMMARIZED_ROWS = 500_000
+# The summary statistics that are values of the column, or tell of them.
+VALUES_SUMMARIZED = ("min", "max", "avg", "std", "q25", "q50", "q75")
 
 # Begins the name of what is being written; what a killed loader left behind is removed by the next one.
 _INCOMING = ".incoming."
@@ -299,9 +302,17 @@ def _compare(
 
 
 def _summary(table: SourceTable) -> str:
-    """Return SQL for summary statistics of the columns; maps have none, and would take memory without bound."""
+    """Return SQL for summary statistics of the columns: of personal ones counts alone.
+
+    Maps have none; they would take memory without bound.
+    """
     columns = ", ".join(identifier(column.name) for column in table.columns if not column.keys.gather)
-    return f"from (summarize from (select {columns} from arrived) using sample {SUMMARIZED_ROWS} rows)"
+    summary = f"from (summarize from (select {columns} from arrived) using sample {SUMMARIZED_ROWS} rows)"
+    if not table.has_personal:
+        return summary
+    personal = ", ".join(string(column.name) for column in table.columns if column.is_personal)
+    values = (f"case when column_name not in ({personal}) then {name} end as {name}" for name in VALUES_SUMMARIZED)
+    return f"select * replace ({', '.join(values)}) {summary}"
 
 
 def _keep(parquet: Path, file: ArrivedFile, target: Path) -> bool:

@@ -99,8 +99,12 @@ def open_file(
 
 def unreadable(table: SourceTable, path: Path, error: Exception) -> RefusalError:
     """Return the refusal of a file that broke while it was read."""
+    import duckdb
+
     kind = {"parquet": "Parquet", "csv": "CSV", "json_lines": "JSON lines"}[table.keys.file.format]
     reason = str(error).splitlines()[0].replace(str(path), path.name)
+    if table.has_personal and isinstance(error, duckdb.Error) and not isinstance(error, duckdb.IOException):
+        reason = f"{type(error).__name__}, whose words may quote personal values"
     return RefusalError(
         table, f"it cannot be read as {kind} ({reason})", str(path), "ask its sender for a whole file of that kind."
     )
@@ -226,6 +230,10 @@ def _named_as_declared(found: Sequence[str], path: Path, table: SourceTable, sam
         return names
     in_maps = {name for columns in gathered.values() for name in columns}
     unexpected = [name for name in names if name.lower() not in declared and name not in in_maps]
+    listed = ", ".join(unexpected) or "none"
+    if table.has_personal and len(unexpected) == len(names):
+        # Perhaps there is no header, and these are values.
+        unexpected, listed = [], f"all {len(names)}, which are not shown as they may be personal values"
     if missing:
         hints = "; ".join(
             f"'{name}' gathers the columns that match '{declared[name.lower()].keys.gather}', and there is none."
@@ -233,7 +241,7 @@ def _named_as_declared(found: Sequence[str], path: Path, table: SourceTable, sam
             else f"'{name}' is missing.{_looks_like(name, missing, unexpected)}"
             for name in missing
         )
-        problem = f"columns are not as declared: {hints} Unexpected columns: {', '.join(unexpected) or 'none'}"
+        problem = f"columns are not as declared: {hints} Unexpected columns: {listed}"
         if sample is not None:
             problem += _delimiter_hint(sample, table)
     else:

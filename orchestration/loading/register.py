@@ -294,9 +294,10 @@ class Register:
                     where {name} is not null and try_cast({name} as {column.data_type}) is null limit 1"""
             ).fetchall()
             if unfit:
+                example = "" if column.is_personal else f", such as {unfit[0][0]!r}"
                 raise self._cannot_be_shown(
                     f"the contract now says that '{column.name}' is {column.data_type}, which {unfit[0][1]:,} values "
-                    f"of the loads in force are not, such as {unfit[0][0]!r}",
+                    f"of the loads in force are not{example}",
                     "correct the data_type, or put a file that keeps it into landing.",
                 )
 

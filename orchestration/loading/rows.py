@@ -25,6 +25,8 @@ REJECTS_LIMIT = 100_000
 # Characters of a value that are shown in a reason, and of a row that are kept with it.
 SHOWN_CHARACTERS = 60
 KEPT_CHARACTERS = 4_000
+# What is shown in place of a personal value.
+HIDDEN = "•••"
 
 INTEGERS = {f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")} | {
     "INTEGER",
@@ -95,6 +97,7 @@ def parse(
     connection.execute("create table refused_rows (line_number bigint, reason varchar, content varchar, row bigint)")
     opened = open_file(connection, file, scratch, table, REJECTS_LIMIT)
     types = _canonical_types(connection, table)
+    _check_formats(connection, table)
     gathered = {name: columns for name, columns in table.gathered(opened.types).items() if columns}
     values = {
         column.name: _map(gathered[column.name])
@@ -131,6 +134,11 @@ def parse(
     return ParsedFile(staged, columns, undeclared, total - refused, refused)
 
 
+def as_shown(name: str, table: SourceTable) -> str:
+    """Return SQL for a file's column as people may see it."""
+    return f"case when {identifier(name)} is not null then '{HIDDEN}' end" if table.hides(name) else identifier(name)
+
+
 def _canonical_types(connection: duckdb.DuckDBPyConnection, table: SourceTable) -> dict[str, str]:
     """Return each column's declared type as DuckDB spells it."""
     import duckdb
@@ -140,14 +148,42 @@ def _canonical_types(connection: duckdb.DuckDBPyConnection, table: SourceTable) 
         try:
             described = connection.execute(f"describe select cast(null as {column.data_type})").fetchall()
         except duckdb.Error:
-            raise LoadError(
-                f"Contract: the data_type '{column.data_type}' of the column '{column.name}' does not exist.",
-                where=f"{table.file}, table '{table.name}'",
-                rule="the dbt source is the contract that every file is checked against.",
-                remedy="write a type that DuckDB and Spark know, such as bigint, double, varchar, date or timestamp.",
+            raise _mistaken(
+                table,
+                f"the data_type '{column.data_type}' of the column '{column.name}' does not exist",
+                "write a type that DuckDB and Spark know, such as bigint, double, varchar, date or timestamp.",
             ) from None
         types[column.name] = described[0][1]
     return types
+
+
+def _check_formats(connection: duckdb.DuckDBPyConnection, table: SourceTable) -> None:
+    """Refuse a format of dates that does not exist before a value is read with it."""
+    import duckdb
+
+    layout = table.keys.file
+    for written in (*_formats(layout.date_format), *_formats(layout.timestamp_format)):
+        try:
+            connection.execute(f"select try_strptime('', {string(written)})")
+        except duckdb.Error:
+            raise _mistaken(
+                table,
+                f"dates cannot be written as '{written}'",
+                "write the format as in strptime, such as '%d/%m/%Y'.",
+            ) from None
+
+
+def _formats(written: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return (written,) if isinstance(written, str) else written or ()
+
+
+def _mistaken(table: SourceTable, found: str, remedy: str) -> LoadError:
+    return LoadError(
+        f"Contract: {found}.",
+        where=f"{table.file}, table '{table.name}'",
+        rule="the dbt source is the contract that every file is checked against.",
+        remedy=remedy,
+    )
 
 
 def _value(column: Column, opened: OpenedFile, declared: str, table: SourceTable) -> str:
@@ -169,10 +205,9 @@ def _value(column: Column, opened: OpenedFile, declared: str, table: SourceTable
         )
     if declared in {"DOUBLE", "FLOAT"}:
         return f"case when isfinite(try_cast({name} as {declared})) then try_cast({name} as {declared}) end"
-    written = layout.date_format if declared == "DATE" else layout.timestamp_format
+    written = _formats(layout.date_format if declared == "DATE" else layout.timestamp_format)
     if written and (declared == "DATE" or declared.startswith("TIMESTAMP")):
-        formats = [written] if isinstance(written, str) else written
-        return f"cast(try_strptime({name}, [{', '.join(map(string, formats))}]) as {declared})"
+        return f"cast(try_strptime({name}, [{', '.join(map(string, written))}]) as {declared})"
     return f"try_cast({name} as {declared})"
 
 
@@ -190,11 +225,10 @@ def _reason(table: SourceTable, opened: OpenedFile, values: Mapping[str, str], t
         if column.name not in opened.types:
             continue
         if values[column.name] != name:
-            unfit = string(f"{column.name} is not {types[column.name].lower()}: ")
-            cases.append(
-                f"when {name} is not null and {values[column.name]} is null "
-                f"then {unfit} || left(cast({name} as varchar), {SHOWN_CHARACTERS})"
-            )
+            unfit, value = f"{column.name} is not {types[column.name].lower()}", ""
+            if not column.is_personal:
+                unfit, value = f"{unfit}: ", f" || left(cast({name} as varchar), {SHOWN_CHARACTERS})"
+            cases.append(f"when {name} is not null and {values[column.name]} is null then {string(unfit)}{value}")
         elif types[column.name] in {"DOUBLE", "FLOAT"}:
             cases.append(f"when not isfinite({name}) then {string(f'{column.name} is not a number')}")
         if column.is_required:
@@ -219,7 +253,7 @@ def _stage(
     columns = ", ".join(
         [*(f"{value} as {identifier(name)}" for name, value in values.items()), *map(identifier, undeclared)]
     )
-    content = ", ".join(f"{string(name)}: {identifier(name)}" for name in opened.types)
+    content = ", ".join(f"{string(name)}: {as_shown(name, table)}" for name in opened.types)
     unfit = (
         f"{reason} as _reason, case when _reason is not null then left(to_json({{{content}}}), {KEPT_CHARACTERS}) end"
     )
@@ -248,10 +282,13 @@ def _set_aside_rejected_lines(
     """Set aside the lines that could not be split into columns; DuckDB has listed them."""
     if not opened.can_reject:
         return
+    reason, content = "error_message", "csv_line"
+    if table.has_personal:
+        reason, content = "cast(error_type as varchar)", "cast(null as varchar)"
     connection.execute(
-        """insert into refused_rows
-           select line, 'cannot be split into columns: ' || lower(any_value(error_message)), any_value(csv_line), null
-           from reject_errors group by line"""
+        f"""insert into refused_rows
+            select line, 'cannot be split into columns: ' || lower(any_value({reason})), any_value({content}), null
+            from reject_errors group by line"""
     )
     if _count(connection, "reject_errors") >= REJECTS_LIMIT:
         raise RefusalError(
@@ -296,9 +333,9 @@ def _set_aside(connection: duckdb.DuckDBPyConnection, opened: OpenedFile, unfit:
 def _repeated_keys(table: SourceTable, earlier: Sequence[Path]) -> str:
     """Return a query of the rows whose key was there before: place, reason, content."""
     key = _listed(table.keys.key)
-    shown = ", ".join(f"{string(name)}: {identifier(name)}" for name in table.keys.key)
+    content = ", ".join(f"{string(name)}: {as_shown(name, table)}" for name in table.keys.key)
     repeated = f"""
-        select staged._row, 'repeats the key of an earlier row', left(to_json({{{shown}}}), {KEPT_CHARACTERS})
+        select staged._row, 'repeats the key of an earlier row', left(to_json({{{content}}}), {KEPT_CHARACTERS})
         from staged
         inner join (
             select {key}, min(_row) as first_row from staged where _reason is null group by {key} having count(*) > 1
@@ -311,7 +348,7 @@ def _repeated_keys(table: SourceTable, earlier: Sequence[Path]) -> str:
     loads = ", ".join(string(str(path)) for path in earlier)
     return f"""{repeated}
         union
-        select _row, 'repeats the key of an earlier load', left(to_json({{{shown}}}), {KEPT_CHARACTERS})
+        select _row, 'repeats the key of an earlier load', left(to_json({{{content}}}), {KEPT_CHARACTERS})
         from staged
         semi join (select {casts} from read_parquet([{loads}], union_by_name = true)) using ({key})
         where _reason is null"""

@@ -37,6 +37,18 @@ def test_a_description_is_not_part_of_the_contract_and_a_limit_is_not_part_of_ho
     assert (limited.terms == table.terms, limited.layout == table.layout) == (False, True)
 
 
+def test_two_tables_may_not_stand_in_the_same_place() -> None:
+    manifest = manifest_of({"id": {}})
+    node = manifest["sources"]["source.turnout.shop.visits"]
+    manifest["sources"]["source.turnout.web.visits"] = {
+        **node, "source_name": "web", "unique_id": "source.turnout.web.visits", "identifier": "Visits",
+    }  # fmt: skip
+    with pytest.raises(
+        LoadError, match=r"shop.visits and web.visits are both 'Visits' in the warehouse.*\n.*table 'vis"
+    ):
+        source_tables(manifest)
+
+
 @pytest.mark.parametrize(
     ("columns", "keys", "words"),
     [

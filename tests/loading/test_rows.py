@@ -170,10 +170,13 @@ def test_too_many_unfit_rows_quarantine_the_file_with_counts_and_an_example(arri
     assert visits.raw() == [(1, 1), (2, 2)]
 
 
-def test_a_type_that_does_not_exist_is_a_mistake_in_the_contract(arriving: Callable[..., Any]) -> None:
+def test_a_type_or_a_format_that_does_not_exist_is_a_mistake_in_the_contract(arriving: Callable[..., Any]) -> None:
     visits = arriving({"id": {"type": "bigin"}}, file={"format": "csv"})
     with pytest.raises(LoadError, match="the data_type 'bigin' of the column 'id' does not exist"):
         visits.arrive("a.csv", "id\n1\n")
+    visits.change({"id": {"type": "date"}}, file={"format": "csv", "date_format": ["%Y-%m-%d", "%Q"]})
+    with pytest.raises(LoadError, match="Contract: dates cannot be written as '%Q'"):
+        visits.load()
 
 
 def test_what_the_contract_does_not_name_is_kept_and_what_is_optional_may_be_missing(
