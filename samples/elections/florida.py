@@ -11,6 +11,7 @@ from samples.elections.addresses import addresses_of
 from samples.elections.calendar import EXTRACTED_ON
 from samples.elections.layouts import FL_DIALECT, FL_HISTORY, FL_VOTERS, Files
 from samples.elections.names import GIVEN, SUFFIXES, SURNAMES
+from samples.elections.people import LONG_POSTCODE, NEVER
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,6 +50,10 @@ def append(files: Files, block: Block, turnout: Turnout, elections: list[Electio
     last = cells.pick(surnames, block.last[person])
     hidden = block.is_protected[person]
     unit = cells.choose(np.asarray(address.unit) != "", cells.join("APT ", address.unit), "")
+    luck = np.random.default_rng([seed, block.state.number, block.county_number, block.number, 7])
+    is_long = (luck.random(len(person)) < LONG_POSTCODE) & block.has_postcode[person]
+    last_four = cells.numbers(1_000 + block.household_serial[person] % 9_000)
+    postcode = cells.join(address.postcode, cells.choose(is_long, last_four, ""))
     day = str(EXTRACTED_ON).replace("-", "")
     precinct = cells.numbers(block.precinct[person] + 1, 3)
     district = cells.numbers(1 + block.precinct[person] % 5)
@@ -69,7 +74,7 @@ def append(files: Files, block: Block, turnout: Turnout, elections: list[Electio
             "Residence_Address_Line_2": cells.choose(hidden, "*", unit),
             "Residence_City": cells.choose(hidden, "*", address.town),
             "Residence_State": cells.choose(hidden, "*", block.state.code),
-            "Residence_Zipcode": cells.choose(hidden, "*", address.postcode),
+            "Residence_Zipcode": cells.choose(hidden, "*", postcode),
             "Gender": cells.pick(("M", "F", "U"), block.gender[person]),
             # 1 American Indian, 2 Asian, 3 black, 4 Hispanic, 5 white, 6 other, 7 several, 9 unknown.
             "Race": cells.pick(("5", "3", "4", "2", "6", "9"), block.race[person]),
@@ -108,7 +113,7 @@ def _append_history(files: Files, block: Block, turnout: Turnout, elections: lis
     has_old_id = np.concatenate([past.has_old_id, np.zeros(len(row), bool)])
     is_renamed = np.concatenate([past.copy == records.RENAMED, np.zeros(len(row), bool)])
     vote = np.concatenate([counted, reason])
-    is_elsewhere = np.concatenate([past.is_elsewhere, block.moved_on[absent] < np.datetime64("2100-01-01")])
+    is_elsewhere = np.concatenate([past.is_elsewhere, block.moved_on[absent] < NEVER])
     is_elsewhere &= closes_on[election] < block.moved_on[person]
     county = np.where(is_elsewhere, block.old_county_number[person], block.county_number)
     kind = np.array([{"general": 0, "municipal": 2, "primary": 1}[e.kind] for e in elections])[election]

@@ -82,8 +82,14 @@ def _voters(block: Block, rows: Registrations, day: np.datetime64) -> dict[str, 
     race = block.race[person]
     district = 1 + county % 13
     precinct_name = cells.join(cells.numbers(precinct + 1, 2))
-    town = parts["town"]
-    protected = block.is_protected[person]
+    # The file shows no address of those who are removed or protected.
+    is_removed = rows.status == records.REMOVED
+    is_hidden = is_removed | block.is_protected[person]
+    line = cells.words(parts["line"], cells.choose(_filled(unit), cells.join("# ", unit), ""))
+    line = cells.choose(is_hidden, cells.choose(is_removed, "REMOVED", ""), line)
+    town = cells.choose(is_hidden, "", parts["town"])
+    postcode = cells.choose(is_hidden, "", parts["postcode"])
+    state = cells.choose(is_hidden, "", block.state.code)
     return {
         "county_id": cells.pick([c.code for c in counties], county),
         "county_desc": cells.pick([c.name for c in counties], county),
@@ -97,15 +103,15 @@ def _voters(block: Block, rows: Registrations, day: np.datetime64) -> dict[str, 
         "voter_status_desc": cells.pick(_STATUS_NAMES, rows.status),
         "reason_cd": cells.pick(_REASONS, reason),
         "voter_status_reason_desc": cells.pick(_REASON_NAMES, reason),
-        "res_street_address": cells.words(parts["line"], cells.choose(_filled(unit), cells.join("# ", unit), "")),
+        "res_street_address": line,
         "res_city_desc": town,
-        "state_cd": block.state.code,
-        "zip_code": parts["postcode"],
-        "mail_addr1": cells.words(parts["line"], cells.choose(_filled(unit), cells.join("# ", unit), "")),
+        "state_cd": state,
+        "zip_code": postcode,
+        "mail_addr1": cells.choose(is_hidden, "", line),
         "mail_city": town,
-        "mail_state": block.state.code,
-        "mail_zipcode": parts["postcode"],
-        "confidential_ind": cells.choose(protected, "Y", "N"),
+        "mail_state": state,
+        "mail_zipcode": postcode,
+        "confidential_ind": cells.choose(block.is_protected[person], "Y", "N"),
         "registr_dt": cells.dates(rows.registered_on, "%m/%d/%Y"),
         "race_code": cells.pick(("W", "B", "O", "A", "M", "U"), race),
         "ethnic_code": cells.pick(("NL", "NL", "HL", "NL", "NL", "UN"), race),
@@ -118,7 +124,7 @@ def _voters(block: Block, rows: Registrations, day: np.datetime64) -> dict[str, 
         "precinct_abbrv": precinct_name,
         "precinct_desc": cells.join("PRECINCT ", precinct_name),
         "municipality_abbrv": cells.pick([t[:3] for t in TOWNS], _town(block, county, precinct)),
-        "municipality_desc": town,
+        "municipality_desc": parts["town"],
         "cong_dist_abbrv": cells.numbers(district),
         "super_court_abbrv": cells.join(cells.numbers(district, 2), "A"),
         "judic_dist_abbrv": cells.numbers(district, 2),

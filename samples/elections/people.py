@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from samples.elections.addresses import house_of, is_flat
-from samples.elections.calendar import EXTRACTED_ON
+from samples.elections.calendar import EXTRACTED_ON, LAST_YEAR
 from samples.elections.names import MEN, SURNAMES, WOMEN, frequencies
 
 if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.random import Generator
     from numpy.typing import NDArray
 
     from samples.elections.places import County, State
@@ -28,9 +31,10 @@ MOVED = 0.04  # moved within the state since 2012, to another address and county
 MERGED = 0.01  # was registered under two ids until one was struck off; votes under the old id stay in the history
 REREGISTERED = 0.01  # registered anew under a new id; the votes under the old one are lost
 REMOVED = 0.05  # struck off since 2012: dead, gone to another state, convicted, or at their own wish
-PREREGISTERED = 0.007  # of Florida: registered before the eighteenth birthday, and too young for the next election
+PREREGISTERED = 0.012  # of Florida's people at home: registered before the eighteenth birthday, too young to vote now
 PROTECTED = 0.003  # whose address is kept out of the public file
 BLANK_POSTCODE = 0.004  # whose postcode nobody keyed
+LONG_POSTCODE = 0.1  # of Florida: whose postcode has nine digits
 SUFFIX = 0.03  # of men: JR, SR, II, III, IV
 SUFFIX_IN_LAST_NAME = 0.1  # of those with a suffix: keyed into the field of the last name
 NO_MIDDLE_NAME = 0.15
@@ -38,9 +42,9 @@ UNKNOWN_GENDER = 0.03
 
 DEMOCRAT, REPUBLICAN, UNAFFILIATED, LIBERTARIAN = range(4)
 MAN, WOMAN, UNKNOWN = range(3)
-RACES = 6  # white, black, Hispanic, Asian, other, not stated
-PREREGISTRATION_BORN_AFTER = np.datetime64("2006-11-05")  # not yet 18 on the day of the upcoming election
-MERGES_AND_MOVES_SINCE = np.datetime64("2012-01-01")
+# White, black, Hispanic, Asian, other, not stated: how they lean, above 0 towards candidate A.
+RACE_LEANS = (-0.15, 0.9, 0.25, 0.2, 0.1, 0.0)
+STORIES_SINCE = np.datetime64("2012-01-01")
 
 
 @dataclass(frozen=True)
@@ -125,11 +129,6 @@ class Block:
         """Who moved to the present address from another county of the state."""
         return np.asarray(self.moved_on < NEVER)
 
-    @property
-    def is_removed(self) -> NDArray[np.bool_]:
-        """Who is struck off on the day of the files."""
-        return np.asarray(self.removed_on <= EXTRACTED_ON)
-
 
 def county_leans(state: State, seed: int) -> NDArray[np.float64]:
     """Return how each county of a state leans: above 0 towards candidate A."""
@@ -153,91 +152,17 @@ def populate(state: State, county_number: int, number: int, size: int, seed: int
     """
     random = np.random.default_rng([seed, state.number, county_number, number, 1])
     county = state.counties[county_number]
-
-    def share(probability: float) -> NDArray[np.bool_]:
-        return np.asarray(random.random(size) < probability)
-
     sizes = random.choice([1, 2, 3, 4], size=size, p=[0.38, 0.40, 0.14, 0.08])
     household = np.repeat(np.arange(size), sizes)[:size]
     households = int(household[-1]) + 1
-    first_of_household = np.searchsorted(household, np.arange(households))
-    position = np.arange(size) - first_of_household[household]
+    position = np.arange(size) - np.searchsorted(household, np.arange(households))[household]
 
-    # Ages: the head of a household first, then somebody of about the same age, then grown children or parents.
-    head_age = 22 + 72 * random.beta(1.6, 2.0, households)
-    head_age = np.where(random.random(households) < 0.12, 18 + 10 * random.random(households), head_age)[household]
-    partner_age = head_age + random.normal(0, 4, size)
-    child_age = head_age - random.uniform(20, 36, size)
-    child_age = np.where(child_age < 18, 18 + 12 * random.random(size), child_age)
-    age = np.where(position == 0, head_age, np.where(position == 1, partner_age, child_age))
-    age = np.where((position == 1) & share(0.15), child_age, age)
-    age = np.clip(age, 18.0, 101.0)
-    is_preregistered = share(PREREGISTERED) & (position > 0) if state.code == "FL" else np.zeros(size, bool)
-    age = np.where(is_preregistered, 16.5 + 1.2 * random.random(size), age)
+    age, is_preregistered = _ages(random, state, household, position)
     born_on = EXTRACTED_ON - np.floor(age * 365.25).astype(np.int64) - 1
-    eighteen_on = born_on + 18 * 365 + 5
-
-    # Names. Most households share a surname; a suffix belongs to men.
-    gender = np.where(random.random(size) < 0.53, WOMAN, MAN)
-    gender = np.where((position == 1) & (random.random(size) < 0.9), 1 - gender[first_of_household][household], gender)
-    women = random.choice(len(WOMEN), size=(2, size), p=frequencies(len(WOMEN)))
-    men = random.choice(len(MEN), size=(2, size), p=frequencies(len(MEN))) + len(WOMEN)
-    first, middle = np.where(gender == WOMAN, women, men)
-    middle = np.where(share(NO_MIDDLE_NAME), -1, middle)
-    surnames = random.choice(len(SURNAMES), size=(2, size), p=frequencies(len(SURNAMES), 25.0))
-    last = np.where((position == 0) | (random.random(size) < 0.82), surnames[0][household], surnames[1])
-    suffix = np.where(share(SUFFIX) & (gender == MAN), random.choice(5, size=size, p=[0.6, 0.2, 0.05, 0.12, 0.03]), -1)
-    gender = np.where(share(UNKNOWN_GENDER), UNKNOWN, gender)
-
-    # Registration: many at eighteen, the others when they moved in or before a presidential election.
-    years = np.arange(1980, 2025)
-    may_register_on = np.maximum(eighteen_on, np.datetime64("1972-01-01"))
-    until = (EXTRACTED_ON - may_register_on).astype(np.int64)
-    later = may_register_on + np.floor(until * random.random(size) ** 0.9).astype(np.int64)
-    year = later.astype("datetime64[Y]").astype(np.int64) + 1970
-    presidential = np.minimum(year + (-year) % 4, years[-1])
-    before_election = (presidential - 1970).astype("datetime64[Y]").astype("datetime64[D]") + random.integers(
-        200, 282, size
-    )
-    registered_on = np.where(share(0.35), before_election, later)
-    at_eighteen = may_register_on + np.floor(random.exponential(200.0, size)).astype(np.int64)
-    registered_on = np.where(share(0.45), at_eighteen, registered_on)
-    registered_on = np.clip(registered_on, may_register_on, EXTRACTED_ON - 1)
-    registered_on = np.where(is_preregistered, EXTRACTED_ON - random.integers(10, 300, size), registered_on)
-    eligible_on = np.where(is_preregistered, NEVER, registered_on)
-
-    # What happened to the registration. Nobody has more than one of these stories.
-    story = random.random(size)
-    recent = np.maximum(registered_on, MERGES_AND_MOVES_SINCE)
-    happened_on = recent + 1 + np.floor((EXTRACTED_ON - recent).astype(np.int64) * random.random(size)).astype(np.int64)
-    may = ~is_preregistered & (happened_on < EXTRACTED_ON)
-    edges = np.cumsum([MOVED, MERGED, REREGISTERED])
-    has_moved = may & (story < edges[0])
-    is_merged = may & (story >= edges[0]) & (story < edges[1])
-    is_reregistered = may & (story >= edges[1]) & (story < edges[2])
-    # The old die more often; all others leave at every age alike.
-    leaves = np.where(age > 75, 3.0, 0.75) * REMOVED
-    is_removed = may & (story >= edges[2]) & (random.random(size) < leaves)
-    other_county = random.integers(1, len(state.counties), size)
-    dead = random.random(size) < np.where(age > 75, 0.85, 0.25)
-
-    # Politics: the county, the age, the origin and the household pull; the rest is one's own.
-    race = random.choice(RACES, size=households, p=_race_shares(state))[household]
-    race = np.where(share(0.08), 5, race)
-    education = np.clip(random.binomial(3, 0.42, size) + (age > 26) * share(0.15), 0, 3)
-    lean = (
-        county_leans(state, seed)[county_number]
-        + np.array([-0.15, 0.9, 0.25, 0.2, 0.1, 0.0])[race]
-        - 0.012 * (age - 50)
-        + 0.18 * (education - 1.3)
-        + 0.6 * random.normal(0, 1, households)[household]
-        + 0.8 * random.normal(0, 1, size)
-    )
-    shown = lean + random.normal(0, 0.6, size)
-    party = np.where(shown > 0.4, DEMOCRAT, np.where(shown < -0.4, REPUBLICAN, UNAFFILIATED))
-    party = np.where(share(0.01), LIBERTARIAN, party)
-    choice = np.where(lean + random.normal(0, 0.4, size) > 0, 0, 1)
-    choice = np.where(share(0.03), 2, choice)
+    named = _names(random, household, position)
+    registered_on = _registrations(random, born_on, is_preregistered)
+    happened = _stories(random, state, county_number, age, registered_on, is_preregistered)
+    politics = _politics(random, state, county_number, age, household, seed)
 
     precinct = random.choice(county.precincts, size=households, p=frequencies(county.precincts, 6.0))
     # All flats of a house lie in one precinct.
@@ -252,31 +177,144 @@ def populate(state: State, county_number: int, number: int, size: int, seed: int
         household=household,
         household_serial=number * BLOCK + household,
         precinct=precinct[household],
-        first=first,
-        middle=middle,
-        last=last,
-        suffix=suffix,
-        suffix_in_last_name=share(SUFFIX_IN_LAST_NAME) & (suffix >= 0),
-        gender=gender,
-        race=race,
-        party=party,
-        lean=lean,
-        choice=choice,
-        education=education,
         born_on=born_on,
         registered_on=registered_on,
-        eligible_on=eligible_on,
-        removed_on=np.where(is_removed, happened_on, NEVER),
-        removal_reason=np.where(dead, 0, random.integers(1, 4, size)),
-        moved_on=np.where(has_moved, happened_on, NEVER),
-        old_county_number=(county_number + other_county) % len(state.counties),
-        id_since=np.where(is_merged | is_reregistered, happened_on, registered_on),
-        is_merged=is_merged,
-        is_reregistered=is_reregistered,
+        eligible_on=np.where(is_preregistered, NEVER, registered_on),
         is_preregistered=is_preregistered,
-        is_protected=share(PROTECTED),
-        has_postcode=~share(BLANK_POSTCODE),
+        suffix_in_last_name=(random.random(size) < SUFFIX_IN_LAST_NAME) & (named["suffix"] >= 0),
+        is_protected=random.random(size) < PROTECTED,
+        has_postcode=random.random(size) >= BLANK_POSTCODE,
+        **named,
+        **happened,
+        **politics,
     )
+
+
+def _ages(
+    random: Generator, state: State, household: NDArray[np.int64], position: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return ages in years, and who is registered too young.
+
+    The head of a household comes first, then somebody of about the same age, then grown children.
+    """
+    size, households = len(household), int(household[-1]) + 1
+    head = 22 + 72 * random.beta(1.6, 2.0, households)
+    head = np.where(random.random(households) < 0.12, 18 + 10 * random.random(households), head)[household]
+    partner = head + random.normal(0, 4, size)
+    child = head - random.uniform(20, 36, size)
+    child = np.where(child < 18, 18 + 12 * random.random(size), child)
+    is_child = (position > 1) | ((position == 1) & (random.random(size) < 0.15))
+    age = np.where(position == 0, head, np.where(is_child, child, partner))
+    age = np.where(age < 18.1, 18.1 + (18.1 - age) % 12, np.minimum(age, 101.0))
+    if state.code != "FL":
+        return age, np.zeros(size, bool)
+    is_preregistered = (random.random(size) < PREREGISTERED) & (position > 0)
+    return np.where(is_preregistered, 16.5 + 1.2 * random.random(size), age), is_preregistered
+
+
+def _names(random: Generator, household: NDArray[np.int64], position: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    """Return names and genders. Most households share a surname; a suffix belongs to men."""
+    size = len(household)
+    gender = np.where(random.random(size) < 0.53, WOMAN, MAN)
+    of_head = gender[np.arange(size) - position]
+    gender = np.where((position == 1) & (random.random(size) < 0.9), 1 - of_head, gender)
+    women = random.choice(len(WOMEN), size=(2, size), p=frequencies(len(WOMEN)))
+    men = random.choice(len(MEN), size=(2, size), p=frequencies(len(MEN))) + len(WOMEN)
+    first, middle = np.where(gender == WOMAN, women, men)
+    surnames = random.choice(len(SURNAMES), size=(2, size), p=frequencies(len(SURNAMES), 25.0))
+    shares_surname = (position == 0) | (random.random(size) < 0.82)
+    has_suffix = (random.random(size) < SUFFIX) & (gender == MAN)
+    return {
+        "first": first,
+        "middle": np.where(random.random(size) < NO_MIDDLE_NAME, -1, middle),
+        "last": np.where(shares_surname, surnames[0][household], surnames[1]),
+        "suffix": np.where(has_suffix, random.choice(5, size=size, p=[0.6, 0.2, 0.05, 0.12, 0.03]), -1),
+        "gender": np.where(random.random(size) < UNKNOWN_GENDER, UNKNOWN, gender),
+    }
+
+
+def _registrations(
+    random: Generator, born_on: NDArray[np.datetime64], is_preregistered: NDArray[np.bool_]
+) -> NDArray[np.datetime64]:
+    """Return the days of first registration: at eighteen, on moving in, or before a presidential election."""
+    size = len(born_on)
+    eighteen_on = born_on + 18 * 365 + 5
+    days = (EXTRACTED_ON - eighteen_on).astype(np.int64)
+    moved_in = eighteen_on + np.floor(days * random.random(size) ** 0.9).astype(np.int64)
+    year = moved_in.astype("datetime64[Y]").astype(np.int64) + 1970
+    january = (np.minimum(year + (-year) % 4, LAST_YEAR) - 1970).astype("datetime64[Y]").astype("datetime64[D]")
+    before_election = january + random.integers(200, 282, size)
+    hurries = (random.random(size) < 0.25) & (before_election < EXTRACTED_ON)
+    registered_on = np.where(hurries, before_election, moved_in)
+    at_eighteen = eighteen_on + np.floor(random.exponential(200.0, size)).astype(np.int64)
+    is_early = (random.random(size) < 0.45) & (at_eighteen < EXTRACTED_ON)
+    registered_on = np.where(is_early, at_eighteen, registered_on)
+    registered_on = np.clip(registered_on, eighteen_on, EXTRACTED_ON - 1)
+    return np.where(is_preregistered, EXTRACTED_ON - random.integers(10, 300, size), registered_on)
+
+
+def _stories(
+    random: Generator,
+    state: State,
+    county_number: int,
+    age: NDArray[np.float64],
+    registered_on: NDArray[np.datetime64],
+    is_preregistered: NDArray[np.bool_],
+) -> dict[str, NDArray[Any]]:
+    """Return what happened to each registration since 2012; nobody has more than one story."""
+    size = len(age)
+    recent = np.maximum(registered_on, STORIES_SINCE)
+    days = (EXTRACTED_ON - recent).astype(np.int64)
+    happened_on = recent + 1 + np.floor(days * random.random(size)).astype(np.int64)
+    may = ~is_preregistered & (happened_on < EXTRACTED_ON)
+    story = np.where(may, np.searchsorted(np.cumsum([MOVED, MERGED, REREGISTERED]), random.random(size), "right"), -1)
+    # Most of those who are struck off have died: the old more often, all others at every age alike.
+    is_old = age > 75
+    is_removed = (story == 3) & (random.random(size) < np.where(is_old, 3.0, 0.75) * REMOVED)
+    has_died = random.random(size) < np.where(is_old, 0.85, 0.25)
+    has_new_id = (story == 1) | (story == 2)
+    return {
+        "moved_on": np.where(story == 0, happened_on, NEVER),
+        "old_county_number": (county_number + random.integers(1, len(state.counties), size)) % len(state.counties),
+        "is_merged": story == 1,
+        "is_reregistered": story == 2,
+        "id_since": np.where(has_new_id, happened_on, registered_on),
+        "removed_on": np.where(is_removed, happened_on, NEVER),
+        "removal_reason": np.where(has_died, 0, random.integers(1, 4, size)),
+    }
+
+
+def _politics(
+    random: Generator,
+    state: State,
+    county_number: int,
+    age: NDArray[np.float64],
+    household: NDArray[np.int64],
+    seed: int,
+) -> dict[str, NDArray[Any]]:
+    """Return inclinations, parties and choices: place, age, origin, education and household pull at them."""
+    size, households = len(age), int(household[-1]) + 1
+    race = random.choice(len(RACE_LEANS), size=households, p=_race_shares(state))[household]
+    race = np.where(random.random(size) < 0.08, len(RACE_LEANS) - 1, race)
+    education = np.clip(random.binomial(3, 0.42, size) + (age > 26) * (random.random(size) < 0.15), 0, 3)
+    lean = (
+        county_leans(state, seed)[county_number]
+        + np.array(RACE_LEANS)[race]
+        - 0.025 * (age - 50)
+        + 0.35 * (education - 1.3)
+        + 0.6 * random.normal(0, 1, households)[household]
+        + 0.8 * random.normal(0, 1, size)
+    )
+    shown = lean + random.normal(0, 0.6, size)
+    party = np.where(shown > 0.4, DEMOCRAT, np.where(shown < -0.4, REPUBLICAN, UNAFFILIATED))
+    choice = np.where(lean + random.normal(0, 0.4, size) > 0, 0, 1)
+    return {
+        "race": race,
+        "education": education,
+        "lean": lean,
+        "party": np.where(random.random(size) < 0.01, LIBERTARIAN, party),
+        "choice": np.where(random.random(size) < 0.03, 2, choice),
+    }
 
 
 def _race_shares(state: State) -> list[float]:

@@ -1,8 +1,8 @@
 """Polls by telephone: a machine asks, people press keys; nine waves in the three weeks before the prediction.
 
-People who answer are older and vote more often than all who are registered. Whom they would vote for depends on party,
-place, age and education, and so do those who will vote differ from those who are registered: an unweighted result is
-off, and weights of likely turnout move it towards the truth.
+People who answer are a little older, learned more and vote more often than all who are registered. Whom they would
+vote for depends on party, place, age and education, and those who will vote are older than those who are registered: an
+unweighted result is off, and weights of likely turnout move it towards the truth.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ WAVES = (
 SMALLEST_WAVE, VOTERS_PER_RESPONDENT = 60, 200
 NOT_REGISTERED = 0.04  # of the respondents
 ID_KNOWN = 0.55  # of the registered ones: dialled from the state's file
-OLDER = 0.008  # how much likelier a person answers for each year of age, in logs
-VOTES_OFTEN = 0.3  # the same for somebody who voted in all of the last eight elections
+OLDER = 0.003  # how much likelier a person answers for each year of age, in logs
+LEARNED = 0.13  # the same for each step of education
+VOTES_OFTEN = 0.15  # the same for somebody who voted in all of the last eight elections
 
 # How what is heard differs from what is registered, as shares of the respondents whose id is not known.
 NICKNAME = 0.12
@@ -132,7 +133,8 @@ class Polls:
         often = turnout.votes[recent].mean(axis=0)
         age = 2024 - block.birth_year
         # The largest of weight plus Gumbel noise: a weighted sample without replacement.
-        score = OLDER * age + VOTES_OFTEN * often + random.gumbel(0, 1, len(block))
+        willingness = OLDER * age + LEARNED * block.education + VOTES_OFTEN * often
+        score = willingness + random.gumbel(0, 1, len(block))
         chosen = np.argsort(np.where(active, -score, np.inf), kind="stable")[:wanted]
         chosen = chosen[active[chosen]]
         chances = turnout.probability_before[elections[-1].position]

@@ -122,8 +122,7 @@ def simulate(block: Block, elections: list[Election], places: Places, seed: int)
         e = election.position
         kind = "presidential" if election.is_presidential else election.kind
         here = registered[e] = (block.eligible_on <= election.closes_on) & (block.removed_on > election.as_of)
-        lives_here = block.moved_on >= np.datetime64("2100-01-01")
-        lives_here |= block.moved_on <= election.closes_on
+        lives_here = ~block.has_moved | (block.moved_on <= election.closes_on)
 
         county = np.where(lives_here, block.county_number, block.old_county_number)
         logit = BASE[kind] + STATE.get(block.state.code, 0.0) + places.county[county]
