@@ -144,7 +144,7 @@ def judge(folder: Path, part: int) -> Outcome:
 
 
 def _copy(folder: Path) -> Project:
-    for name in ("dbt_project", "ml", "orchestration"):
+    for name in ("dbt_project", "linking", "ml", "orchestration"):
         shutil.copytree(this_project().root / name, folder / name, ignore=shutil.ignore_patterns("target", "logs"))
     return Project(folder)
 

@@ -32,7 +32,7 @@ class TurnoutError(Exception):
 
 
 class DeclarationError(TurnoutError):
-    """A prediction's declaration in dbt YAML is wrong."""
+    """A declaration of a prediction or a link in dbt YAML is wrong."""
 
 
 class LoadError(TurnoutError):
@@ -41,6 +41,10 @@ class LoadError(TurnoutError):
 
 class ExamplesError(TurnoutError):
     """The examples cannot be learned from or scored."""
+
+
+class LinkError(TurnoutError):
+    """Records cannot be found in another table as declared."""
 
 
 class ModelError(TurnoutError):

@@ -260,7 +260,10 @@ def require_free(port: int) -> None:
 
 def _load(project: Project) -> tuple[JobDefinition, DagsterInstance]:
     """Return the job of all assets and the instance that keeps its history, in which no dead run holds a place."""
-    _ = project.predictions  # reads and validates the declarations first: it needs no Dagster, so it is quick
+    _ = (
+        project.predictions,
+        project.links,
+    )  # reads and validates the declarations first: it needs no Dagster, so it is quick
     from dagster import DagsterInstance
 
     from orchestration.dead_runs import end_dead_runs

@@ -13,6 +13,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from linking.declaration import Link, links_in
 from ml.declaration import Prediction, predictions_in
 from ml.errors import TurnoutError, did_you_mean
 from ml.tracking import Tracking, prepare_environment, track
@@ -130,6 +131,17 @@ class Project:
         """
         return predictions_in(self.manifest)
 
+    @cached_property
+    def links(self) -> tuple[Link, ...]:
+        """The declared links, by table.
+
+        Raises
+        ------
+        DeclarationError
+            If a declaration is wrong.
+        """
+        return links_in(self.manifest)
+
     def predictions_named(self, names: Sequence[str] | None) -> tuple[Prediction, ...]:
         """Return the predictions with these names; all of them for None.
 
@@ -171,7 +183,7 @@ class Project:
         if commit.returncode == 0 and status.returncode == 0 and not status.stdout:
             return f"commit {commit.stdout.strip()}"
         digest = hashlib.sha256()
-        for folder in ("dbt_project", "ml", "orchestration"):
+        for folder in ("dbt_project", "linking", "ml", "orchestration"):
             for path in _source_files(self.root / folder):
                 digest.update(path.relative_to(self.root).as_posix().encode() + b"\0" + path.read_bytes())
         return f"source {digest.hexdigest()}"
