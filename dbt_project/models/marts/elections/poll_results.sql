@@ -86,7 +86,7 @@ shares as (
         questions.answer_key,
         questions.meaning as answer,
         cast(coalesce(of_answers.count_respondents, 0) as int) as count_respondents,
-        {{ ratio('coalesce(of_answers.count_respondents, 0)', 'of_questions.count_answered') }} as share,
+        {{ ratio('coalesce(of_answers.count_respondents, 0)', 'of_questions.count_answered') }} as unweighted_share,
         {{ ratio('coalesce(of_answers.weight, 0)', 'of_questions.weight') }} as weighted_share,
         of_questions.effective_sample_size
     from questions
