@@ -24,6 +24,8 @@ if IN_PARALLEL:
 
 # How long an example takes depends on what the other worker does, and on who has imported scikit-learn already.
 settings.register_profile("turnout", deadline=None)
+# The electorate of every run; it is generated.
+os.environ["TURNOUT_SAMPLE_VOTERS"] = "3000"
 settings.load_profile("turnout")
 
 
@@ -49,7 +51,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the runs where there are several workers: small tests fill the end, so that all end together."""
     if IN_PARALLEL:
-        items.sort(key=lambda item: not {"grocery", "shop", "audited"}.intersection(item.fixturenames))
+        items.sort(key=lambda item: not {"grocery", "elections", "shop", "audited"}.intersection(item.fixturenames))
 
 
 @pytest.fixture(scope="session")
@@ -68,16 +70,28 @@ def manifest(shared: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def grocery(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """A copy of this project, run once on the real data, with fewer candidates and a short search."""
+    """A copy of this project, run once on both examples, with fewer candidates and a short search."""
     project = copy_project(tmp_path_factory.mktemp("grocery") / "turnout")
     for name in ("household_lapse", "household_spend"):
         judged = (
             "candidates: [linear, xgboost]\n          search: { trials: 3, seconds: 10 }\n          baseline: own_past"
         )
         edit(project.dbt / f"models/predictions/grocery/{name}.yml", "baseline: own_past", judged)
+    turnout = project.dbt / "models/predictions/elections/voter_turnout.yml"
+    edit(
+        turnout,
+        "search: { trials: 10, seconds: 10 }",
+        "candidates: [linear, lightgbm]\n          search: { trials: 0 }",
+    )
     finished = run(project)
     assert finished.exit_code == 0, finished.output
     return finished
+
+
+@pytest.fixture(scope="session")
+def elections(grocery: Finished) -> Finished:
+    """The same run, for the tests of the other example."""
+    return grocery
 
 
 @pytest.fixture(scope="session")
