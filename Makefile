@@ -17,8 +17,8 @@ PYTEST := $(BIN)/python -m pytest -n 2
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
-run: $(ENVIRONMENT)/run ## Land, build, train, score, test and publish everything once
-	@$(BIN)/python -m orchestration run
+run: $(ENVIRONMENT)/run ## Land, build, train, score, test and publish everything once; VOTERS=100000 for more of them
+	@$(if $(VOTERS),TURNOUT_SAMPLE_VOTERS=$(VOTERS)) $(BIN)/python -m orchestration run
 
 quarantine: $(ENVIRONMENT)/run ## List the files that were refused and wait for a person
 	@$(BIN)/python -m orchestration quarantine

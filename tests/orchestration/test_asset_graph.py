@@ -42,4 +42,5 @@ def test_what_declares_retrain_has_a_schedule() -> None:
     assert {schedule.name: schedule.cron_schedule for schedule in repository.schedule_defs} == {
         "retrain_household_lapse_schedule": "0 17 * * 0",
         "retrain_household_spend_schedule": "0 18 * * 0",
+        "retrain_voter_turnout_schedule": "0 5 1 * *",
     }
