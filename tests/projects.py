@@ -46,7 +46,7 @@ def run(project: Project, *arguments: str) -> Finished:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=400,
+        timeout=900,
     )
     return Finished(project, finished.returncode, finished.stdout)
 
