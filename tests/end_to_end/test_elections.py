@@ -101,7 +101,7 @@ def test_no_address_is_in_a_log_a_record_or_a_sample(elections: Finished) -> Non
         for row in records(
             elections.project,
             """select distinct street_address from intermediate.int_voters_unioned
-               where len(street_address) > 14 order by hash(street_address) limit 300""",
+               where len(street_address) > 10 order by hash(street_address) limit 300""",
         )
     }
     assert len(addresses) == 300
