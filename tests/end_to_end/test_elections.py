@@ -101,10 +101,10 @@ def test_no_address_is_in_a_log_a_record_or_a_sample(elections: Finished) -> Non
         for row in records(
             elections.project,
             """select distinct street_address from intermediate.int_voters_unioned
-               where len(street_address) > 10 order by hash(street_address) limit 300""",
+               where len(street_address) > 10""",
         )
     }
-    assert len(addresses) == 300
+    assert len(addresses) > 100
     root = elections.project.root
     kept = [root / "warehouse" / "dagster", root / "warehouse" / "mlflow", root / "dbt_project" / "logs"]
     told = [path.read_bytes() for folder in kept for path in folder.rglob("*") if path.is_file()]
