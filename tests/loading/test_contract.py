@@ -12,14 +12,18 @@ from orchestration.loading.contract import source_tables
 
 
 def test_all_that_files_are_checked_against_stands_in_the_source(manifest: dict[str, Any]) -> None:
-    tables = {table.name: table for table in source_tables(manifest)}
-    assert len(tables) == 8
-    transactions = tables["transactions"]
+    tables = {table.label: table for table in source_tables(manifest)}
+    assert len([table for table in tables.values() if table.source == "complete_journey"]) == 8
+    transactions = tables["complete_journey.transactions"]
     assert transactions.keys.mode == "snapshot"
     assert transactions.keys.key == ("household_id", "basket_id", "product_id")
     assert transactions.event_time == "transaction_timestamp"
     assert {column.name for column in transactions.columns if not column.keys.compare} == {"week"}
     assert not {column.name for column in transactions.columns} & {"_load_id", "_loaded_at"}
+    voters = tables["north_carolina.ncvoter"]
+    assert {"last_name", "res_street_address", "full_phone_number"} < {
+        column.name for column in voters.columns if column.is_personal
+    }
 
 
 def test_a_column_of_the_key_or_with_a_not_null_test_may_not_be_null() -> None:
