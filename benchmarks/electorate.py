@@ -88,9 +88,8 @@ def judged(project: Project, truth: Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame of shape (n_voters, 9)
-        `voter_id`, `state`, `county`, `choice`, `probability`, `probability_before`, `has_voted`, `score`,
-        and `left_out`: what
-        the champion's candidate says that has not learned from the voter's state.
+        `voter_id`, `state`, `county`, `choice`, `probability`, `probability_before`, `has_voted`, `score`, and
+        `left_out`: what the champion's candidate says that has not learned from the voter's state.
     """
     table = project.warehouse.query(
         f"""select truth.voter_id, truth.state, voters.county, choice, probability, probability_before, has_voted, score

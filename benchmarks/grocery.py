@@ -13,9 +13,12 @@ from ml.errors import WarehouseError
 from ml.warehouse import Warehouse
 from orchestration.project import this_project
 
+# Beside it stand the predictions of the other example.
+DECLARED_IN = "models/predictions/grocery/"
+
 
 def grocery(folder: Path) -> tuple[Warehouse, tuple[Prediction, ...]]:
-    """Return a copy of the warehouse in a folder, and what is declared.
+    """Return a copy of the warehouse in a folder, and what is declared about households.
 
     Raises
     ------
@@ -33,4 +36,4 @@ def grocery(folder: Path) -> tuple[Warehouse, tuple[Prediction, ...]]:
     copied = Warehouse(Path(shutil.copy(project.warehouse.path, folder / "examples.duckdb")))
     with copied.connect() as connection:
         connection.execute("drop schema if exists records cascade")
-    return copied, project.predictions
+    return copied, tuple(prediction for prediction in project.predictions if prediction.file.startswith(DECLARED_IN))
