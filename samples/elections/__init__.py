@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ml.errors import TurnoutError
+from samples import holds_files, partial
 from samples.elections import cells, florida, north_carolina, ohio, records, washington
 from samples.elections.calendar import EXTRACTED_ON, Election, elections_of
 from samples.elections.layouts import CSV_DIALECT, Files
@@ -74,7 +75,7 @@ def land(landing: Path, voters: int | None = None, seed: int = 0, truth: Path | 
         If the number of voters is no number, or out of range.
     """
     voters = _number_of_voters(voters)
-    if truth is None and all(_holds_files(landing / table) for table in _tables()):
+    if truth is None and all(holds_files(landing / table) for table in _tables()):
         return []
     polls = Polls(voters, seed)
     with Files(landing) as files, _Truth(truth) as known:
@@ -141,7 +142,7 @@ class _Truth:
     def __exit__(self, *_: object) -> None:
         for path, writer in self._writers.items():
             writer.close()
-            _partial(path).unlink(missing_ok=True)
+            partial(path).unlink(missing_ok=True)
 
     def append(self, block: Block, turnout: Turnout, elections: list[Election], ids: pa.Array) -> None:
         """Append the probabilities and votes of a block."""
@@ -150,7 +151,7 @@ class _Truth:
         path = self._folder / "turnout" / f"{block.state.source}.parquet"
         if path not in self._writers:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._writers[path] = pq.ParquetWriter(_partial(path), TRUTH_SCHEMA)
+            self._writers[path] = pq.ParquetWriter(partial(path), TRUTH_SCHEMA)
         voter_id = cells.join(f"{block.state.code}-", ids)
         for election in elections:
             if not election.has_truth:
@@ -180,11 +181,11 @@ class _Truth:
             return
         path = self._folder / "respondents" / "respondents.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(respondents, _partial(path))
+        pq.write_table(respondents, partial(path))
         for written, writer in self._writers.items():
             writer.close()
-            _partial(written).replace(written)
-        _partial(path).replace(path)
+            partial(written).replace(written)
+        partial(path).replace(path)
         self._writers = {}
 
 
@@ -243,11 +244,3 @@ def _tables() -> tuple[str, ...]:
         north_carolina.VOTERS, north_carolina.HISTORY, ohio.TABLE, florida.VOTERS, florida.HISTORY, washington.VOTERS,
         washington.HISTORY, "election_calendar/elections", "polls/questionnaires", "polls/respondents", "polls/answers",
     )  # fmt: skip
-
-
-def _holds_files(folder: Path) -> bool:
-    return any(folder.glob("[!.]*"))
-
-
-def _partial(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}")

@@ -21,7 +21,6 @@ The formats of dates, column by column (months and days always have two digits):
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -29,6 +28,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
+
+from samples import holds_files, partial
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -175,7 +176,7 @@ class Files:
     ) -> None:
         self._stack.close()
         for path in self._open:
-            _partial(path).unlink(missing_ok=True)
+            partial(path).unlink(missing_ok=True)
 
     def append(
         self, table: str, name: str, dialect: Dialect, columns: Sequence[str], cells: Mapping[str, pa.Array | str]
@@ -195,11 +196,11 @@ class Files:
             Text by column; a string is the same in every row, a column that is missing is empty.
         """
         path = self._landing / table / name
-        if self._is_taken.setdefault(path.parent, _holds_files(path.parent)):
+        if self._is_taken.setdefault(path.parent, holds_files(path.parent)):
             return
         if path not in self._open:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._open[path] = self._stack.enter_context(_partial(path).open("wb"))
+            self._open[path] = self._stack.enter_context(partial(path).open("wb"))
             if dialect.has_header:
                 quote = '"' if dialect.is_quoted else ""
                 line = dialect.delimiter.join(f"{quote}{column}{quote}" for column in columns)
@@ -229,14 +230,6 @@ class Files:
         """Give the files their names; return them in order."""
         self._stack.close()
         for path in self._open:
-            _partial(path).replace(path)
+            partial(path).replace(path)
         finished, self._open = sorted(self._open), {}
         return finished
-
-
-def _partial(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}")
-
-
-def _holds_files(folder: Path) -> bool:
-    return any(folder.glob("[!.]*"))
