@@ -51,7 +51,7 @@ class Warehouse:
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
         waiting = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_is_locked),
+            retry=tenacity.retry_if_exception(is_locked),
             stop=tenacity.stop_after_delay(LOCK_SECONDS),
             wait=tenacity.wait_fixed(0.5),
             reraise=True,
@@ -59,7 +59,7 @@ class Warehouse:
         try:
             connection = waiting(duckdb.connect, self.path)
         except duckdb.IOException as error:
-            if not _is_locked(error):
+            if not is_locked(error):
                 raise
             raise WarehouseError(
                 f"The warehouse is in use by another process, also after {LOCK_SECONDS:.0f} s of waiting.",
@@ -231,5 +231,6 @@ def identifier(*parts: str) -> str:
     return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
 
 
-def _is_locked(error: BaseException) -> bool:
+def is_locked(error: BaseException) -> bool:
+    """Return whether DuckDB raised it because another process has the file open."""
     return "Could not set lock on file" in str(error)

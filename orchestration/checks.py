@@ -1,26 +1,23 @@
-"""Refuses to run on a table whose tests have failed, also when they failed in an earlier run.
+"""How checks came out last, and the refusal to go on where a blocking one upstream has failed, also in an earlier run.
 
-Within a run Dagster itself stops what is downstream of a blocking check. A later run that selects only a
-Python asset would read the bad table all the same; this module closes that gap.
+Within a run Dagster itself stops what is downstream of a blocking check. A later run that selects only a Python asset
+would read the bad table all the same; `require_passed_checks` closes that gap.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING
 
-from dagster import AssetCheckEvaluation, AssetCheckSeverity, AssetKey
+from dagster import AssetCheckEvaluation, AssetCheckKey, AssetCheckSeverity, AssetKey
 
 from ml.errors import TurnoutError
-from orchestration.dbt import dbt_steps
-from orchestration.examples_checks import examples_checks
-from orchestration.raw_assets import load_assets
+from orchestration.publication.tables import Check
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from dagster import AssetCheckKey, DagsterInstance
-
-    from orchestration.project import Project
+    from dagster import AssetGraph, DagsterInstance, EventLogEntry
 
 # Evaluations to look back through for the last one that finished; a run that was killed leaves an open one.
 LOOK_BACK = 20
@@ -30,55 +27,110 @@ class FailedCheckError(TurnoutError):
     """A blocking check upstream has failed."""
 
 
-def require_passed_checks(
-    instance: DagsterInstance, project: Project, asset_keys: Sequence[AssetKey], *, also: Sequence[AssetCheckKey] = ()
-) -> None:
-    """Raise if the latest evaluation of a blocking check of these assets, or of any upstream, has failed.
+@cache
+def asset_graph() -> AssetGraph:
+    """Return all assets and checks there are; they are read once in a process."""
+    from orchestration.definitions import defs
+
+    return defs().resolve_asset_graph()
+
+
+def require_passed_checks(instance: DagsterInstance, key: AssetKey) -> None:
+    """Raise if the latest evaluation of a blocking check of anything upstream of an asset has failed.
 
     Parameters
     ----------
     instance : DagsterInstance
         Where the evaluations are kept.
-    project : Project
-        Its loads, dbt tests and examples have checks; what is upstream is followed through them.
-    asset_keys : sequence of AssetKey
-        What is about to be read.
-    also : sequence of AssetCheckKey
-        Blocking checks beside those of these assets and of what is upstream.
+    key : AssetKey
+        What is about to be made.
 
     Raises
     ------
     FailedCheckError
         With the names of the failed checks.
     """
-    steps = [*load_assets(project), *dbt_steps(project), *examples_checks(project)]
-    parents = {spec.key: [dep.asset_key for dep in spec.deps] for step in steps for spec in step.specs}
-    upstream, waiting = set(asset_keys), list(asset_keys)
-    while waiting:
-        found = [key for key in parents.get(waiting.pop(), []) if key not in upstream]
-        upstream.update(found)
-        waiting += found
-    blocking = {spec.key for step in steps for spec in step.check_specs if spec.blocking}
-    failed = sorted(
-        f"{key.asset_key.to_user_string()}: {key.name}"
-        for key in {*(key for key in blocking if key.asset_key in upstream), *also}
-        if _has_failed(instance, key)
-    )
+    failed = told(failed_upstream(instance, [key])[key])
     if failed:
         raise FailedCheckError(
-            f"{len(failed)} {'test' if len(failed) == 1 else 'tests'} upstream failed: {'; '.join(failed)}.",
-            where=", ".join(key.to_user_string() for key in asset_keys),
+            f"Upstream, {failed}.",
+            where=key.to_user_string(),
             rule="a failed test of error severity stops what is downstream of its table, Python included.",
             remedy="mend the data or the model, materialize the tables named above again so that their tests pass, "
             "then run this again.",
         )
 
 
-def _has_failed(instance: DagsterInstance, key: AssetCheckKey) -> bool:
-    history = instance.event_log_storage.get_asset_check_execution_history(key, limit=LOOK_BACK)
-    for record in history:
-        if record.event and record.event.dagster_event:
-            evaluation = record.event.dagster_event.event_specific_data
-            if isinstance(evaluation, AssetCheckEvaluation):
-                return not evaluation.passed and evaluation.severity == AssetCheckSeverity.ERROR
-    return False
+def failed_upstream(
+    instance: DagsterInstance, keys: Iterable[AssetKey], *, itself: bool = False
+) -> dict[AssetKey, set[AssetCheckKey]]:
+    """Return, for each of these assets, the blocking checks of anything that it is made from that failed last.
+
+    Parameters
+    ----------
+    itself : bool
+        Whether the checks of the asset itself count as well.
+    """
+    graph = asset_graph()
+    upstream = {
+        key: graph.get_check_keys_for_assets(graph.get_ancestor_asset_keys(key) | ({key} if itself else set()))
+        for key in keys
+    }
+    latest = _latest(instance, {check for checks in upstream.values() for check in checks if graph.get(check).blocking})
+    failed = {check for check, entry in latest.items() if _has_failed(_evaluation(entry))}
+    return {key: checks & failed for key, checks in upstream.items()}
+
+
+def results(instance: DagsterInstance) -> list[Check]:
+    """Return how every check came out last, by asset and name; what never ran is not among them."""
+    latest = _latest(instance, asset_graph().asset_check_keys)
+    return sorted(
+        (_result(key, entry) for key, entry in latest.items()), key=lambda check: (check.asset, check.check_name)
+    )
+
+
+def told(failed: Collection[AssetCheckKey]) -> str:
+    """Return in words which checks have failed; nothing if there are none."""
+    names = "; ".join(sorted(f"{check.asset_key.to_user_string()}: {check.name}" for check in failed))
+    return f"{len(failed)} {'test' if len(failed) == 1 else 'tests'} failed: {names}" if failed else ""
+
+
+def _latest(instance: DagsterInstance, keys: Iterable[AssetCheckKey]) -> Mapping[AssetCheckKey, EventLogEntry]:
+    """Return the event of the last evaluation of each check that finished."""
+    storage = instance.event_log_storage
+    found = {}
+    for key, newest in storage.get_latest_asset_check_execution_by_key(list(keys)).items():
+        records = [newest]
+        if newest.event is None or newest.event.dagster_event is None:
+            records = list(storage.get_asset_check_execution_history(key, limit=LOOK_BACK))
+        for record in records:
+            event = record.event.dagster_event if record.event else None
+            if record.event and event and isinstance(event.event_specific_data, AssetCheckEvaluation):
+                found[key] = record.event
+                break
+    return found
+
+
+def _evaluation(entry: EventLogEntry) -> AssetCheckEvaluation:
+    assert entry.dagster_event is not None
+    evaluation = entry.dagster_event.event_specific_data
+    assert isinstance(evaluation, AssetCheckEvaluation)
+    return evaluation
+
+
+def _has_failed(evaluation: AssetCheckEvaluation) -> bool:
+    return not evaluation.passed and evaluation.severity == AssetCheckSeverity.ERROR
+
+
+def _result(key: AssetCheckKey, entry: EventLogEntry) -> Check:
+    evaluation = _evaluation(entry)
+    failed_rows = evaluation.metadata.get("dagster_dbt/failed_row_count")
+    counted = f"{failed_rows.value} rows do not pass." if failed_rows and not evaluation.passed else None
+    return Check(
+        key.asset_key.to_user_string(),
+        key.name,
+        evaluation.passed,
+        "error" if evaluation.severity == AssetCheckSeverity.ERROR else "warn",
+        datetime.fromtimestamp(entry.timestamp, UTC).replace(tzinfo=None),
+        evaluation.description or counted,
+    )

@@ -6,6 +6,7 @@ Mistakes that a person can mend are printed in words, and the exit code is then 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from contextlib import redirect_stdout
@@ -41,6 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m orchestration", description=__doc__.split("\n", maxsplit=1)[0])
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="land, build, train, score, test and publish everything once")
+    commands.add_parser("publications", help="list what is published, and the publications that one can go back to")
+    restored = commands.add_parser("restore", help="go back to a publication that is kept")
+    restored.add_argument("publication", type=int, help="its id")
+    restored.add_argument("name", help="who you are; readers see it")
+    restored.add_argument("because", help="the reason; readers see it")
+    exported = commands.add_parser("export", help="write every table of the publication as a Parquet file")
+    exported.add_argument("--folder", type=Path, help="default: published/parquet")
     commands.add_parser("quarantine", help="list the files that were refused and wait for a person")
     released = commands.add_parser("release", help="load a quarantined file as it is; who did it and why is recorded")
     released.add_argument("load", help="the id that the file is listed with")
@@ -87,6 +95,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 from orchestration.champions import replay_version
 
                 sys.exit(0 if replay_version(project, console, parsed.prediction, parsed.version) else 1)
+            case "publications":
+                print_publications(project, console)
+            case "restore":
+                restore_publication(project, console, parsed.publication, who=parsed.name, because=parsed.because)
+            case "export":
+                from orchestration.publication.publish import export
+
+                folder = export(project, parsed.folder or project.published.parent / "parquet")
+                console.print(f"Every table of the publication is a Parquet file in {folder}", markup=False)
             case "quarantine":
                 print_quarantine(project, console)
             case "release":
@@ -128,13 +145,66 @@ def run(project: Project, console: Console) -> bool:
     succeeded = result.success and not progress.failures and not progress.skipped
     if not succeeded:
         progress.print_failures()
-        kept = f"The last publication is untouched: {project.published}" if project.published.exists() else ""
+        from orchestration.publication_asset import hold_back_after
+
+        hold_back_after(project, instance, result.dagster_run)
+        kept = (
+            f"The last publication is in place, and its table 'freshness' says why: {project.published}"
+            if project.published.exists()
+            else ""
+        )
         console.print(
             f"\nThe run failed; nothing was published. {kept}\n'make ui' shows every step of it.", style="red"
         )
     else:
         print_summary(project, console)
     return succeeded
+
+
+def print_publications(project: Project, console: Console) -> None:
+    """Print what is published, and which publications are kept."""
+    from orchestration.publication.tables import read_publication
+
+    in_place = read_publication(project.published) if project.published.exists() else None
+    kept = {number: read_publication(file) for number, file in project.shelf.kept().items()}
+    if in_place is not None:
+        kept[in_place.publication_id] = in_place
+    for number, publication in sorted(kept.items(), reverse=True):
+        assert publication is not None  # only what tells its id is kept
+        champions = ", ".join(f"{name} {version}" for name, version in json.loads(publication.champions).items())
+        place = "in place" if publication == in_place else ""
+        told = (
+            f"{number:>5}  {publication.published_at:%Y-%m-%d %H:%M} UTC  {place:<8}  champions: {champions or 'none'}"
+        )
+        if publication.because:
+            told += f"\n       {publication.how} by {publication.who}: {publication.because}"
+        console.print(told, markup=False)
+    if not kept:
+        console.print("Nothing is published yet; 'make run' does it.")
+
+
+def restore_publication(project: Project, console: Console, publication_id: int, *, who: str, because: str) -> None:
+    """Go back to a publication, tell Dagster, and say what comes next.
+
+    Raises
+    ------
+    TurnoutError
+        If it is not kept, it is in place already, or name or reason are missing.
+    """
+    from dagster import DagsterInstance
+
+    from orchestration.publication.publish import restore
+    from orchestration.publication_asset import report_current
+
+    restored = restore(project, publication_id, who=who, because=because)
+    told = f"{restored.who} went back to publication {restored.publication_id}: {restored.because}"
+    with DagsterInstance.get() as instance:
+        report_current(instance, passed=False, description=told)
+    console.print(
+        f"{told}\nReaders see it from now on, as it was made on {restored.published_at:%Y-%m-%d %H:%M} UTC. The next run "
+        "publishes the newest state again: mend what was wrong before.",
+        markup=False,
+    )
 
 
 def print_quarantine(project: Project, console: Console) -> None:

@@ -41,7 +41,7 @@ def _link_asset(project: Project, declared: Link) -> AssetsDefinition:
         from linking.linkage import link
 
         with in_words():
-            require_passed_checks(context.instance, project, models)
+            require_passed_checks(context.instance, context.asset_key)
             linkage = link(project.warehouse, declared)
         if linkage.undecided:
             context.log.info(f"{linkage.undecided} records have several candidates alike, so none of them was taken.")

@@ -124,7 +124,7 @@ def _model_versions_asset(project: Project, prediction: Prediction) -> AssetsDef
         from ml.training import train
 
         with in_words():
-            require_passed_checks(context.instance, project, [examples])
+            require_passed_checks(context.instance, context.asset_key)
             provenance = Provenance(project.code_version(), load_ids_behind(project.warehouse, prediction.unique_id))
             training = train(project.warehouse, prediction, project.model_versions, provenance)
         card = read(project.model_versions / prediction.name / str(training.version.version))
@@ -173,7 +173,7 @@ def _scores_asset(project: Project, prediction: Prediction) -> AssetsDefinition:
         from ml.scoring import score
 
         with in_words():
-            require_passed_checks(context.instance, project, [examples], also=[gate_key(prediction.name)])
+            require_passed_checks(context.instance, context.asset_key)
             scoring = score(project.warehouse, prediction, project.model_versions)
         if scoring is None:
             context.log.warning(f"{prediction.name} has no champion yet: no candidate beat the baseline.")

@@ -22,6 +22,8 @@ from ml.warehouse import Warehouse
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestration.publication.shelf import Shelf
+
 # Asset keys and pools are named once, here and in the YAML of dbt's sources.
 WAREHOUSE_POOL = "warehouse"
 
@@ -86,6 +88,13 @@ class Project:
     def published(self) -> Path:
         """The file that BI opens."""
         return self.root / "published" / "turnout.duckdb"
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        """That file, those before it that are kept, and how one takes the place of another."""
+        from orchestration.publication.shelf import Shelf
+
+        return Shelf(self.published, self.root / "warehouse" / "publication.lock")
 
     @property
     def dagster_home(self) -> Path:

@@ -1,44 +1,134 @@
-"""The Dagster asset of the published file."""
+"""The Dagster asset of the published file, and how Dagster and readers learn that a newer state was held back."""
 
 # Dagster reads the annotation of `context` itself, so annotations are not postponed in this module.
+from datetime import UTC
 from typing import Any
 
 from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckKey,
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
     AssetsDefinition,
+    DagsterEventType,
+    DagsterInstance,
+    DagsterRun,
+    DefaultSensorStatus,
     MaterializeResult,
     MetadataValue,
+    RunFailureSensorContext,
+    SensorDefinition,
     TableRecord,
     asset,
+    run_failure_sensor,
 )
 
-from orchestration.checks import require_passed_checks
+from orchestration.checks import failed_upstream, require_passed_checks, results, told
 from orchestration.dbt import asset_key
 from orchestration.failures import in_words
 from orchestration.project import WAREHOUSE_POOL, Project
-from orchestration.publication import marts_in, publish
+from orchestration.publication.marts import marts_in
+from orchestration.publication.publish import hold_back, publish
+from orchestration.publication.tables import read_publication
+
+PUBLICATION = AssetKey("publication")
+CURRENT = AssetCheckKey(PUBLICATION, "current")
 
 
 def publication_asset(project: Project) -> AssetsDefinition:
     """Return the asset of the published file, downstream of every mart."""
     marts = marts_in(project.manifest)
-    nodes = {node["name"]: node["unique_id"] for node in project.manifest["nodes"].values()}
-    keys = [asset_key(project, nodes[name]) for name in marts]
-    examples = [asset_key(project, prediction.unique_id) for prediction in project.predictions]
 
-    @asset(key=AssetKey("publication"), deps=keys, group_name="publication", pool=WAREHOUSE_POOL, kinds={"duckdb"})
+    @asset(
+        key=PUBLICATION,
+        deps=[asset_key(project, mart.unique_id) for mart in marts.values()],
+        group_name="publication",
+        pool=WAREHOUSE_POOL,
+        kinds={"duckdb"},
+        check_specs=[
+            AssetCheckSpec(
+                CURRENT.name, asset=PUBLICATION, description="BI reads the newest state: nothing newer was held back."
+            )
+        ],
+    )
     def publication(context: AssetExecutionContext) -> MaterializeResult[Any]:
         """Switch the file that BI opens to new marts, all at once, after every test on them has passed."""
         with in_words():
-            require_passed_checks(context.instance, project, [*keys, *examples])
-            rows = publish(project, marts)
+            require_passed_checks(context.instance, PUBLICATION)
+            published = publish(project, marts, results(context.instance))
+        made = published.publication
         return MaterializeResult(
             metadata={
+                "publication": made.publication_id,
+                "champions": MetadataValue.json(made.champions),
+                "loads": MetadataValue.json(made.load_ids),
                 "path": MetadataValue.path(str(project.published)),
                 "bytes": project.published.stat().st_size,
-                "tables": MetadataValue.table([TableRecord({"table": name, "rows": n}) for name, n in rows.items()]),
-            }
+                "tables": MetadataValue.table(
+                    [TableRecord({"table": name, "rows": rows}) for name, rows in published.rows.items()]
+                ),
+            },
+            check_results=[
+                AssetCheckResult(
+                    check_name=CURRENT.name, passed=True, description=f"This is publication {made.publication_id}."
+                )
+            ],
         )
 
     return publication
+
+
+def held_back_sensor(project: Project) -> SensorDefinition:
+    """Return the sensor that tells readers when a run has failed that would have published."""
+
+    @run_failure_sensor(
+        name="held_back",
+        default_status=DefaultSensorStatus.RUNNING,  # readers are told whether or not somebody thought of it
+        description="Tells readers, and the page of the publication, that a newer state was held back, and why.",
+    )
+    def held_back(context: RunFailureSensorContext) -> None:
+        hold_back_after(project, context.instance, context.dagster_run)
+
+    return held_back
+
+
+def hold_back_after(project: Project, instance: DagsterInstance, run: DagsterRun) -> None:
+    """Tell readers and Dagster, after a run that failed, why the publication in place is not the newest state.
+
+    Nothing is told if something was published since it began, or if it would not have published anything and no
+    blocking check keeps the marts from it.
+    """
+    published = read_publication(project.published) if project.published.exists() else None
+    started = instance.get_run_stats(run.run_id).start_time
+    if published is None or (started is not None and started <= published.published_at.replace(tzinfo=UTC).timestamp()):
+        return  # nobody to tell, or something was published since: by this run, or by a later one
+    marts = {name: asset_key(project, mart.unique_id) for name, mart in marts_in(project.manifest).items()}
+    failed = failed_upstream(instance, marts.values(), itself=True)
+    all_failed = {check for checks in failed.values() for check in checks}
+    if all_failed:
+        because = f"{told(all_failed)}."
+    elif run.asset_selection is None or PUBLICATION in run.asset_selection:
+        failures = instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_FAILURE)
+        steps = sorted({str(entry.step_key) for entry in failures})
+        because = f"The run stopped at {', '.join(steps) or 'its beginning'}."
+    else:
+        return
+    hold_back(project, because, {name: len(failed[key]) for name, key in marts.items()}, results(instance))
+    report_current(instance, passed=False, description=f"A newer state was held back. {because}")
+
+
+def report_current(instance: DagsterInstance, *, passed: bool, description: str) -> None:
+    """Say on the page of the publication whether it is the newest state."""
+    instance.report_runless_asset_event(
+        AssetCheckEvaluation(
+            asset_key=PUBLICATION,
+            check_name=CURRENT.name,
+            passed=passed,
+            severity=AssetCheckSeverity.WARN,
+            description=description,
+            metadata={},
+        )
+    )
