@@ -12,7 +12,8 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 PYTEST := $(BIN)/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run audit quarantine release approve rollback replay leaderboard ui test lint test-fast lock clean
+.PHONY: help run audit quarantine release publications restore export approve rollback replay leaderboard ui test lint \
+	test-fast lock clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -25,6 +26,15 @@ quarantine: $(ENVIRONMENT)/run ## List the files that were refused and wait for 
 
 release: $(ENVIRONMENT)/run ## Load a refused file as it is: make release LOAD=id BECAUSE="the reason"
 	@$(BIN)/python -m orchestration release "$$LOAD" "$$BECAUSE"
+
+publications: $(ENVIRONMENT)/run ## List what is published, and what one can go back to
+	@$(BIN)/python -m orchestration publications
+
+restore: $(ENVIRONMENT)/run ## Go back to a publication: make restore PUBLICATION=id NAME="you" BECAUSE="why"
+	@$(BIN)/python -m orchestration restore "$$PUBLICATION" "$$NAME" "$$BECAUSE"
+
+export: $(ENVIRONMENT)/run ## Write every published table as a Parquet file; FOLDER=... puts them there
+	@$(BIN)/python -m orchestration export $(if $(FOLDER),--folder "$(FOLDER)")
 
 audit: $(ENVIRONMENT)/run ## Does any example know the future? Five past dates; make audit DATES=20 SEED=1
 	@$(BIN)/python -m orchestration audit $(if $(DATES),--dates $(DATES)) $(if $(SEED),--seed $(SEED))

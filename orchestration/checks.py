@@ -50,10 +50,10 @@ def require_passed_checks(instance: DagsterInstance, key: AssetKey) -> None:
     FailedCheckError
         With the names of the failed checks.
     """
-    failed = told(failed_upstream(instance, [key])[key])
+    failed = told(failed_upstream(instance, [key])[key], where="upstream ")
     if failed:
         raise FailedCheckError(
-            f"Upstream, {failed}.",
+            f"{failed}.",
             where=key.to_user_string(),
             rule="a failed test of error severity stops what is downstream of its table, Python included.",
             remedy="mend the data or the model, materialize the tables named above again so that their tests pass, "
@@ -89,10 +89,10 @@ def results(instance: DagsterInstance) -> list[Check]:
     )
 
 
-def told(failed: Collection[AssetCheckKey]) -> str:
+def told(failed: Collection[AssetCheckKey], *, where: str = "") -> str:
     """Return in words which checks have failed; nothing if there are none."""
     names = "; ".join(sorted(f"{check.asset_key.to_user_string()}: {check.name}" for check in failed))
-    return f"{len(failed)} {'test' if len(failed) == 1 else 'tests'} failed: {names}" if failed else ""
+    return f"{len(failed)} {'test' if len(failed) == 1 else 'tests'} {where}failed: {names}" if failed else ""
 
 
 def _latest(instance: DagsterInstance, keys: Iterable[AssetCheckKey]) -> Mapping[AssetCheckKey, EventLogEntry]:

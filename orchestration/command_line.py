@@ -201,8 +201,8 @@ def restore_publication(project: Project, console: Console, publication_id: int,
     with DagsterInstance.get() as instance:
         report_current(instance, passed=False, description=told)
     console.print(
-        f"{told}\nReaders see it from now on, as it was made on {restored.published_at:%Y-%m-%d %H:%M} UTC. The next run "
-        "publishes the newest state again: mend what was wrong before.",
+        f"{told}\nReaders see it from now on, as it was made on {restored.published_at:%Y-%m-%d %H:%M} UTC. The next "
+        "run publishes the newest state again: mend what was wrong before.",
         markup=False,
     )
 

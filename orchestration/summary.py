@@ -12,6 +12,7 @@ from ml.champions import waiting
 from ml.records import champion_of
 from ml.scoring import SCHEMA as SCORES
 from ml.warehouse import identifier
+from orchestration.publication.tables import read_publication
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +49,9 @@ def print_summary(project: Project, console: Console) -> None:
         findings = _findings(project, prediction)
         if findings:
             console.print(f"{prediction.name}: a person should look at {findings}", style="yellow", markup=False)
-    console.print(f"\nPublished: {project.published}", markup=False)
+    published = read_publication(project.published)
+    which = f"publication {published.publication_id} " if published else ""
+    console.print(f"\nPublished: {which}in {project.published}", markup=False)
     console.print("Next: 'make ui' opens the asset graph with every table, test, plot and decision.")
 
 

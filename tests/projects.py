@@ -91,6 +91,14 @@ def published(project: Project, sql: str) -> list[tuple[Any, ...]]:
         return connection.execute(sql).fetchall()
 
 
+def published_marts(project: Project) -> dict[str, list[tuple[Any, ...]]]:
+    """Every published row, by table, but for what a publication tells of its freshness, which may change."""
+    tables = published(
+        project, "select table_name from duckdb_tables() where table_name not in ('freshness', 'checks')"
+    )
+    return {table: published(project, f"from {table} order by all") for (table,) in tables}
+
+
 def edit(file: Path, old: str, new: str) -> None:
     """Replace the one occurrence of a text in a file."""
     text = file.read_text()

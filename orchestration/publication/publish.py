@@ -210,12 +210,11 @@ def _require_built(project: Project, marts: Mapping[str, Mart]) -> None:
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, name: str, mart: Mart) -> int:
-    created = connection.execute(
+    ((count,),) = connection.execute(
         f"create table publication.main.{identifier(name)} as select {mart.published_columns(connection)} "
         f"from {identifier(mart.schema, mart.table)}"
-    ).fetchone()
-    assert created is not None  # DuckDB says how many rows it wrote
-    return int(created[0])
+    ).fetchall()
+    return int(count)
 
 
 def _require_readable(file: Path, rows: Mapping[str, int]) -> None:
@@ -224,7 +223,7 @@ def _require_readable(file: Path, rows: Mapping[str, int]) -> None:
 
     with duckdb.connect(file, read_only=True) as connection:
         for name, expected in rows.items():
-            (found,) = connection.execute(f"select count(*) from {identifier(name)}").fetchone() or (None,)
+            ((found,),) = connection.execute(f"select count(*) from {identifier(name)}").fetchall()
             if found != expected:
                 raise PublicationError(
                     f"The new publication has {found} rows in '{name}', and not {expected}.",
@@ -297,9 +296,8 @@ def _newest_loads(project: Project, connection: duckdb.DuckDBPyConnection) -> di
 
 
 def _has_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
-    sql = "select count(*) from information_schema.tables where table_schema = ? and table_name = ?"
-    (found,) = connection.execute(sql, [schema, table]).fetchone() or (0,)
-    return bool(found)
+    sql = "select table_name from information_schema.tables where table_schema = ? and table_name = ?"
+    return bool(connection.execute(sql, [schema, table]).fetchall())
 
 
 @contextmanager

@@ -123,11 +123,10 @@ def read_publication(file: Path) -> Publication | None:
     import duckdb
 
     with duckdb.connect(file, read_only=True) as connection:
-        if not connection.execute("select from duckdb_tables() where table_name = 'publication'").fetchall():
+        if not connection.execute("from duckdb_tables() where table_name = 'publication'").fetchall():
             return None
         names = ", ".join(field.name for field in fields(Publication))
-        row = connection.execute(f"select {names} from publication").fetchone()
-    assert row is not None  # it is written with one row
+        (row,) = connection.execute(f"select {names} from publication").fetchall()
     return Publication(*row)
 
 

@@ -6,22 +6,35 @@ import re
 from pathlib import Path
 
 import pytest
-from projects import edit, land_orders, published, records, run
+from dagster import AssetCheckEvaluation, DagsterInstance
+from projects import edit, land_orders, published, published_marts, records, run
 
 from orchestration.project import Project
+from orchestration.publication_asset import CURRENT
 
 
 def refused(project: Project, *words: str) -> str:
     """Run, and expect a refusal that says these words."""
-    before = project.published.read_bytes()
+    before = published_marts(project)
     finished = run(project)
     assert finished.exit_code == 1, finished.output
     assert "Traceback" not in finished.output
     for word in ("rule:", "remedy:", *words):
         assert word in finished.output, f"{word!r} is not in:\n{finished.output}"
-    assert project.published.read_bytes() == before
+    assert published_marts(project) == before
     assert list(project.published.parent.iterdir()) == [project.published]
     return finished.output
+
+
+def current_in_dagster(project: Project) -> tuple[bool, str | None]:
+    """What the page of the publication says: whether it is the newest state, and why not."""
+    with DagsterInstance.from_config(str(project.dagster_home)) as instance:
+        (record,) = instance.event_log_storage.get_asset_check_execution_history(CURRENT, limit=1)
+    assert record.event is not None
+    assert record.event.dagster_event is not None
+    evaluation = record.event.dagster_event.event_specific_data
+    assert isinstance(evaluation, AssetCheckEvaluation)
+    return evaluation.passed, evaluation.description
 
 
 def test_a_missing_column_is_named_with_the_one_that_looks_like_it(shop: Project) -> None:
@@ -93,6 +106,13 @@ def test_a_failed_test_stops_python_until_it_passes(shop: Project) -> None:
     land_orders(shop, taken_back, "taken back.parquet")
     refused(shop, "A test failed", failed)
     assert records(shop, count) == before
+    ((told, failed_checks),) = published(
+        shop, "select held_back_because, failed_checks from freshness where table_name = 'customers' and not is_current"
+    )
+    assert told.startswith(f"{failed_checks} test")
+    assert failed in told
+    assert published(shop, "select count(*) from checks where not passed and severity = 'error'") == [(failed_checks,)]
+    assert current_in_dagster(shop) == (False, f"A newer state was held back. {told}")
 
     later = run(shop, "dg", "launch", "--assets", "model_versions/customer_return")
     assert later.exit_code != 0
@@ -103,6 +123,8 @@ def test_a_failed_test_stops_python_until_it_passes(shop: Project) -> None:
     land_orders(shop, name="sent again.parquet")
     assert run(shop).exit_code == 0
     assert published(shop, "select count(*) from customers") == [(120,)]
+    assert published(shop, "select distinct is_current, failed_checks from freshness") == [(True, 0)]
+    assert current_in_dagster(shop) == (True, "This is publication 2.")
 
 
 def test_a_dbt_that_cannot_even_begin_fails_the_run_also_after_a_good_one(shop: Project) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pytest
 from filelock import FileLock
-from projects import Finished, edit, land_orders, records, run
+from projects import Finished, edit, land_orders, published_marts, records, run
 
 from ml.declaration import Prediction
 from orchestration.leakage.audit import audit
@@ -289,7 +289,7 @@ def test_a_leak_stops_training_until_it_is_mended(shop: Project) -> None:
         "orders.ordered_at <= as_of_dates.as_of_date + interval '1' day",
     )
     edit(model, honest, leaky)
-    before = shop.published.read_bytes()
+    before = published_marts(shop)
     stopped = run(shop)
     assert stopped.exit_code == 1
     for words in ("customer_return knew the future", "orders_28d: ", "rule:", "remedy:", "events_before"):
@@ -299,7 +299,7 @@ def test_a_leak_stops_training_until_it_is_mended(shop: Project) -> None:
     assert later.exit_code != 0
     assert "customer_return: leakage" in later.output
     assert records(shop, "select count(*) as n from records.model_versions") == [{"n": 1}]
-    assert shop.published.read_bytes() == before
+    assert published_marts(shop) == before
 
     edit(model, leaky, honest)
     dbt(shop, "run", "--select", "customer_return")

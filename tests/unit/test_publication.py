@@ -1,15 +1,22 @@
-"""What tells who somebody is stays in the warehouse: a publication shows that there is a value, and not which."""
+"""What BI opens: whole, told of, without what tells who somebody is, and with a way back."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from projects import published
 
+from ml.errors import TurnoutError, WarehouseError
 from orchestration.project import Project, ProjectError
-from orchestration.publication import marts_in, publish
+from orchestration.publication.marts import Mart, marts_in
+from orchestration.publication.publish import export, hold_back, publish, restore
+from orchestration.publication.shelf import KEPT
+from orchestration.publication.tables import Check
+
+FAILED = Check("marts/people", "unique_people_id", False, "error", datetime(2026, 1, 1), "2 rows do not pass.")
 
 
 def manifest_of(meta: dict[str, Any]) -> dict[str, Any]:
@@ -18,6 +25,7 @@ def manifest_of(meta: dict[str, Any]) -> dict[str, Any]:
     node = {
         "resource_type": "model",
         "name": "people",
+        "unique_id": "model.turnout.people",
         "fqn": ["turnout", "marts", "people"],
         "schema": "marts",
         "alias": "people",
@@ -26,6 +34,9 @@ def manifest_of(meta: dict[str, Any]) -> dict[str, Any]:
         "columns": {name: {"name": name, "config": {"tags": tags}} for name, tags in columns.items()},
     }
     return {"nodes": {"model.turnout.people": node}}
+
+
+MARTS = marts_in(manifest_of({}))
 
 
 @pytest.fixture
@@ -43,8 +54,20 @@ def project(tmp_path: Path) -> Project:
     return made
 
 
+def add_a_person(project: Project) -> None:
+    with project.warehouse.connect() as connection:
+        connection.execute("insert into marts.people (id) select max(id) + 1 from marts.people")
+
+
+def in_place(project: Project) -> tuple[int, int, bool]:
+    """What a reader sees: the id, the number of people, whether that is the newest state."""
+    sql = "select publication_id, (select count(*) from people), (select is_current from freshness) from publication"
+    ((number, people, is_current),) = published(project, sql)
+    return number, people, is_current
+
+
 def test_personal_columns_are_masked_in_the_publication_alone(project: Project) -> None:
-    assert publish(project, marts_in(manifest_of({}))) == {"people": 2}
+    assert publish(project, MARTS).rows == {"people": 2}
     assert published(project, "select * from people order by id") == [
         (1, "•••", None, "Town"),
         (2, None, None, None),
@@ -61,3 +84,118 @@ def test_a_mart_may_say_that_they_are_shown(project: Project) -> None:
 def test_a_word_that_nobody_knows_is_refused() -> None:
     with pytest.raises(ProjectError, match=r"'personal_data' is 'show'. Did you mean 'shown'\?"):
         marts_in(manifest_of({"personal_data": "show"}))
+
+
+def test_a_mart_that_is_not_built_or_called_like_one_of_our_tables_keeps_the_last_publication(project: Project) -> None:
+    publish(project, MARTS)
+    before = project.published.read_bytes()
+    for name, told in {"gone": "has not been built", "freshness": "cannot be called 'freshness'"}.items():
+        with pytest.raises(WarehouseError, match=told):
+            publish(project, {**MARTS, name: Mart(f"model.turnout.{name}", "marts", name)})
+    assert project.published.read_bytes() == before
+
+
+def test_the_last_publications_are_kept_and_ids_count_up(project: Project) -> None:
+    for number in range(1, KEPT + 4):
+        assert publish(project, MARTS).publication.publication_id == number
+        add_a_person(project)
+    assert list(project.shelf.kept()) == [7, 6, 5, 4, 3]
+    assert in_place(project) == (8, 9, True)
+    files = {file.relative_to(project.published.parent).as_posix() for file in project.published.parent.rglob("*")}
+    assert files == {"turnout.duckdb", "kept", *(f"kept/{number}.duckdb" for number in range(3, 8))}
+
+
+def test_held_back_readers_learn_why_and_keep_their_marts_until_something_is_published(project: Project) -> None:
+    publish(project, MARTS)
+    add_a_person(project)
+    hold_back(project, "1 test failed: marts/people: unique_people_id.", {"people": 1}, [FAILED])
+    assert in_place(project) == (1, 2, False)
+    (told,) = published(project, "select failed_checks, held_back_because, checked_at > published_at from freshness")
+    assert told == (1, "1 test failed: marts/people: unique_people_id.", True)
+    assert published(project, "select asset, passed, told from checks") == [
+        ("marts/people", False, "2 rows do not pass.")
+    ]
+    publish(project, MARTS)
+    assert in_place(project) == (2, 3, True)
+    assert published(project, "select count(*) from checks") == [(0,)]
+
+
+def test_without_a_publication_there_is_nobody_to_tell(project: Project) -> None:
+    hold_back(project, "The run stopped.", {}, [])
+    assert not project.published.exists()
+
+
+def test_a_person_goes_back_and_readers_learn_who_and_why(project: Project) -> None:
+    for _ in range(3):
+        publish(project, MARTS)
+        add_a_person(project)
+    restore(project, 1, who="the one on duty", because="Ohio's file was last year's.")
+    assert in_place(project) == (1, 2, False)
+    assert published(project, "select how, who, because from publication") == [
+        ("restored", "the one on duty", "Ohio's file was last year's.")
+    ]
+    assert published(project, "select held_back_because from freshness") == [
+        ("the one on duty went back to this publication from 3: Ohio's file was last year's.",)
+    ]
+    restore(project, 3, who="the one on duty", because="It was right after all.")
+    assert in_place(project) == (3, 4, True)
+    assert publish(project, MARTS).publication.publication_id == 4
+
+
+@pytest.mark.parametrize(
+    ("publication", "because", "told"),
+    [
+        (2, "Why not.", "Publication 2 is the one in place"),
+        (9, "Why not.", r"Publication 9 is not kept(?s:.)*name one of those that are kept: 1;"),
+        (1, " ", "there is no name, or no reason"),
+    ],
+)
+def test_what_cannot_be_restored_is_refused_in_words(
+    project: Project, publication: int, because: str, told: str
+) -> None:
+    publish(project, MARTS)
+    publish(project, MARTS)
+    with pytest.raises(TurnoutError, match=told):
+        restore(project, publication, who="the one on duty", because=because)
+    assert in_place(project) == (2, 2, True)
+
+
+def test_nobody_can_open_it_to_write_and_lock_out_the_others(project: Project) -> None:
+    publish(project, MARTS)
+    assert project.published.stat().st_mode & 0o222 == 0
+
+
+def test_somebody_who_writes_to_it_all_the_same_is_named_and_harms_nothing(project: Project) -> None:
+    import subprocess
+    import sys
+
+    publish(project, MARTS)
+    project.published.chmod(0o644)
+    writes = (
+        f"import duckdb, sys; c = duckdb.connect({str(project.published)!r}); print(1, flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen([sys.executable, "-c", writes], stdin=-1, stdout=-1) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        with pytest.raises(TurnoutError, match="open for writing in another process") as refused:
+            publish(project, MARTS)
+        assert str(writer.pid) in str(refused.value)
+        writer.communicate()
+    assert publish(project, MARTS).publication.publication_id == 2
+
+
+def test_every_table_is_exported_as_parquet(project: Project, tmp_path: Path) -> None:
+    import pandas as pd
+
+    publish(project, MARTS)
+    folder = export(project, tmp_path / "exported")
+    assert {file.name for file in folder.iterdir()} == {
+        "people.parquet", "publication.parquet", "freshness.parquet", "checks.parquet"
+    }  # fmt: skip
+    assert pd.read_parquet(folder / "people.parquet")["id"].tolist() == [1, 2]
+    assert [file.name for file in export(project, tmp_path / "exported").parent.iterdir()] == ["1"]
+
+
+def test_without_a_publication_there_is_nothing_to_export(project: Project, tmp_path: Path) -> None:
+    with pytest.raises(TurnoutError, match="nothing to export"):
+        export(project, tmp_path / "exported")
