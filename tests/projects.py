@@ -83,12 +83,12 @@ def records(project: Project, sql: str) -> list[dict[str, Any]]:
     return project.warehouse.query(sql).to_pylist()
 
 
-def published(project: Project, sql: str) -> list[tuple[Any, ...]]:
+def published(project: Project, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
     """Query a project's publication, read-only, as BI does."""
     import duckdb
 
     with duckdb.connect(project.published, read_only=True) as connection:
-        return connection.execute(sql).fetchall()
+        return connection.execute(sql, parameters).fetchall()
 
 
 def published_marts(project: Project) -> dict[str, list[tuple[Any, ...]]]:

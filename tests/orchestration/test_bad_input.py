@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,20 @@ def refused(project: Project, *words: str) -> str:
     assert published_marts(project) == before
     assert list(project.published.parent.iterdir()) == [project.published]
     return finished.output
+
+
+FAILURE_SEEN = """
+from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, RunsFilter, build_run_status_sensor_context
+from orchestration.definitions import defs
+from orchestration.project import this_project
+this_project().prepare()
+sensor = defs().get_repository_def().get_sensor_def("held_back")
+with DagsterInstance.get() as instance:
+    run = instance.get_runs(filters=RunsFilter(statuses=[DagsterRunStatus.FAILURE]), limit=1)[0]
+    failure = instance.all_logs(run.run_id, of_type=DagsterEventType.RUN_FAILURE)[0].dagster_event
+    context = build_run_status_sensor_context("held_back", failure, instance, run)
+    sensor(context.for_run_failure())
+"""
 
 
 def current_in_dagster(project: Project) -> tuple[bool, str | None]:
@@ -119,6 +135,12 @@ def test_a_failed_test_stops_python_until_it_passes(shop: Project) -> None:
     assert "upstream failed" in later.output
     assert failed in later.output
     assert records(shop, count) == before
+    # What Dagster's daemon does after a run that nobody watches.
+    ((checked_at,),) = published(shop, "select max(checked_at) from freshness")
+    subprocess.run([sys.executable, "-c", FAILURE_SEEN], cwd=shop.root, check=True, timeout=120)
+    assert published(shop, "select distinct checked_at > ?, held_back_because from freshness", checked_at) == [
+        (True, told)
+    ]
 
     land_orders(shop, name="sent again.parquet")
     assert run(shop).exit_code == 0

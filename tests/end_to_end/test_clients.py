@@ -1,0 +1,59 @@
+"""The README's ways of reading the publication, as they stand there: a shell, Python, pandas, SQLAlchemy, Parquet."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from projects import ROOT, Finished, published, run
+
+
+def blocks(language: str) -> list[str]:
+    """The blocks of code in the README's section, until its first table."""
+    (section,) = re.findall(r"^## Connect BI\n(.*?)^\*\*Write", (ROOT / "README.md").read_text(), re.S | re.M)
+    found: list[str] = re.findall(rf"```{language}\n(.*?)```", section, re.S)
+    return found
+
+
+@pytest.fixture
+def at_root(grocery: Finished, monkeypatch: pytest.MonkeyPatch) -> Finished:
+    """A person in the project's folder, with its environment on the path."""
+    monkeypatch.chdir(grocery.project.root)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    return grocery
+
+
+def test_the_shell(at_root: Finished) -> None:
+    (command,) = blocks("sh")
+    shown = subprocess.run(command, shell=True, check=True, capture_output=True, text=True).stdout
+    ((first,),) = published(at_root.project, "select household_id from households where sales_value_at_risk_rank = 1")
+    assert str(first) in shown
+
+
+def test_duckdb_in_python_pandas_and_sqlalchemy(at_root: Finished) -> None:
+    in_duckdb, in_sqlalchemy = blocks("python")
+    read: dict[str, Any] = {}
+    exec(in_duckdb, read)
+    assert read["households"]["sales_value_at_risk_rank"].tolist() == list(range(1, 11))
+    exec(in_sqlalchemy, read)
+    expected = published(at_root.project, "select state, county, expected_turnout from county_turnout order by all")
+    assert sorted(read["counties"].itertuples(index=False, name=None)) == expected
+
+
+def test_parquet_for_everything_else(at_root: Finished) -> None:
+    import pandas as pd
+
+    exported = run(at_root.project, "export")
+    assert exported.exit_code == 0, exported.output
+    ((number,),) = published(at_root.project, "select publication_id from publication")
+    folder = at_root.project.published.parent / "parquet" / str(number)
+    tables = {table for (table,) in published(at_root.project, "select table_name from duckdb_tables()")}
+    assert {file.stem for file in folder.iterdir()} == tables
+    for table in ("households", "voters"):
+        ((rows,),) = published(at_root.project, f"select count(*) from {table}")
+        assert len(pd.read_parquet(folder / f"{table}.parquet")) == rows
