@@ -96,8 +96,8 @@ class Choice:
         All that was tried, defaults included.
     label, predicted : ndarray of shape (n_judged,)
         Of the best candidate with its best parameters, one fold after the other.
-    entities : Series of shape (n_judged,)
-        Whom each of them is about.
+    entities, as_of_dates : Series of shape (n_judged,)
+        Whom each of them is about, and its as-of date.
     fold_of : ndarray of shape (n_judged,)
         Which fold each of them stands in.
     """
@@ -109,6 +109,7 @@ class Choice:
     label: Vector
     predicted: Vector
     entities: pd.Series[Any]
+    as_of_dates: pd.Series[Any]
     fold_of: Vector
 
 
@@ -345,7 +346,10 @@ class Search:
             self._trials,
             np.concatenate([*labels, np.empty(0)]),
             np.concatenate([*chosen.predicted, np.empty(0)]),
-            pd.concat([pd.Series(dtype=object), *(fold.judged[prediction.entity] for fold in self._folds)]),
+            *(
+                pd.concat([pd.Series(dtype=object), *(fold.judged[name] for fold in self._folds)])
+                for name in (prediction.entity, prediction.as_of)
+            ),
             np.repeat([fold.number for fold in self._folds], [len(label) for label in labels]).astype(np.int64),
         )
 
