@@ -1,4 +1,4 @@
-"""What was expected beside what came true: of the judged fits by their training, of the scores once labels have matured.
+"""What was expected beside what came true: of judged fits, and of the scores once their labels have matured.
 
 What is kept are sums over many: for each as-of date, for released and kept back entities, and for each band of scores,
 how many there are, their mean score, and mean and spread of their labels. Whether acting on scores has an effect, and
@@ -20,9 +20,8 @@ from ml.split import day_of
 from ml.warehouse import identifier
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import duckdb
+    import pandas as pd
 
     from ml.declaration import Prediction
     from ml.evaluation import Task, Vector
@@ -69,41 +68,41 @@ class Outcome:
 
 
 def outcomes_of(
-    task: Task, basis: Literal["validation", "holdout"], as_of_dates: Sequence[Any], label: Vector, predicted: Vector
+    task: Task, basis: Literal["validation", "holdout"], as_of_dates: pd.Series[Any], label: Vector, predicted: Vector
 ) -> list[Outcome]:
     """Return what came true beside what was predicted, by as-of date and band.
 
     Parameters
     ----------
-    as_of_dates : sequence of date, of length n_examples
+    as_of_dates : Series of shape (n_examples,)
         The as-of date of each example.
     label, predicted : ndarray of shape (n_examples,)
         What came true, and what was predicted.
     """
     import pandas as pd
 
-    days = [day_of(moment) for moment in as_of_dates]
+    days = as_of_dates.map(day_of).to_numpy()
     examples = pd.DataFrame({"as_of_date": days, "label": label, "predicted": predicted})
     if task == "binary":
         band = np.minimum(np.floor(examples["predicted"] * BANDS), BANDS - 1) + 1
     else:
         by_date = examples.groupby("as_of_date")["predicted"]
         band = (by_date.rank(method="min") - 1) * BANDS // by_date.transform("size") + 1
-    found = examples.groupby(["as_of_date", band.astype("int64").rename("score_band")]).agg(
+    found = examples.groupby(["as_of_date", band.astype("int64").rename("score_band")], as_index=False).agg(
         count=("label", "size"), expected=("predicted", "mean"), realised=("label", "mean"), stddev=("label", "std")
     )
     return [
         Outcome(
             basis,
-            as_of_date=day,
+            as_of_date=row["as_of_date"],
             is_released=False,
-            score_band=int(band),
-            example_count=int(row["count"]),
-            expected=float(row["expected"]),
-            realised=float(row["realised"]),
-            realised_stddev=None if np.isnan(row["stddev"]) else float(row["stddev"]),
+            score_band=row["score_band"],
+            example_count=row["count"],
+            expected=row["expected"],
+            realised=row["realised"],
+            realised_stddev=None if np.isnan(row["stddev"]) else row["stddev"],
         )
-        for (day, band), row in found.iterrows()
+        for row in found.to_dict("records")
     ]
 
 

@@ -38,10 +38,11 @@ class Scoring:
 def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> Scoring | None:
     """Score the latest as-of date with the champion and replace its scores.
 
-    Scores of other as-of dates stay as they are; what came true of them meanwhile is recorded. The table `scores.<prediction>` has the entity, the as-of
-    date, `score` (the probability of the label 1, or the expected value), `is_released` (whether it may be acted on;
-    see `ml.release`), `model_version`, `scored_at` (UTC), and `reason_1` to `reason_3`, each with its feature, value and effect (`ml.reasons`); these are null where
-    nothing explains the champion, or the prediction is declared without.
+    Scores of other as-of dates stay as they are; what came true of them since is recorded (`ml.outcomes`). The table
+    `scores.<prediction>` has the entity, the as-of date, `score` (the probability of the label 1, or the expected
+    value), `is_released` (whether it may be acted on; see `ml.release`), `model_version`, `scored_at` (UTC), and
+    `reason_1` to `reason_3`, each with its feature, value and effect (`ml.reasons`); these are null where nothing
+    explains the champion, or the prediction is declared without.
 
     Returns
     -------
