@@ -126,11 +126,13 @@ def record_published(warehouse: Warehouse, prediction: Prediction) -> tuple[date
         connection.execute(DDL)
         recorded = []
         for as_of_date, version in _forecasts(connection, prediction):
-            key = [prediction.name, as_of_date]
+            key = {"prediction": prediction.name, "as_of_date": as_of_date}
             connection.execute(
-                "delete from records.outcomes where prediction = ? and basis = 'published' and as_of_date = ?", key
+                """delete from records.outcomes
+                   where prediction = $prediction and basis = 'published' and as_of_date = $as_of_date""",
+                key,
             )
-            connection.execute(_aggregated(prediction), [prediction.name, version, as_of_date, as_of_date, as_of_date])
+            connection.execute(_aggregated(prediction), {**key, "version": version})
             recorded.append(as_of_date)
     return tuple(recorded)
 
@@ -163,7 +165,7 @@ def _forecasts(connection: duckdb.DuckDBPyConnection, prediction: Prediction) ->
 
 
 def _aggregated(prediction: Prediction) -> str:
-    """Return the statement that records one as-of date: prediction, version and, three times, the as-of date."""
+    """Return the statement that records one as-of date, with the parameters prediction, version and as_of_date."""
     entity, as_of, label = (identifier(name) for name in (prediction.entity, prediction.as_of, prediction.label))
     band = f"least(floor(score * {BANDS}), {BANDS - 1}) + 1"
     if prediction.task != "binary":
@@ -178,14 +180,16 @@ def _aggregated(prediction: Prediction) -> str:
             from {identifier("scores", prediction.name)} as scores
             inner join {identifier(prediction.schema, prediction.table)} as examples
                 on scores.{entity} = examples.{entity}
-            where scores.{as_of} = ? and examples.{as_of} = ? and examples.{label} is not null
+            where
+                scores.{as_of} = $as_of_date and examples.{as_of} = $as_of_date
+                and examples.{label} is not null
         ),
         banded as (select *, cast({band} as integer) as score_band from judged)
         select
-            ? as prediction,
-            ? as version,
+            $prediction as prediction,
+            $version as version,
             'published' as basis,
-            ? as as_of_date,
+            $as_of_date as as_of_date,
             is_released,
             score_band,
             count(*) as example_count,

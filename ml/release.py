@@ -25,9 +25,9 @@ def is_released(prediction: Prediction) -> str:
     Hexadecimal numbers of equal length are in order as text, which every engine compares alike; that spares a
     conversion, of which each has another.
     """
-    if prediction.release >= 100:
-        return "true"
     first_kept_back = math.ceil(prediction.release / 100 * 16**DIGITS)
+    if first_kept_back >= 16**DIGITS:  # a digit more than there is to compare with
+        return "true"
     name = prediction.name.replace("'", "''")
     entity = f"cast({identifier(prediction.entity)} as string)"
     return f"left(md5(concat('{name}:', {entity})), {DIGITS}) < '{first_kept_back:0{DIGITS}x}'"
