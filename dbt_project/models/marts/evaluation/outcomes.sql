@@ -11,6 +11,7 @@ versions as (
 select
     outcomes.prediction,
     outcomes.version,
+    versions.candidate,
     outcomes.basis,
     outcomes.as_of_date,
     outcomes.is_released,
