@@ -5,7 +5,15 @@ outcomes as (
 ),
 
 versions as (
-    select * from {{ ref('model_versions') }}
+    select * from {{ source('records', 'model_versions') }}
+),
+
+champions as (
+    select
+        prediction,
+        max_by(version, since) as version
+    from {{ source('records', 'champions') }}
+    group by prediction
 )
 
 select
@@ -20,9 +28,13 @@ select
     outcomes.expected,
     outcomes.realised,
     outcomes.realised_stddev,
-    coalesce(versions.is_champion, false) as is_champion
+    champions.version is not null as is_champion
 from outcomes
 left join versions
     on
         outcomes.prediction = versions.prediction
         and outcomes.version = versions.version
+left join champions
+    on
+        outcomes.prediction = champions.prediction
+        and outcomes.version = champions.version
