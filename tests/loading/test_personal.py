@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -27,6 +29,7 @@ COLUMNS = {
     "town": {},
 }
 CSV = {"format": "csv"}
+MARTS = Path(__file__).parents[2] / "dbt_project/models/marts/health"
 # Every personal value holds one of these.
 SECRETS = ("Secret", "1980", "4711", "4,711", "4.711")
 
@@ -74,6 +77,35 @@ def test_no_record_and_no_page_tells_a_personal_value(arriving: Callable[..., An
     statistics = {row["column_name"]: row for row in visits.register.statistics(loaded.in_force[-1].load_id)}
     assert (statistics["town"]["min"], statistics["name"]["min"], statistics["wage"]["avg"]) == ("Salem", None, None)
     assert statistics["name"]["approx_unique"] == 3
+
+
+def mart(visits: Any, name: str) -> str:
+    """All that a mart says of the data's health, but for ids and times."""
+    sql = re.sub(r"\{\{ source\('records', '(\w+)'\) \}\}", r"records.\1", (MARTS / f"{name}.sql").read_text())
+    sql = sql.replace("{{ ref('loads') }}", "mart_loads")
+    with visits.project.warehouse.connect() as connection:
+        connection.execute(f"create table mart_{name} as {sql}")
+        times = "arrived_at, loaded_at" if name == "loads" else "arrived_at"
+        rows = connection.execute(f"select * exclude (load_id, {times}) from mart_{name}").fetchall()
+    return "\n".join(map(str, rows))
+
+
+def test_the_marts_tell_no_personal_value_and_quote_no_row(arriving: Callable[..., Any]) -> None:
+    visits = arriving({**COLUMNS, "visits": {"type": "bigint"}}, file=CSV, refuse_above=0.5)
+    lines = [f"{number},Secret{number % 3},1980-01-01,4711,Salem,{number}" for number in range(9)]
+    unfit = ["7,Secret,1980-33-01,4711,Salem,1", "8,Secret,1980-01-01,4711,Salem,a: dozen", "9,Secret,1980"]
+    visits.arrive("a.csv", "\n".join(["id,name,born,wage,town,visits", *lines, *unfit]) + "\n")
+    refused = visits.arrive("b.csv", "\n".join(["id,name,born,wage,town", *lines]) + "\n")
+    assert isinstance(refused, QuarantinedFile)
+    loads, refusals, checks = (mart(visits, name) for name in ("loads", "refusals", "load_checks"))
+    found = "\n".join([loads, refusals, checks])
+    assert not [secret for secret in (*SECRETS, "dozen") if secret in found], found
+    assert "quarantined" in loads
+    assert sorted(refusals.split("\n")) == [
+        "('shop', 'visits', 'born is not date', 1)",
+        "('shop', 'visits', 'cannot be split into columns', 1)",
+        "('shop', 'visits', 'visits is not bigint', 1)",
+    ]
 
 
 def test_what_nobody_declared_is_taken_for_personal_beside_personal_columns(arriving: Callable[..., Any]) -> None:

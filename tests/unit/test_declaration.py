@@ -54,6 +54,13 @@ def test_what_is_declared_beyond_the_defaults_is_carried(group: str) -> None:
     assert hash(prediction)
 
 
+@pytest.mark.parametrize("release", [10, 0.5, 100])
+def test_a_release_is_a_percentage_and_everybody_by_default(release: float) -> None:
+    (everybody,) = predictions_in(small_manifest(COMPLETE))
+    (limited,) = predictions_in(small_manifest({**COMPLETE, "release": release}))
+    assert (everybody.release, limited.release) == (100, release)
+
+
 def test_a_group_may_be_sensitive() -> None:
     (prediction,) = predictions_in(small_manifest({**COMPLETE, "group": "group", "sensitive": ["group"]}))
     assert prediction.group in prediction.sensitive
@@ -107,6 +114,10 @@ def test_a_model_without_a_declaration_is_not_a_prediction() -> None:
         ({"search": {"seconds": "long"}}, "search.seconds", "'seconds' of 'search' is 'long'"),
         ({"limits": {"slice_dorp": 0.1}}, "limits.slice_dorp", "Did you mean 'slice_drop'?"),
         ({"limits": {"worst_group": "bad"}}, "limits.worst_group", "'worst_group' of 'limits' is 'bad'"),
+        ({"release": 0}, "release", "'release' is 0."),
+        ({"release": 101}, "release", "a percentage above 0, at most 100"),
+        ({"release": "10%"}, "release", "'10%'"),
+        ({"release": True}, "release", "a percentage above 0, at most 100"),
         ({"slices": ["x > 1"]}, "slices", "a condition in SQL for each name"),
         ({"minimum_effect": -1}, "minimum_effect", "a share, such as 0.005"),
         ({"acknowledged": ["unstable"]}, "acknowledged", "'acknowledged' is ['unstable']"),
