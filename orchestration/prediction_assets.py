@@ -70,6 +70,8 @@ def records_assets(project: Project) -> list[AssetsDefinition]:
     loads = [asset_key(project, table.unique_id) for table in source_tables(project.manifest)]
     examples = [asset_key(project, prediction.unique_id) for prediction in project.predictions]
     written_with = {**dict.fromkeys(LOAD_RECORDS, loads), **dict.fromkeys(AUDIT_RECORDS + REVIEW_RECORDS, examples)}
+    # What came true of scores is recorded when the next ones are written, what came true on the holdout before that.
+    written_with["outcomes"] = [scores_key(prediction.name) for prediction in project.predictions]
     specs = {
         node["identifier"]: AssetSpec(
             asset_key(project, node["unique_id"]),
