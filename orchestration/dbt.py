@@ -2,6 +2,7 @@
 
 # Dagster reads the annotations of a step itself, so they are not postponed in this module.
 import json
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -71,6 +72,14 @@ def dbt_steps(project: Project) -> tuple[AssetsDefinition, AssetsDefinition]:
 
     after = after_python(manifest)
     return step("examples", "fqn:*", after), step("marts", after, None)
+
+
+def build(project: Project, select: str) -> bool:
+    """Build and test models outside of any run, and return whether all went well."""
+    command = [sys.executable, "-m", "dbt.cli.main", "--quiet", "build", "--select", select]
+    target = str(project.dbt / "target" / "outside_of_runs")
+    finished = subprocess.run([*command, "--target-path", target], cwd=project.dbt, capture_output=True, check=False)
+    return finished.returncode == 0
 
 
 def _build(context: AssetExecutionContext, dbt: DbtCliResource, project: Project) -> Iterator[Any]:

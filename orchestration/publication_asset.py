@@ -29,10 +29,10 @@ from dagster import (
 )
 
 from orchestration.checks import failed_upstream, require_passed_checks, results, told
-from orchestration.dbt import asset_key
+from orchestration.dbt import asset_key, build
 from orchestration.failures import in_words
 from orchestration.project import WAREHOUSE_POOL, Project
-from orchestration.publication.marts import marts_in
+from orchestration.publication.marts import HEALTH, marts_in
 from orchestration.publication.publish import hold_back, publish
 from orchestration.publication.tables import read_publication
 
@@ -100,6 +100,8 @@ def held_back_sensor(project: Project) -> SensorDefinition:
 def hold_back_after(project: Project, instance: DagsterInstance, run: DagsterRun) -> None:
     """Tell readers and Dagster, after a run that failed, why the publication in place is not the newest state.
 
+    The marts of the pipeline's health are brought up to date: what failed stopped them as well.
+
     Nothing is told if something was published since it began, or if it would not have published anything and no
     blocking check keeps the marts from it.
     """
@@ -107,8 +109,9 @@ def hold_back_after(project: Project, instance: DagsterInstance, run: DagsterRun
     started = instance.get_run_stats(run.run_id).start_time
     if published is None or (started is not None and started <= published.published_at.replace(tzinfo=UTC).timestamp()):
         return  # nobody to tell, or something was published since: by this run, or by a later one
-    marts = {name: asset_key(project, mart.unique_id) for name, mart in marts_in(project.manifest).items()}
-    failed = failed_upstream(instance, marts.values(), itself=True)
+    marts = marts_in(project.manifest)
+    keys = {name: asset_key(project, mart.unique_id) for name, mart in marts.items()}
+    failed = failed_upstream(instance, keys.values(), itself=True)
     all_failed = {check for checks in failed.values() for check in checks}
     if all_failed:
         because = f"{told(all_failed)}."
@@ -118,7 +121,11 @@ def hold_back_after(project: Project, instance: DagsterInstance, run: DagsterRun
         because = f"The run stopped at {', '.join(steps) or 'its beginning'}."
     else:
         return
-    hold_back(project, because, {name: len(failed[key]) for name, key in marts.items()}, results(instance))
+    health = {name: mart for name, mart in marts.items() if mart.domain == HEALTH}
+    if not (health and build(project, f"path:models/marts/{HEALTH}")):
+        health = {}
+    counts = {name: len(failed[key]) for name, key in keys.items()}
+    hold_back(project, because, counts, results(instance), health)
     report_current(instance, passed=False, description=f"A newer state was held back. {because}")
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # What a mart may say under `config.meta.personal_data`; the first is what holds if it says nothing.
 PERSONAL_DATA = ("masked", "shown")
+# The domain of marts that tell of the pipeline itself: where it is ill, they are what one wants to see.
+HEALTH = "health"
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Mart:
         What dbt calls it.
     schema, table : str
         Where it stands in the warehouse.
+    domain : str
+        The folder of the layer that it stands in.
     masked : frozenset of str
         Columns whose values are not published.
     """
@@ -38,6 +42,7 @@ class Mart:
     unique_id: str
     schema: str
     table: str
+    domain: str = ""
     masked: frozenset[str] = frozenset()
 
     def published_columns(self, connection: duckdb.DuckDBPyConnection) -> str:
@@ -80,4 +85,5 @@ def _mart(node: Mapping[str, Any]) -> Mart:
             remedy=f"write one of: {', '.join(PERSONAL_DATA)}; or leave it out.",
         )
     personal = [name for name, column in node["columns"].items() if is_personal(column)]
-    return Mart(node["unique_id"], node["schema"], node["alias"], frozenset(personal if said == "masked" else ()))
+    masked = frozenset(personal if said == "masked" else ())
+    return Mart(node["unique_id"], node["schema"], node["alias"], node["fqn"][2], masked)

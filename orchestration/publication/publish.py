@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ml.errors import WarehouseError
 from ml.warehouse import identifier, is_locked
@@ -62,7 +62,7 @@ def publish(project: Project, marts: Mapping[str, Mart], checks: Sequence[Check]
     _require_built(project, marts)
     with _in_words(), project.shelf.switched() as partial:
         now = _now()
-        with project.warehouse.connect() as connection:
+        with _within(partial, project) as connection:
             publication = Publication(
                 project.shelf.next_id(),
                 now,
@@ -73,8 +73,6 @@ def publish(project: Project, marts: Mapping[str, Mart], checks: Sequence[Check]
                 json.dumps(_loads(project, connection, marts)),
                 project.code_version(),
             )
-            connection.execute(f"attach '{_quoted(partial)}' as publication (storage_version '{STORAGE_VERSION}')")
-            connection.execute("begin")
             rows = {name: _copy(connection, name, mart) for name, mart in marts.items()}
             newest = _newest_loads(project, connection)
             freshness = [
@@ -84,15 +82,17 @@ def publish(project: Project, marts: Mapping[str, Mart], checks: Sequence[Check]
             write_table(connection, "publication.main.publication", Publication, [publication])
             write_table(connection, "publication.main.freshness", Freshness, freshness)
             write_table(connection, "publication.main.checks", Check, checks)
-            connection.execute("commit")
-            # Writes the log into the file, and fails if that cannot be done; to detach would do the same and be silent.
-            connection.execute("checkpoint publication")
-            connection.execute("detach publication")
         _require_readable(partial, rows)
     return Published(publication, rows)
 
 
-def hold_back(project: Project, because: str, failed_checks: Mapping[str, int], checks: Sequence[Check]) -> None:
+def hold_back(
+    project: Project,
+    because: str,
+    failed_checks: Mapping[str, int],
+    checks: Sequence[Check],
+    brought_up_to_date: Mapping[str, Mart] | None = None,
+) -> None:
     """Tell readers that the publication in place is not the newest state, and why; its marts stay as they are.
 
     Where nothing has been published, there is nobody to tell.
@@ -105,12 +105,31 @@ def hold_back(project: Project, because: str, failed_checks: Mapping[str, int], 
         How many blocking checks of each mart, and of all it is made from, have failed.
     checks : sequence of Check
         How all checks came out, those that failed among them.
+    brought_up_to_date : mapping of str to Mart, optional
+        Those that are published all the same, as they tell what goes wrong.
     """
     if not project.published.exists() or read_publication(project.published) is None:
         return
     with _in_words(), project.shelf.switched(keep=False) as partial:
-        changes = {"is_current": False, "held_back_because": because, "checked_at": _now()}
-        _annotate(project.published, partial, changes, failed_checks=failed_checks, checks=checks)
+        shutil.copyfile(project.published, partial)
+        newer = brought_up_to_date or {}
+        with _within(partial, project if newer else None) as connection:
+            rows = {name: _copy(connection, name, mart) for name, mart in newer.items()}
+            now = _now()
+            freshness = [
+                replace(row, checked_at=now, row_count=rows[row.table_name])
+                if row.table_name in newer
+                else replace(
+                    row,
+                    checked_at=now,
+                    is_current=False,
+                    failed_checks=failed_checks.get(row.table_name, 0),
+                    held_back_because=because,
+                )
+                for row in _freshness(connection)
+            ]
+            write_table(connection, "publication.main.freshness", Freshness, freshness)
+            write_table(connection, "publication.main.checks", Check, checks)
 
 
 def restore(project: Project, publication_id: int, *, who: str, because: str) -> Publication:
@@ -146,8 +165,15 @@ def restore(project: Project, publication_id: int, *, who: str, because: str) ->
         is_newest = publication_id == max(kept)
         left = "" if in_place is None else f" from {in_place}"
         told = f"{restored.who} went back to this publication{left}: {restored.because}"
-        changes = {"is_current": is_newest, "held_back_because": None if is_newest else told, "checked_at": _now()}
-        _annotate(kept[publication_id], partial, changes, publication=restored)
+        shutil.copyfile(kept[publication_id], partial)
+        with _within(partial) as connection:
+            why = None if is_newest else told
+            freshness = [
+                replace(row, checked_at=_now(), is_current=is_newest, failed_checks=0, held_back_because=why)
+                for row in _freshness(connection)
+            ]
+            write_table(connection, "publication.main.freshness", Freshness, freshness)
+            write_table(connection, "publication.main.publication", Publication, [restored])
     return restored
 
 
@@ -211,7 +237,7 @@ def _require_built(project: Project, marts: Mapping[str, Mart]) -> None:
 
 def _copy(connection: duckdb.DuckDBPyConnection, name: str, mart: Mart) -> int:
     ((count,),) = connection.execute(
-        f"create table publication.main.{identifier(name)} as select {mart.published_columns(connection)} "
+        f"create or replace table publication.main.{identifier(name)} as select {mart.published_columns(connection)} "
         f"from {identifier(mart.schema, mart.table)}"
     ).fetchall()
     return int(count)
@@ -233,32 +259,28 @@ def _require_readable(file: Path, rows: Mapping[str, int]) -> None:
                 )
 
 
-def _annotate(
-    source: Path,
-    partial: Path,
-    changes: Mapping[str, Any],
-    *,
-    failed_checks: Mapping[str, int] | None = None,
-    checks: Sequence[Check] | None = None,
-    publication: Publication | None = None,
-) -> None:
-    """Copy a publication and change what it tells of the freshness of its marts; of itself, if that is given."""
+@contextmanager
+def _within(partial: Path, project: Project | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Change a new file, as the database `publication`, in one transaction that is in the file itself when it ends.
+
+    Where a project is given, its warehouse is the database beside it, and others wait for that.
+    """
     import duckdb
 
-    shutil.copyfile(source, partial)
-    with duckdb.connect(partial) as connection:
-        names = ", ".join(field.name for field in fields(Freshness))
-        told = [Freshness(*row) for row in connection.execute(f"select {names} from freshness").fetchall()]
-        failed = failed_checks or {}
-        freshness = [replace(row, failed_checks=failed.get(row.table_name, 0), **changes) for row in told]
+    with project.warehouse.connect() if project else duckdb.connect() as connection:
+        connection.execute(f"attach '{_quoted(partial)}' as publication (storage_version '{STORAGE_VERSION}')")
         connection.execute("begin")
-        write_table(connection, "freshness", Freshness, freshness)
-        if checks is not None:
-            write_table(connection, "checks", Check, checks)
-        if publication is not None:
-            write_table(connection, "publication", Publication, [publication])
+        yield connection
         connection.execute("commit")
-        connection.execute("checkpoint")
+        # Writes the log into the file, and fails if that cannot be done; to detach would do the same and be silent.
+        connection.execute("checkpoint publication")
+        connection.execute("detach publication")
+
+
+def _freshness(connection: duckdb.DuckDBPyConnection) -> list[Freshness]:
+    names = ", ".join(field.name for field in fields(Freshness))
+    rows = connection.execute(f"select {names} from publication.main.freshness").fetchall()
+    return [Freshness(*row) for row in rows]
 
 
 def _champions(project: Project, connection: duckdb.DuckDBPyConnection) -> dict[str, int]:

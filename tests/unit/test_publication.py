@@ -11,7 +11,7 @@ from projects import published
 
 from ml.errors import TurnoutError, WarehouseError
 from orchestration.project import Project, ProjectError
-from orchestration.publication.marts import Mart, marts_in
+from orchestration.publication.marts import HEALTH, Mart, marts_in
 from orchestration.publication.publish import export, hold_back, publish, restore
 from orchestration.publication.shelf import KEPT
 from orchestration.publication.tables import Check
@@ -118,6 +118,23 @@ def test_held_back_readers_learn_why_and_keep_their_marts_until_something_is_pub
     publish(project, MARTS)
     assert in_place(project) == (2, 3, True)
     assert published(project, "select count(*) from checks") == [(0,)]
+
+
+def test_held_back_what_tells_of_the_trouble_is_published_all_the_same(project: Project) -> None:
+    with project.warehouse.connect() as connection:
+        connection.execute("create table marts.loads as select 'good.csv' as file_name, 'loaded' as status")
+    marts = {**MARTS, "loads": Mart("model.turnout.loads", "marts", "loads", HEALTH)}
+    publish(project, marts)
+    add_a_person(project)
+    with project.warehouse.connect() as connection:
+        connection.execute("insert into marts.loads values ('bad.csv', 'quarantined')")
+    hold_back(project, "bad.csv is quarantined.", {}, [FAILED], {"loads": marts["loads"]})
+    assert published(project, "select count(*) from people") == [(2,)]
+    assert published(project, "select status from loads where file_name = 'bad.csv'") == [("quarantined",)]
+    assert published(project, "select table_name, is_current, row_count from freshness order by all") == [
+        ("loads", True, 2),
+        ("people", False, 2),
+    ]
 
 
 def test_without_a_publication_there_is_nobody_to_tell(project: Project) -> None:
