@@ -10,9 +10,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, field, fields
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, NonNegativeFloat, NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from ml.candidates import FAMILIES, Candidate
@@ -55,6 +55,7 @@ _TYPES_IN_WORDS = {
     "minimum_effect": "a share, such as 0.005 for half a percent",
     "limits": f"a number for any of {', '.join(field.name for field in fields(Limits))}",
     "reasons": "true or false",
+    "release": "a percentage above 0, at most 100, such as 10",
     "trusted_types": "a list of types, such as [my_package.models.Estimator]",
     "horizon_days": "a whole number of days, at least 1",
     "gap_days": "a whole number of days, at least horizon_days",
@@ -141,6 +142,9 @@ class Declaration:
         What a challenger must keep to, whatever else it improves.
     reasons : bool
         Whether scores come with what moved them most.
+    release : float
+        Percentage of the entities whose scores are released, to be acted on, always the same ones; the others are held
+        back, so that the effect can be measured.
     trusted_types : tuple of str
         Types that a saved model of an imported candidate may hold, beside those in `ml.persistence.TRUSTED_TYPES`.
     """
@@ -169,6 +173,7 @@ class Declaration:
     minimum_effect: NonNegativeFloat = 0.005
     limits: Limits = Limits()
     reasons: bool = True
+    release: Annotated[float, Field(gt=0, le=100)] = 100.0
     trusted_types: tuple[str, ...] = ()
 
 
@@ -227,6 +232,7 @@ class Prediction:
     minimum_effect: float = 0.005
     limits: Limits = Limits()
     reasons: bool = True
+    release: float = 100.0
     trusted_types: tuple[str, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict, hash=False)
 
@@ -318,6 +324,7 @@ def _prediction(node: Mapping[str, Any]) -> Prediction:
         minimum_effect=declaration.minimum_effect,
         limits=declaration.limits,
         reasons=declaration.reasons,
+        release=declaration.release,
         trusted_types=declaration.trusted_types,
         titles={name: _title(name, column) for name, column in node["columns"].items()},
     )

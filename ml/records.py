@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ml.candidates import Feature, Parameters
 from ml.evaluation import Evaluation, Task, Validation
+from ml.outcomes import DDL as OUTCOMES
+from ml.outcomes import Outcome
 from ml.promotion import Decision, is_better
 from ml.warehouse import Warehouse
 
@@ -89,6 +91,7 @@ DDL = (
     f"""create table if not exists {SCHEMA}.training_steps (
         prediction varchar, version integer, step varchar, seconds double
     )""",
+    OUTCOMES,
     f"""create table if not exists {SCHEMA}.champions (
         prediction varchar, version integer, since timestamp, how varchar, name varchar, reason varchar, file varchar,
         file_hash varchar, first_as_of_date date, last_as_of_date date, example_count bigint, data_fingerprint varchar
@@ -287,6 +290,7 @@ def remember(
     validations: Sequence[Validation],
     trials: Sequence[Trial],
     steps: Mapping[str, float],
+    outcomes: Sequence[Outcome],
     decision: Decision,
     championship: Championship | None,
 ) -> None:
@@ -316,6 +320,7 @@ def remember(
             (SCHEMA, "promotions"): [{**key, "decided_at": version.trained_at, **_decided(decision)}],
             (SCHEMA, "promotion_limits"): [{**key, **asdict(finding)} for finding in decision.findings],
             (SCHEMA, "training_steps"): [{**key, "step": step, "seconds": taken} for step, taken in steps.items()],
+            (SCHEMA, "outcomes"): [{**key, **asdict(outcome)} for outcome in outcomes],
             (SCHEMA, "champions"): [asdict(championship)] if championship else [],
         },
         DDL,

@@ -12,14 +12,18 @@ from ml.candidates import predict
 from ml.declaration import Prediction
 from ml.errors import ModelError
 from ml.examples import feature_frame, inspect, missing_features
+from ml.outcomes import record_published
 from ml.reasons import explainer_of, no_reasons, reason_fields, reasons
 from ml.records import champion_of
+from ml.release import is_released
 from ml.warehouse import Warehouse
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 SCHEMA = "scores"
+# In a batch of examples, where no column of theirs can have that name.
+RELEASED = "(released)"
 
 
 @dataclass(frozen=True)
@@ -34,10 +38,11 @@ class Scoring:
 def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> Scoring | None:
     """Score the latest as-of date with the champion and replace its scores.
 
-    Scores of other as-of dates stay as they are. The table `scores.<prediction>` has the entity, the as-of
-    date, `score` (the probability of the label 1, or the expected value), `model_version`, `scored_at`
-    (UTC), and `reason_1` to `reason_3`, each with its feature, value and effect (`ml.reasons`); these are null where
-    nothing explains the champion, or the prediction is declared without.
+    Scores of other as-of dates stay as they are; what came true of them since is recorded (`ml.outcomes`). The table
+    `scores.<prediction>` has the entity, the as-of date, `score` (the probability of the label 1, or the expected
+    value), `is_released` (whether it may be acted on; see `ml.release`), `model_version`, `scored_at` (UTC), and
+    `reason_1` to `reason_3`, each with its feature, value and effect (`ml.reasons`); these are null where nothing
+    explains the champion, or the prediction is declared without.
 
     Returns
     -------
@@ -74,6 +79,7 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
             examples.field(prediction.entity),
             examples.field(prediction.as_of),
             pa.field("score", pa.float64()),
+            pa.field("is_released", pa.bool_()),
             pa.field("model_version", pa.int32()),
             pa.field("scored_at", pa.timestamp("us")),
             *reason_fields(),
@@ -93,6 +99,7 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
                 batch[prediction.entity],
                 batch[prediction.as_of],
                 pa.array(predict(pipeline, prediction.task, frame)),
+                batch[RELEASED],
                 pa.repeat(pa.scalar(champion.version, pa.int32()), len(batch)),
                 pa.repeat(pa.scalar(scored_at, pa.timestamp("us")), len(batch)),
                 *why,
@@ -104,10 +111,12 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
         examples=(prediction.schema, prediction.table),
         scores=(SCHEMA, prediction.name),
         columns=[prediction.entity, prediction.as_of, *(feature.name for feature in champion.features)],
+        computed={RELEASED: is_released(prediction)},
         entity=prediction.entity,
         as_of=prediction.as_of,
         as_of_date=as_of_date,
         schema=schema,
         score=scored,
     )
+    record_published(warehouse, prediction)
     return Scoring(champion.version, as_of_date, row_count)

@@ -96,8 +96,8 @@ class Choice:
         All that was tried, defaults included.
     label, predicted : ndarray of shape (n_judged,)
         Of the best candidate with its best parameters, one fold after the other.
-    entities : Series of shape (n_judged,)
-        Whom each of them is about.
+    entities, as_of_dates : Series of shape (n_judged,)
+        Whom each of them is about, and its as-of date.
     fold_of : ndarray of shape (n_judged,)
         Which fold each of them stands in.
     """
@@ -109,6 +109,7 @@ class Choice:
     label: Vector
     predicted: Vector
     entities: pd.Series[Any]
+    as_of_dates: pd.Series[Any]
     fold_of: Vector
 
 
@@ -338,6 +339,10 @@ class Search:
         if len(chosen.predicted) < len(self._folds):  # it was tried before a kill, or by the training before
             chosen = self._try(best, chosen.parameters)
         labels = [fold.judged[prediction.label].to_numpy() for fold in self._folds]
+        entities, as_of_dates = (
+            pd.concat([pd.Series(dtype=object), *(fold.judged[name] for fold in self._folds)])
+            for name in (prediction.entity, prediction.as_of)
+        )
         return Choice(
             best.name,
             {name: judged.parameters for name, judged in self._best.items()},
@@ -345,7 +350,8 @@ class Search:
             self._trials,
             np.concatenate([*labels, np.empty(0)]),
             np.concatenate([*chosen.predicted, np.empty(0)]),
-            pd.concat([pd.Series(dtype=object), *(fold.judged[prediction.entity] for fold in self._folds)]),
+            entities,
+            as_of_dates,
             np.repeat([fold.number for fold in self._folds], [len(label) for label in labels]).astype(np.int64),
         )
 

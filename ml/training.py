@@ -48,6 +48,7 @@ from ml.evaluation import (
     segments_of,
 )
 from ml.examples import data_fingerprint, inspect, missing_features, one_class, read_matured, slice_column
+from ml.outcomes import outcomes_of
 from ml.promotion import Champion, Decision, LimitFinding, broken_in_service, compare, decide
 from ml.reasons import importance_of
 from ml.records import (
@@ -245,6 +246,11 @@ def train(warehouse: Warehouse, prediction: Prediction, model_folder: Path, prov
             limits=prediction.limits,
             severe=prediction.severe,
         )
+        # Of a recalibrated challenger as it was before: the folds are what its line was learned from.
+        outcomes = [
+            *outcomes_of(prediction.task, "validation", choice.as_of_dates, choice.label, choice.predicted),
+            *outcomes_of(prediction.task, "holdout", holdout[prediction.as_of], truth, predicted[challenger]),
+        ]
         importance = importance_of(fitted[challenger], prediction.task, held.features, holdout[names])
     with steps.step("leave out"):
         evaluations += _left_out(prediction, chosen, choice, held.features, challenger, training, holdout)
@@ -306,6 +312,7 @@ def train(warehouse: Warehouse, prediction: Prediction, model_folder: Path, prov
         validations=choice.validations,
         trials=choice.trials,
         steps=steps.seconds,
+        outcomes=outcomes,
         decision=decision,
         championship=championship,
     )

@@ -141,6 +141,7 @@ class Warehouse:
         examples: tuple[str, str],
         scores: tuple[str, str],
         columns: Sequence[str],
+        computed: Mapping[str, str],
         entity: str,
         as_of: str,
         as_of_date: date,
@@ -159,6 +160,8 @@ class Warehouse:
             it is missing.
         columns : sequence of str
             The columns of the examples that `score` needs.
+        computed : mapping of str to str
+            What else it needs, by the name that it has there: SQL over the columns of the examples.
         entity, as_of : str
             The key columns, in the examples as in the scores.
         as_of_date : date
@@ -166,7 +169,7 @@ class Warehouse:
         schema : Schema
             The columns of the scores, with the types in which a new table is created.
         score : callable
-            Takes a batch of examples with `columns`, returns a batch with `schema`.
+            Takes a batch of examples with `columns` and `computed`, returns a batch with `schema`.
 
         Returns
         -------
@@ -192,7 +195,9 @@ class Warehouse:
                 # A table from before may lack what scores have since come to hold.
                 connection.execute(f"alter table {target} add column if not exists {identifier(name)} {kind}")
             connection.execute(f"delete from {target} where {identifier(as_of)} = ?", [as_of_date])
-            wanted = ", ".join(identifier(column) for column in columns)
+            wanted = ", ".join(
+                [*map(identifier, columns), *(f"{sql} as {identifier(name)}" for name, sql in computed.items())]
+            )
             names = ", ".join(identifier(name) for name in schema.names)
             # A relation streams; `execute(...).to_arrow_reader` would hold the whole result in memory. Whatever
             # streams is closed here, also after an error: while a reader lives on, in a traceback for example,

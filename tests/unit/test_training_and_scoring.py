@@ -285,6 +285,7 @@ def replace_scores(world: World, broken: str) -> None:
         examples=("predictions", "will_return"),
         scores=("scores", "will_return"),
         columns=["entity", "day"],
+        computed={},
         entity="entity",
         as_of="day",
         as_of_date=date(2024, 5, 19),
@@ -326,7 +327,7 @@ def score(batch):
     time.sleep(60)
 Warehouse(Path({str(world.warehouse.path)!r})).replace_scores(
     examples=("predictions", "will_return"), scores=("scores", "will_return"), columns=["entity", "day"],
-    entity="entity", as_of="day", as_of_date=date(2024, 5, 19), schema=schema, score=score)
+    computed={{}}, entity="entity", as_of="day", as_of_date=date(2024, 5, 19), schema=schema, score=score)
 """
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None
