@@ -127,6 +127,7 @@ def _result(key: AssetCheckKey, entry: EventLogEntry) -> Check:
     failed_rows = evaluation.metadata.get("dagster_dbt/failed_row_count")
     counted = f"{failed_rows.value} rows do not pass." if failed_rows and not evaluation.passed else None
     return Check(
+        asset_graph().get(key.asset_key).group_name,
         key.asset_key.to_user_string(),
         key.name,
         evaluation.passed,

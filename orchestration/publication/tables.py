@@ -92,6 +92,8 @@ class Check:
 
     Parameters
     ----------
+    group_name : str
+        The group of assets in Dagster, which is the layer in dbt.
     asset : str
         What was checked, as Dagster calls it.
     check_name : str
@@ -106,6 +108,7 @@ class Check:
         What there is to say about it.
     """
 
+    group_name: str
     asset: str
     check_name: str
     passed: bool

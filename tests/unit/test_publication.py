@@ -16,7 +16,7 @@ from orchestration.publication.publish import export, hold_back, publish, restor
 from orchestration.publication.shelf import KEPT
 from orchestration.publication.tables import Check
 
-FAILED = Check("marts/people", "unique_people_id", False, "error", datetime(2026, 1, 1), "2 rows do not pass.")
+FAILED = Check("marts", "marts/people", "unique_people_id", False, "error", datetime(2026, 1, 1), "2 rows do not pass.")
 
 
 def manifest_of(meta: dict[str, Any]) -> dict[str, Any]:
