@@ -9,6 +9,7 @@ import argparse
 import fcntl
 import os
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from socket import socket
 
 from bi.state import ROLES, State, this_state
@@ -91,8 +92,10 @@ def serve(state: State, port: int) -> None:
         from bi.setting_up import set_up
 
         say("Setting up the dashboards (a minute the first time)")
-        set_up(state)
-        os.environ.pop("TURNOUT_SUPERSET_METADATA", None)
+        # Superset tells of each of its tables.
+        with (state.folder / "set_up.log").open("w") as log, redirect_stdout(log), redirect_stderr(log):
+            set_up(state)
+        del os.environ["TURNOUT_SUPERSET_METADATA"]
     say(f"Dashboards open on http://{HOST}:{port} (stop them with Ctrl-C)")
     # On a terminal its owner reads along; a log may be kept and read by others.
     if sys.stdout.isatty():
@@ -102,7 +105,9 @@ def serve(state: State, port: int) -> None:
     os.chdir(state.root)
     program = [sys.executable, "-m", "gunicorn", "--bind", f"{HOST}:{port}", "--worker-class", "gthread"]
     one = ["--workers", "1", "--threads", str(THREADS), "--timeout", "120", "--log-level", "warning"]
-    os.execv(sys.executable, [*program, *one, "superset.app:create_app()"])  # noqa: S606 - our own program, no shell
+    # It would open a second door, in the home of who starts it.
+    closed = ["--no-control-socket"]
+    os.execv(sys.executable, [*program, *one, *closed, "superset.app:create_app()"])  # noqa: S606 - our own program, no shell
 
 
 def hold(state: State) -> None:

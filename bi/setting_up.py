@@ -21,6 +21,8 @@ READER_MAY = {
     ("all_datasource_access", "all_datasource_access"),
     ("can_csv", "Superset"),
     ("can_drill", "Dashboard"),
+    ("can_log", "Superset"),
+    ("can_recent_activity", "Log"),
     ("can_share_dashboard", "Superset"),
     ("can_view_chart_as_table", "Dashboard"),
     ("can_write", "DashboardPermalinkRestApi"),

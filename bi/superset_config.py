@@ -53,9 +53,12 @@ SESSION_COOKIE_SAMESITE = "Strict"
 ENABLE_PROXY_FIX = False
 ENABLE_CORS = False
 RATELIMIT_ENABLED = True  # nobody tries out passwords
+RATELIMIT_STORAGE_URI = "memory://"  # there is one process
 RATELIMIT_APPLICATION = "500 per second"
 AUTH_RATE_LIMIT = "10 per minute"
 FAB_API_SWAGGER_UI = False  # it loads its scripts from elsewhere
 
 APP_NAME = "Turnout"
 LOG_LEVEL = logging.WARNING
+# It warns on every page of a picture that the package does not bring.
+logging.getLogger("superset.views.base").setLevel(logging.CRITICAL)
