@@ -22,6 +22,7 @@ READER_MAY = {
     ("can_csv", "Superset"),
     ("can_drill", "Dashboard"),
     ("can_log", "Superset"),
+    ("can_read", "SecurityRestApi"),  # the token against forged requests, for those who ask over REST
     ("can_recent_activity", "Log"),
     ("can_share_dashboard", "Superset"),
     ("can_view_chart_as_table", "Dashboard"),
