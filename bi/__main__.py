@@ -12,7 +12,7 @@ import sys
 from contextlib import redirect_stderr, redirect_stdout
 from socket import socket
 
-from bi.state import ROLES, State, this_state
+from bi.state import State, this_state
 from ml.errors import TurnoutError
 
 HOST = "127.0.0.1"
@@ -99,7 +99,9 @@ def serve(state: State, port: int) -> None:
     say(f"Dashboards open on http://{HOST}:{port} (stop them with Ctrl-C)")
     # On a terminal its owner reads along; a log may be kept and read by others.
     if sys.stdout.isatty():
-        say(f"User reader, password {state.passwords['reader']}; that of {' and '.join(ROLES)} is in {state.credentials}")
+        say(
+            f"User reader, password {state.passwords['reader']}; that of {' and '.join(ROLES)} is in {state.credentials}"
+        )
     else:
         say(f"Users and passwords are in {state.credentials}")
     os.chdir(state.root)

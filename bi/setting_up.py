@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -88,13 +87,15 @@ def _fill(state: State) -> None:
         upgrade(directory=os.path.join(application.root_path, "migrations"))  # noqa: PTH118 - as Superset names it
         appbuilder.add_permissions(update_perms=True)
         security_manager.sync_role_definitions()
-        _make_accounts(state, security_manager)
+        _make_accounts(state)
         db.session.commit()
         g.user = security_manager.find_user(username="admin")
         _import(state)
 
 
-def _make_accounts(state: State, security_manager: Any) -> None:
+def _make_accounts(state: State) -> None:
+    from superset import security_manager
+
     may = security_manager.PUBLIC_ROLE_PERMISSIONS | READER_MAY
     security_manager.set_role(
         ROLES["reader"],
