@@ -99,9 +99,7 @@ def serve(state: State, port: int) -> None:
     say(f"Dashboards open on http://{HOST}:{port} (stop them with Ctrl-C)")
     # On a terminal its owner reads along; a log may be kept and read by others.
     if sys.stdout.isatty():
-        say(
-            f"User reader, password {state.passwords['reader']}; that of {' and '.join(ROLES)} is in {state.credentials}"
-        )
+        say(f"User reader, password {state.passwords['reader']}; all accounts are in {state.credentials}")
     else:
         say(f"Users and passwords are in {state.credentials}")
     os.chdir(state.root)

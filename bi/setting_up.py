@@ -121,14 +121,22 @@ def _import(state: State) -> None:
     try:
         ImportAssetsCommand(contents).run()
     except (CommandException, yaml.YAMLError) as error:
-        details = getattr(error, "normalized_messages", dict)()
         raise AssetsError(
-            f"Superset cannot import the dashboards: {error} {details or ''}".strip(),
+            f"Superset cannot import the dashboards: {_reason(error)}",
             where=str(state.assets),
             rule="the files there have the layout of Superset's own export.",
             remedy="correct the file that is named; Superset shows the old dashboards until then.",
         ) from error
     _remove_what_is_gone(contents)
+
+
+def _reason(error: BaseException) -> str:
+    """Return what is wrong in which file; Superset wraps that in an error that says nothing."""
+    while error.__cause__ or error.__context__:
+        if messages := getattr(error, "normalized_messages", dict)():
+            return str(messages)
+        error = error.__cause__ or error.__context__ or error
+    return str(getattr(error, "normalized_messages", dict)() or error)
 
 
 def _remove_what_is_gone(contents: dict[str, str]) -> None:
