@@ -6,14 +6,21 @@ PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3 python; d
 	&& echo $$name && break; done)
 ENVIRONMENT := .venv
 BIN := $(ENVIRONMENT)/bin
+# Superset has an environment of its own, and knows no newer Python than 3.12.
+BI_PYTHON ?= $(shell for name in python3.12 python3.11 python3 python; do \
+	$$name -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
+	&& echo $$name && break; done)
+BI_ENVIRONMENT := .venv_bi
+BI_BIN := $(BI_ENVIRONMENT)/bin
 # A lock holds every package with its hashes, so nothing is left to resolve.
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+INSTALL := $(BIN)/python $(PIP_INSTALL)
 # Two workers; with more, all others would wait for the one that has the real data. Plain pytest works as well.
 PYTEST := $(BIN)/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run audit quarantine release publications restore export approve rollback replay leaderboard ui test lint \
-	test-fast lock clean
+.PHONY: help run audit quarantine release publications restore export approve rollback replay leaderboard ui bi test \
+	test-bi lint test-fast lock clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -54,11 +61,17 @@ ui: $(ENVIRONMENT)/run ## Open Dagster on 127.0.0.1:3000
 leaderboard: $(ENVIRONMENT)/run ## Open MLflow on 127.0.0.1:5000: every run, model and metric; PORT=5001 opens it there
 	@$(BIN)/python -m orchestration leaderboard $(if $(PORT),--port $(PORT))
 
+bi: $(BI_ENVIRONMENT)/bi ## Open the dashboards on 127.0.0.1:8088; PORT=8089 opens them there
+	@$(BI_BIN)/python -m bi $(if $(PORT),--port $(PORT))
+
 test: lint ## Lint, check types, run every test
 	$(PYTEST)
 
 test-fast: $(ENVIRONMENT)/test ## Run the tests that take seconds
 	$(PYTEST) tests/unit
+
+test-bi: $(ENVIRONMENT)/test_bi $(BI_ENVIRONMENT)/bi ## Look at the dashboards and at Dagster as people do: over REST and in a browser
+	$(BIN)/python -m pytest tests/bi
 
 lint: $(ENVIRONMENT)/test ## Check format, style, types and SQL
 	$(BIN)/ruff format --check .
@@ -72,9 +85,13 @@ lock: $(ENVIRONMENT)/run ## Write the locks anew from pyproject.toml
 		--no-annotate --no-header pyproject.toml --group dev -o requirements/test.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-annotate --no-header pyproject.toml -c requirements/test.lock -o requirements/run.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-annotate --no-header --group browser -c requirements/test.lock -o requirements/browser.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-annotate --no-header --group bi -o requirements/bi.lock
 
-clean: ## Remove the environment; landing/, warehouse/ and published/ stay
-	rm -rf $(ENVIRONMENT) dbt_project/target dbt_project/logs
+clean: ## Remove the environments; landing/, warehouse/ and published/ stay
+	rm -rf $(ENVIRONMENT) $(BI_ENVIRONMENT) dbt_project/target dbt_project/logs
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Turnout needs Python 3.11, 3.12 or 3.13 with venv (on Debian: apt install python3-venv)."; exit 1; }
@@ -90,4 +107,19 @@ $(ENVIRONMENT)/test: requirements/test.lock requirements/older_client.lock | $(E
 	@$(INSTALL) -r requirements/test.lock
 	@# A DuckDB 1.x beside our own, as BI tools have it: the tests open the publication with it.
 	@$(INSTALL) --upgrade --target $(ENVIRONMENT)/older_client -r requirements/older_client.lock
+	@touch $@
+
+$(ENVIRONMENT)/test_bi: requirements/browser.lock | $(ENVIRONMENT)/test
+	@echo "Installing what the tests in a browser need"
+	@$(INSTALL) -r requirements/browser.lock
+	@touch $@
+
+$(BI_BIN)/python:
+	@test -n "$(BI_PYTHON)" || { echo "Superset needs Python 3.11 or 3.12 with venv beside the one of the pipeline" \
+		"(on Debian: apt install python3-venv), or name one: make bi BI_PYTHON=/usr/bin/python3.12"; exit 1; }
+	$(BI_PYTHON) -m venv $(BI_ENVIRONMENT)
+
+$(BI_ENVIRONMENT)/bi: requirements/bi.lock | $(BI_BIN)/python
+	@echo "Installing Superset (a minute or two, once)"
+	@$(BI_BIN)/python $(PIP_INSTALL) -r requirements/bi.lock
 	@touch $@

@@ -28,7 +28,8 @@ class Finished:
 def copy_project(target: Path) -> Project:
     """Copy what git would have, without state, so that a run begins as on a fresh checkout."""
     made = shutil.ignore_patterns(
-        ".git", ".venv", "landing", "warehouse", "published", "target", "logs", "__pycache__", ".*_cache", ".hypothesis"
+        *(".git", ".venv", ".venv_bi", ".*_cache", ".hypothesis", "__pycache__"),
+        *("landing", "warehouse", "published", "target", "logs", "test_screenshots"),
     )
     shutil.copytree(ROOT, target, ignore=made)
     return Project(target)
