@@ -23,7 +23,7 @@ PYTEST := $(BIN)/python -m pytest -n 2
 	test-bi lint test-fast lock clean
 
 help: ## List the commands
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
 
 run: $(ENVIRONMENT)/run ## Land, build, train, score, test and publish everything once; VOTERS=100000 for more of them
 	@$(if $(VOTERS),TURNOUT_SAMPLE_VOTERS=$(VOTERS)) $(BIN)/python -m orchestration run
