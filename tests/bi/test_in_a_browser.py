@@ -84,7 +84,7 @@ def visit(
     page.wait_for_selector("[data-test='grid-container']", timeout=SECONDS * 1000)
     # Within a tab there may be others, which are there once it is open.
     look(page, visited, screenshots / f"{dashboard['slug']}.png")
-    tabs = page.locator("[data-test='dashboard-content-wrapper'] [role=tab]")
+    tabs = page.locator("[data-test='dashboard-component-tabs'] [role=tab]")
     for index in range(tabs.count()):
         tab = tabs.nth(index)
         if tab.get_attribute("aria-selected") != "true":
@@ -155,12 +155,17 @@ def test_what_each_chart_asks_is_answered_from_the_published_file(
                     rows = publication.execute(result["query"].rstrip().rstrip(";")).fetchall()
                     if result["error"] or result["sql_rowcount"] != len(rows):
                         problems[name] = result["error"] or f"{result['sql_rowcount']} rows, the file has {len(rows)}"
-                    elif not visited.questions[chart]["queries"][0].get("post_processing"):
+                    elif not visited.questions[chart]["queries"][0].get("post_processing") and not tells_time(result):
                         problems.update(differences(name, result, rows))
                     if not rows:
                         empty.add(name)
     assert problems == {}
     assert empty - MAY_BE_EMPTY == set()
+
+
+def tells_time(result: dict[str, Any]) -> bool:
+    """Whether the answer is another one a moment later."""
+    return any(clock in result["query"].lower() for clock in ("now()", "current_timestamp", "get_current"))
 
 
 def differences(name: str, result: dict[str, Any], rows: list[tuple[Any, ...]]) -> dict[str, str]:
