@@ -30,7 +30,7 @@ def landing_sensor(project: Project) -> SensorDefinition:
     """
     tables = {asset_key(project, table.unique_id): table for table in source_tables(project.manifest)}
     trainings = AssetSelection.assets(*(model_versions_key(prediction.name) for prediction in project.predictions))
-    target = AssetSelection.assets(*tables).downstream() - trainings
+    target = (AssetSelection.assets(*tables).downstream() - trainings).materializable()
 
     @sensor(
         name="landing",
@@ -49,7 +49,8 @@ def landing_sensor(project: Project) -> SensorDefinition:
         if not new:
             return SkipReason("There is no new file in landing, or it is still being written.")
         assert context.repository_def is not None
-        wanted = (AssetSelection.assets(*new).downstream() - trainings).resolve(context.repository_def.asset_graph)
+        made_anew = (AssetSelection.assets(*new).downstream() - trainings).materializable()
+        wanted = made_anew.resolve(context.repository_def.asset_graph)
         states = sorted(f"{file.path} {file.byte_count} {file.changed_ns}" for files in new.values() for file in files)
         names = ", ".join(sorted(file.path.name for files in new.values() for file in files))
         return RunRequest(

@@ -27,7 +27,8 @@ def retraining_schedules(project: Project) -> list[ScheduleDefinition]:
             continue
         versions = AssetSelection.assets(model_versions_key(prediction.name))
         # Downstream includes the scores and the marts; what the marts need of other predictions stands already.
-        job = define_asset_job(f"retrain_{prediction.name}", versions.upstream() | versions.downstream())
+        made_anew = (versions.upstream() | versions.downstream()).materializable()
+        job = define_asset_job(f"retrain_{prediction.name}", made_anew)
         try:
             schedules.append(ScheduleDefinition(job=job, cron_schedule=prediction.retrain))
         except DagsterInvalidDefinitionError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -115,8 +116,26 @@ def test_the_publication_holds_the_marts_and_nothing_else(grocery: Finished) -> 
     tables = published(grocery.project, "select string_agg(table_name, ' ' order by 1) from information_schema.tables")
     of_grocery, of_elections = "households", "county_turnout poll_match_quality poll_results voters"
     of_both = "leaderboard leaderboard_groups model_versions outcomes release_effects loads refusals load_checks"
-    assert tables == [(" ".join(sorted(f"{of_grocery} {of_elections} {of_both}".split())),)]
+    of_its_own = "publication freshness checks"
+    assert tables == [(" ".join(sorted(f"{of_grocery} {of_elections} {of_both} {of_its_own}".split())),)]
     assert published(grocery.project, "select count(*), count(distinct household_id) from households") == [(2469, 2469)]
+
+
+def test_the_publication_tells_what_it_is_and_that_it_is_whole(grocery: Finished) -> None:
+    ((number, champions, loads),) = published(
+        grocery.project, "select publication_id, champions, load_ids from publication"
+    )
+    assert number == 1
+    assert json.loads(champions) == {"household_lapse": 1, "household_spend": 1, "voter_turnout": 1}
+    known = {row["load_id"] for row in records(grocery.project, "select load_id from records.loads")}
+    assert set(json.loads(loads)) <= known
+    assert len(json.loads(loads)) > 20
+    assert published(grocery.project, "select distinct is_current, failed_checks, publication_id from freshness") == [
+        (True, 0, 1)
+    ]
+    assert published(grocery.project, "select count(*) > 400 from checks where passed and severity = 'error'") == [
+        (True,)
+    ]
 
 
 def test_a_duckdb_1_client_reads_the_publication(grocery: Finished) -> None:
