@@ -49,6 +49,7 @@ def main() -> None:
     for heading in ("rows", "published file", "publication", "write and fsync", "of the limit", "peak memory"):
         table.add_column(heading, justify="right")
     console = Console()
+    console.width = max(console.width, 110)  # else the columns would be cut
     for rows in [int(argument) for argument in sys.argv[1:]] or ROWS:
         with tempfile.TemporaryDirectory(prefix="turnout-publication-") as folder:
             project = Project(Path(folder))

@@ -339,6 +339,7 @@ def print_table(
 ) -> int:
     """Print what was done and seen, and return 0 if nothing is amiss."""
     console = Console()
+    console.width = max(console.width, 110)  # else the columns would be cut
     table = Table(title=f"{done.pop('publications')} publications under fire, seed {seed}, {seconds:.0f} s")
     table.add_column("reader")
     for heading in ("DuckDB", "reads", "publications seen", "slowest read", "failed", "torn", "backwards"):
