@@ -18,8 +18,9 @@ from orchestration.publication.tables import Check
 
 if TYPE_CHECKING:
     from dagster import AssetGraph, DagsterInstance, EventLogEntry
+    from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
 
-# Evaluations to look back through for the last one that finished; a run that was killed leaves an open one.
+# Records to look back through for the last evaluation that finished.
 LOOK_BACK = 20
 
 
@@ -96,19 +97,30 @@ def told(failed: Collection[AssetCheckKey], *, where: str = "") -> str:
 
 
 def _latest(instance: DagsterInstance, keys: Iterable[AssetCheckKey]) -> Mapping[AssetCheckKey, EventLogEntry]:
-    """Return the event of the last evaluation of each check that finished."""
+    """Return the event of the last evaluation of each check that finished.
+
+    A run plans all its checks when it begins; one that was stopped leaves some of them open, which say nothing.
+    """
     storage = instance.event_log_storage
+    wanted = set(keys)
     found = {}
-    for key, newest in storage.get_latest_asset_check_execution_by_key(list(keys)).items():
-        records = [newest]
-        if newest.event is None or newest.event.dagster_event is None:
-            records = list(storage.get_asset_check_execution_history(key, limit=LOOK_BACK))
-        for record in records:
-            event = record.event.dagster_event if record.event else None
-            if record.event and event and isinstance(event.event_specific_data, AssetCheckEvaluation):
-                found[key] = record.event
-                break
+    # One query for all; it answers for every pair of an asset and a name that was asked for.
+    for key, newest in storage.get_latest_asset_check_execution_by_key(list(wanted)).items():
+        if key not in wanted:
+            continue
+        entry = _finished([newest]) or _finished(storage.get_asset_check_execution_history(key, limit=LOOK_BACK))
+        if entry is not None:
+            found[key] = entry
     return found
+
+
+def _finished(records: Iterable[AssetCheckExecutionRecord]) -> EventLogEntry | None:
+    """Return the first of these, newest first, that is an evaluation."""
+    for record in records:
+        event = record.event.dagster_event if record.event else None
+        if event and isinstance(event.event_specific_data, AssetCheckEvaluation):
+            return record.event
+    return None
 
 
 def _evaluation(entry: EventLogEntry) -> AssetCheckEvaluation:

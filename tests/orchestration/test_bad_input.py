@@ -118,6 +118,7 @@ def test_a_failed_test_stops_python_until_it_passes(shop: Project) -> None:
     """Also in a later run that selects only the Python asset, started by hand with Dagster's own client."""
     count, failed = "select count(*) as versions from records.model_versions", "shop/orders: source_accepted_range"
     before = records(shop, count)
+    all_checks = published(shop, "select asset, check_name from checks order by all")
     taken_back = "select * replace (if(order_id % 100 = 0, -amount, amount) as amount) from orders"
     land_orders(shop, taken_back, "taken back.parquet")
     refused(shop, "A test failed", failed)
@@ -128,6 +129,10 @@ def test_a_failed_test_stops_python_until_it_passes(shop: Project) -> None:
     assert told.startswith(f"{failed_checks} test")
     assert failed in told
     assert published(shop, "select count(*) from checks where not passed and severity = 'error'") == [(failed_checks,)]
+    # Those that the run did not come to are shown as they came out before.
+    assert (
+        published(shop, "select asset, check_name from checks where check_name <> 'current' order by all") == all_checks
+    )
     assert current_in_dagster(shop) == (False, f"A newer state was held back. {told}")
 
     later = run(shop, "dg", "launch", "--assets", "model_versions/customer_return")
