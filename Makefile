@@ -41,7 +41,7 @@ restore: $(ENVIRONMENT)/run ## Go back to a publication: make restore PUBLICATIO
 	@$(BIN)/python -m orchestration restore "$$PUBLICATION" "$$NAME" "$$BECAUSE"
 
 export: $(ENVIRONMENT)/run ## Write every published table as a Parquet file; FOLDER=... puts them there
-	@$(BIN)/python -m orchestration export $(if $(FOLDER),--folder "$(FOLDER)")
+	@$(BIN)/python -m orchestration export $(if $(FOLDER),--folder "$$FOLDER")
 
 audit: $(ENVIRONMENT)/run ## Does any example know the future? Five past dates; make audit DATES=20 SEED=1
 	@$(BIN)/python -m orchestration audit $(if $(DATES),--dates $(DATES)) $(if $(SEED),--seed $(SEED))

@@ -37,8 +37,8 @@ from rich.table import Table
 from orchestration.project import Project
 from orchestration.publication.marts import Mart
 from orchestration.publication.publish import hold_back, publish
-from orchestration.publication.shelf import KEPT, PublicationError
-from orchestration.publication.tables import read_publication
+from orchestration.publication.shelf import KEPT
+from orchestration.publication.tables import PublicationError, read_publication
 
 if TYPE_CHECKING:
     import duckdb
@@ -136,11 +136,9 @@ def fire(project: Project, chance: random.Random, done: Counter[str], *, is_disk
 
 def in_place(project: Project) -> int:
     """Return the id of the publication in place; 0 if it cannot be read, which readers will tell."""
-    import duckdb
-
     try:
         current = read_publication(project.published)
-    except duckdb.Error:
+    except PublicationError:
         return 0
     return current.publication_id if current else 0
 
@@ -192,8 +190,8 @@ def write(project: Project, death: str, limit: int) -> int:
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
         try:
-            if number % 5 == 0:
-                hold_back(project, "It is the fifth.", {"large": 1}, [])
+            if number % 5 == 0 and (judged := read_publication(project.published)):
+                hold_back(project, "It is the fifth.", {"large": 1}, [], judged=judged)
             published_now = publish(project, MARTS).publication.publication_id
         except PublicationError:
             return REFUSED

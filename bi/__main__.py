@@ -47,15 +47,23 @@ def require_publication(state: State) -> None:
     Raises
     ------
     ServingError
-        If nothing has been published.
+        If nothing has been published, or an earlier release has.
     """
-    if not state.published.exists():
-        raise ServingError(
-            "There is no publication yet.",
-            where=str(state.published),
-            rule="dashboards show what was tested and published, nothing else.",
-            remedy="'make run' makes the first one.",
-        )
+    from bi.publication import open_publication
+
+    problem = "There is no publication yet."
+    if state.published.exists():
+        connection = open_publication(state.published)
+        if connection.execute("from duckdb_tables() where table_name = 'freshness'").fetchall():
+            connection.close()
+            return
+        problem = "The publication was made by an earlier release, which did not tell what the dashboards show."
+    raise ServingError(
+        problem,
+        where=str(state.published),
+        rule="dashboards show what was tested and published, nothing else.",
+        remedy="'make run' publishes.",
+    )
 
 
 def require_free(port: int) -> None:

@@ -113,7 +113,7 @@ def record_published(warehouse: Warehouse, prediction: Prediction) -> tuple[date
     recorded of an as-of date that is in the examples no more stays. Scores by a fit that has learned from labels of
     their as-of date are left out: an as-of date that is scored once more, after it has matured, is no forecast.
 
-    One as-of date is joined after the other, so memory does not grow with their number.
+    One as-of date is joined after the other, so memory does not grow with their number; time does, by a join each.
 
     Returns
     -------

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dagster import AssetGraph, DagsterInstance, EventLogEntry
     from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
 
+PUBLICATION = AssetKey("publication")
 # Records to look back through for the last evaluation that finished.
 LOOK_BACK = 20
 
@@ -83,8 +84,11 @@ def failed_upstream(
 
 
 def results(instance: DagsterInstance) -> list[Check]:
-    """Return how every check came out last, by asset and name; what never ran is not among them."""
-    latest = _latest(instance, asset_graph().asset_check_keys)
+    """Return how every check came out last, by asset and name; what never ran is not among them.
+
+    Nor are those of the publication itself, which tell what comes of this.
+    """
+    latest = _latest(instance, [key for key in asset_graph().asset_check_keys if key.asset_key != PUBLICATION])
     return sorted(
         (_result(key, entry) for key, entry in latest.items()), key=lambda check: (check.asset, check.check_name)
     )

@@ -147,15 +147,10 @@ def run(project: Project, console: Console) -> bool:
         progress.print_failures()
         from orchestration.publication_asset import hold_back_after
 
-        hold_back_after(project, instance, result.dagster_run)
-        kept = (
-            f"The last publication is in place, and its table 'freshness' says why: {project.published}"
-            if project.published.exists()
-            else ""
-        )
-        console.print(
-            f"\nThe run failed; nothing was published. {kept}\n'make ui' shows every step of it.", style="red"
-        )
+        console.print("\nThe run failed. 'make ui' shows every step of it.", style="red")
+        if hold_back_after(project, instance, result.dagster_run):
+            told = f"The last publication is in place, and its table 'freshness' says why: {project.published}"
+            console.print(told, style="red", markup=False)
     else:
         print_summary(project, console)
     return succeeded
@@ -165,7 +160,7 @@ def print_publications(project: Project, console: Console) -> None:
     """Print what is published, and which publications are kept."""
     from orchestration.publication.tables import read_publication
 
-    in_place = read_publication(project.published) if project.published.exists() else None
+    in_place = read_publication(project.published)
     kept = {number: read_publication(file) for number, file in project.shelf.kept().items()}
     if in_place is not None:
         kept[in_place.publication_id] = in_place
@@ -198,8 +193,9 @@ def restore_publication(project: Project, console: Console, publication_id: int,
 
     restored = restore(project, publication_id, who=who, because=because)
     told = f"{restored.who} went back to publication {restored.publication_id}: {restored.because}"
+    is_newest = restored.publication_id >= max(project.shelf.kept(), default=0)
     with DagsterInstance.get() as instance:
-        report_current(instance, passed=False, description=told)
+        report_current(instance, passed=is_newest, description=told)
     console.print(
         f"{told}\nReaders see it from now on, as it was made on {restored.published_at:%Y-%m-%d %H:%M} UTC. The next "
         "run publishes the newest state again: mend what was wrong before.",
@@ -271,6 +267,8 @@ def open_ui(project: Project, console: Console, port: int) -> None:
     console.print(f"Dagster opens on http://{UI_HOST}:{port} (stop it with Ctrl-C)")
     dg = str(Path(sys.executable).with_name("dg"))
     os.chdir(project.root)
+    # A sensor may wait for the warehouse, and for whoever publishes; Dagster's own limit is a minute.
+    os.environ.setdefault("DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS", "900")
     os.environ["VIRTUAL_ENV"] = sys.prefix  # the environment that `dg` runs in, whether or not it is activated
     # What it serves stands in pyproject.toml, under [tool.dg].
     os.execv(dg, [dg, "dev", "--host", UI_HOST, "--port", str(port)])  # noqa: S606 - our own program, no shell

@@ -24,7 +24,8 @@ def dashboard_assets(project: Project) -> list[AssetSpec]:
 
 def _dashboard_asset(exposure: Mapping[str, Any], manifest: Mapping[str, Any]) -> AssetSpec:
     # It reads the published file, so it is downstream of that; which of its tables it shows is told beside.
-    tables = [manifest["nodes"][parent]["name"] for parent in exposure["depends_on"]["nodes"]]
+    known = {**manifest["nodes"], **manifest["sources"]}
+    tables = [known[parent]["name"] for parent in exposure["depends_on"]["nodes"] if parent in known]
     metadata: dict[str, Any] = {"tables": MetadataValue.text(", ".join(sorted(tables)))}
     if exposure["url"]:
         metadata["url"] = MetadataValue.url(exposure["url"])

@@ -13,7 +13,6 @@ from dagster import (
     AssetCheckSeverity,
     AssetCheckSpec,
     AssetExecutionContext,
-    AssetKey,
     AssetsDefinition,
     DagsterEventType,
     DagsterInstance,
@@ -28,7 +27,7 @@ from dagster import (
     run_failure_sensor,
 )
 
-from orchestration.checks import failed_upstream, require_passed_checks, results, told
+from orchestration.checks import PUBLICATION, failed_upstream, require_passed_checks, results, told
 from orchestration.dbt import asset_key, build
 from orchestration.failures import in_words
 from orchestration.project import WAREHOUSE_POOL, Project
@@ -36,7 +35,6 @@ from orchestration.publication.marts import HEALTH, marts_in
 from orchestration.publication.publish import hold_back, publish
 from orchestration.publication.tables import read_publication
 
-PUBLICATION = AssetKey("publication")
 CURRENT = AssetCheckKey(PUBLICATION, "current")
 
 
@@ -97,36 +95,63 @@ def held_back_sensor(project: Project) -> SensorDefinition:
     return held_back
 
 
-def hold_back_after(project: Project, instance: DagsterInstance, run: DagsterRun) -> None:
+def hold_back_after(project: Project, instance: DagsterInstance, run: DagsterRun) -> bool:
     """Tell readers and Dagster, after a run that failed, why the publication in place is not the newest state.
 
-    The marts of the pipeline's health are brought up to date: what failed stopped them as well.
+    A blocking check that fails now has failed since that was published, as it would not have been otherwise. Where none
+    fails, it is the run that stopped: unless something was published since it began, or it would not have published.
+    The marts of the pipeline's health are brought up to date all the same: what failed stopped them as well.
 
-    Nothing is told if something was published since it began, or if it would not have published anything and no
-    blocking check keeps the marts from it.
+    Returns
+    -------
+    bool
+        Whether readers were told.
+
+    Raises
+    ------
+    PublicationError
+        If readers cannot be told; Dagster is.
     """
-    published = read_publication(project.published) if project.published.exists() else None
-    started = instance.get_run_stats(run.run_id).start_time
-    if published is None or (started is not None and started <= published.published_at.replace(tzinfo=UTC).timestamp()):
-        return  # nobody to tell, or something was published since: by this run, or by a later one
+    in_place = read_publication(project.published)
+    if in_place is None:
+        return False  # nobody to tell
     marts = marts_in(project.manifest)
     keys = {name: asset_key(project, mart.unique_id) for name, mart in marts.items()}
     failed = failed_upstream(instance, keys.values(), itself=True)
     all_failed = {check for checks in failed.values() for check in checks}
     if all_failed:
         because = f"{told(all_failed)}."
-    elif run.asset_selection is None or PUBLICATION in run.asset_selection:
+    elif _would_publish(run) and _began(instance, run) > in_place.published_at.replace(tzinfo=UTC).timestamp():
         failures = instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_FAILURE)
         steps = sorted({str(entry.step_key) for entry in failures})
         because = f"The run stopped at {', '.join(steps) or 'its beginning'}."
     else:
-        return
+        return False
     health = {name: mart for name, mart in marts.items() if mart.domain == HEALTH}
     if not (health and build(project, f"path:models/marts/{HEALTH}")):
         health = {}
     counts = {name: len(failed[key]) for name, key in keys.items()}
-    hold_back(project, because, counts, results(instance), health)
-    report_current(instance, passed=False, description=f"A newer state was held back. {because}")
+    is_told = True
+    try:
+        is_told = hold_back(project, because, counts, results(instance), health, judged=in_place)
+    finally:
+        if is_told:
+            report_current(instance, passed=False, description=f"A newer state was held back. {because}")
+    return is_told
+
+
+def _would_publish(run: DagsterRun) -> bool:
+    return run.asset_selection is None or PUBLICATION in run.asset_selection
+
+
+def _began(instance: DagsterInstance, run: DagsterRun) -> float:
+    """Return when a run began, or was asked for if it never did, in seconds since 1970."""
+    started = instance.get_run_stats(run.run_id).start_time
+    if started is not None:
+        return started
+    record = instance.get_run_record_by_id(run.run_id)
+    assert record is not None
+    return record.create_timestamp.timestamp()
 
 
 def report_current(instance: DagsterInstance, *, passed: bool, description: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -13,14 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.errors import WarehouseError
-from ml.warehouse import identifier, is_locked
-from orchestration.publication.shelf import PublicationError
+from ml.warehouse import identifier
 from orchestration.publication.tables import (
     OWN_TABLES,
     Check,
     Freshness,
     Publication,
+    PublicationError,
+    publication_in,
     read_publication,
+    reading,
     write_table,
 )
 
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
 
 # The storage version that DuckDB clients from 1.0 on can open.
 STORAGE_VERSION = "v1.0.0"
+# How the system says that there is no room, in its errors and in those of DuckDB.
+FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
 @dataclass(frozen=True)
@@ -92,10 +98,10 @@ def hold_back(
     failed_checks: Mapping[str, int],
     checks: Sequence[Check],
     brought_up_to_date: Mapping[str, Mart] | None = None,
-) -> None:
+    *,
+    judged: Publication,
+) -> bool:
     """Tell readers that the publication in place is not the newest state, and why; its marts stay as they are.
-
-    Where nothing has been published, there is nobody to tell.
 
     Parameters
     ----------
@@ -107,19 +113,29 @@ def hold_back(
         How all checks came out, those that failed among them.
     brought_up_to_date : mapping of str to Mart, optional
         Those that are published all the same, as they tell what goes wrong.
+    judged : Publication
+        What was in place when all this was found out.
+
+    Returns
+    -------
+    bool
+        Whether they were told; not if another publication has taken its place meanwhile.
+
+    Raises
+    ------
+    PublicationError
+        If it cannot be written.
     """
-    if not project.published.exists() or read_publication(project.published) is None:
-        return
     with _in_words(), project.shelf.switched(keep=False) as partial:
+        if read_publication(project.published) != judged:
+            return False
         shutil.copyfile(project.published, partial)
         newer = brought_up_to_date or {}
         with _within(partial, project if newer else None) as connection:
             rows = {name: _copy(connection, name, mart) for name, mart in newer.items()}
             now = _now()
             freshness = [
-                replace(row, checked_at=now, row_count=rows[row.table_name])
-                if row.table_name in newer
-                else replace(
+                replace(
                     row,
                     checked_at=now,
                     is_current=False,
@@ -127,9 +143,13 @@ def hold_back(
                     held_back_because=because,
                 )
                 for row in _freshness(connection)
+                if row.table_name not in newer
             ]
+            number, since = judged.publication_id, judged.published_at
+            freshness += [Freshness(name, number, since, count, None, now) for name, count in rows.items()]
             write_table(connection, "publication.main.freshness", Freshness, freshness)
             write_table(connection, "publication.main.checks", Check, checks)
+    return True
 
 
 def restore(project: Project, publication_id: int, *, who: str, because: str) -> Publication:
@@ -148,7 +168,7 @@ def restore(project: Project, publication_id: int, *, who: str, because: str) ->
             remedy=f'make restore PUBLICATION={publication_id} NAME="who you are" BECAUSE="the reason".',
         )
     with _in_words(), project.shelf.switched() as partial:
-        replaced = read_publication(project.published) if project.published.exists() else None
+        replaced = read_publication(project.published)
         kept = project.shelf.kept()
         in_place = replaced.publication_id if replaced else None
         if publication_id == in_place or publication_id not in kept:
@@ -162,17 +182,17 @@ def restore(project: Project, publication_id: int, *, who: str, because: str) ->
         was = read_publication(kept[publication_id])
         assert was is not None  # only what tells its id is kept
         restored = replace(was, how="restored", who=who.strip(), because=because.strip())
-        is_newest = publication_id == max(kept)
+        is_newest = publication_id == max([*kept, in_place or 0])
         left = "" if in_place is None else f" from {in_place}"
         told = f"{restored.who} went back to this publication{left}: {restored.because}"
         shutil.copyfile(kept[publication_id], partial)
         with _within(partial) as connection:
-            why = None if is_newest else told
-            freshness = [
-                replace(row, checked_at=_now(), is_current=is_newest, failed_checks=0, held_back_because=why)
-                for row in _freshness(connection)
-            ]
-            write_table(connection, "publication.main.freshness", Freshness, freshness)
+            if not is_newest:  # else it is as fresh as it was when it was kept
+                freshness = [
+                    replace(row, checked_at=_now(), is_current=False, failed_checks=0, held_back_because=told)
+                    for row in _freshness(connection)
+                ]
+                write_table(connection, "publication.main.freshness", Freshness, freshness)
             write_table(connection, "publication.main.publication", Publication, [restored])
     return restored
 
@@ -190,31 +210,35 @@ def export(project: Project, folder: Path) -> Path:
     PublicationError
         If nothing has been published, or the disk is full.
     """
-    import duckdb
-
-    publication = read_publication(project.published) if project.published.exists() else None
-    if publication is None:
-        raise PublicationError(
-            "There is nothing to export.",
-            where=str(project.published),
-            rule="what is exported is the publication in place.",
-            remedy="'make run' makes one.",
-        )
-    target = folder / str(publication.publication_id)
-    partial = folder / f".{publication.publication_id}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        # One connection sees one file, also if the next publication takes its place meanwhile.
-        with _in_words(), duckdb.connect(project.published, read_only=True) as connection:
+    if not project.published.exists():
+        raise _nothing_to_export(project)
+    # One connection sees one file, also if the next publication takes its place meanwhile.
+    with _in_words(), reading(project.published) as connection:
+        publication = publication_in(connection)
+        if publication is None:
+            raise _nothing_to_export(project)
+        target = folder / str(publication.publication_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=folder))
+        try:
             for (name,) in connection.execute("select table_name from duckdb_tables() order by 1").fetchall():
                 file = _quoted(partial / f"{name}.parquet")
                 connection.execute(f"copy {identifier(name)} to '{file}' (format parquet, compression zstd)")
-        shutil.rmtree(target, ignore_errors=True)
-        partial.rename(target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+            partial.chmod(0o755)
+            shutil.rmtree(target, ignore_errors=True)
+            partial.rename(target)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
     return target
+
+
+def _nothing_to_export(project: Project) -> PublicationError:
+    return PublicationError(
+        "There is nothing to export.",
+        where=str(project.published),
+        rule="what is exported is the publication in place.",
+        remedy="'make run' makes one.",
+    )
 
 
 def _require_built(project: Project, marts: Mapping[str, Mart]) -> None:
@@ -329,23 +353,15 @@ def _in_words() -> Iterator[None]:
 
     try:
         yield
-    except (OSError, duckdb.IOException) as error:
-        if is_locked(error):
-            raise PublicationError(
-                "The published file is open for writing in another process, so that nobody else can read it.",
-                where=str(error).strip(),
-                rule="whoever reads a publication opens it read-only.",
-                remedy="close that process, and run this again; the last publication is untouched.",
-            ) from None
-        if isinstance(error, OSError) and error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-            raise
+    except (OSError, duckdb.IOException, duckdb.TransactionException, duckdb.FatalException) as error:
+        is_full = any(words in str(error) for words in FULL)
+        remedy = "make room on the disk, about as much as the last publication takes" if is_full else "see to that"
         raise PublicationError(
-            f"A file could not be written: {str(error).strip()}",
-            where="published/, or the warehouse's folder for what does not fit into memory",
+            f"A file could not be read or written: {str(error).strip()}",
+            where="the folder of publications, or the warehouse's for what does not fit into memory",
             rule="a publication is written whole, beside the one in place, before it takes its place.",
-            remedy="make room on the disk, about as much as the last publication takes, and run this again; "
-            "the last publication is untouched.",
-        ) from None
+            remedy=f"{remedy}, and run this again; the last publication is untouched.",
+        ) from error
 
 
 def _quoted(path: Path) -> str:

@@ -12,17 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ml.errors import TurnoutError
-from orchestration.publication.tables import read_publication
+from orchestration.publication.tables import PublicationError, read_publication
 
 # Publications before the one in place, to which one can go back.
 KEPT = 5
 # How long to wait for another process that publishes.
 LOCK_SECONDS = 600.0
-
-
-class PublicationError(TurnoutError):
-    """A publication cannot be made, or there is none where one is needed."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +42,7 @@ class Shelf:
 
     @contextmanager
     def switched(self, *, keep: bool = True) -> Iterator[Path]:
-        """Put a new file in the place of the one that BI opens, when the block ends without an error.
+        """Put a new file in the place of the one that BI opens, if the block ends without an error and has written it.
 
         Parameters
         ----------
@@ -70,6 +65,8 @@ class Shelf:
             partial = self.current.with_name(f".{self.current.name}.partial")
             try:
                 yield partial
+                if not partial.exists():
+                    return
                 if _wal_of(partial).exists():
                     # All that is renamed is one file; what the log beside it holds would be missing.
                     raise PublicationError(
@@ -78,7 +75,8 @@ class Shelf:
                         rule="a publication is one file.",
                         remedy="run it again; the last publication is untouched.",
                     )
-                partial.chmod(0o444)  # who opens it to write, which would lock out all readers, is refused
+                # Who opens it to write, which would lock out all readers, is refused. Who may read it is left as it is.
+                partial.chmod(partial.stat().st_mode & 0o444)
                 # A kill is harmless between any two lines, as each is atomic and the name that BI opens moves in one of
                 # them alone. A full disk shows before that, in the writing, or here. A loss of power is another matter:
                 # the system may bring what was done to the disk in another order. So, whatever comes later relies on
@@ -102,7 +100,7 @@ class Shelf:
 
     def next_id(self) -> int:
         """Return the id for a new publication: more than that of any other here, also after going back."""
-        current = read_publication(self.current) if self.current.exists() else None
+        current = read_publication(self.current)
         return max([0, *self.kept(), *([current.publication_id] if current else [])]) + 1
 
     @property
@@ -111,10 +109,11 @@ class Shelf:
 
     def _keep(self) -> None:
         """Give the file in place a second name, under which it stays."""
-        replaced = read_publication(self.current) if self.current.exists() else None
+        replaced = read_publication(self.current)
         if replaced is None:
             return
         self._kept.mkdir(exist_ok=True)
+        _fsync(self._kept.parent)
         name = self._kept / f"{replaced.publication_id}.duckdb"
         if not name.exists():
             try:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ml.warehouse import identifier
+from ml.errors import TurnoutError
+from ml.warehouse import identifier, is_locked
 
 if TYPE_CHECKING:
     import duckdb
 
 # No mart may be called like these.
 OWN_TABLES = ("publication", "freshness", "checks")
+
+
+class PublicationError(TurnoutError):
+    """A publication cannot be made or read, or there is none where one is needed."""
 
 
 @dataclass(frozen=True)
@@ -122,15 +128,57 @@ DATA_TYPES = {"int": "bigint", "str": "varchar", "bool": "boolean", "datetime": 
 
 
 def read_publication(file: Path) -> Publication | None:
-    """Return what a published file is; None if an earlier release made it, which did not tell."""
+    """Return what a published file is; None if there is none, or an earlier release made it, which did not tell.
+
+    Raises
+    ------
+    PublicationError
+        If somebody has it open for writing, or it is damaged.
+    """
+    if not file.exists():
+        return None
+    with reading(file) as connection:
+        return publication_in(connection)
+
+
+def publication_in(connection: duckdb.DuckDBPyConnection) -> Publication | None:
+    """Return what the file of a connection is; None if an earlier release made it."""
+    if not connection.execute("from duckdb_tables() where table_name = 'publication'").fetchall():
+        return None
+    names = ", ".join(field.name for field in fields(Publication))
+    (row,) = connection.execute(f"select {names} from publication").fetchall()
+    return Publication(*row)
+
+
+@contextmanager
+def reading(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a published file to read.
+
+    Raises
+    ------
+    PublicationError
+        If somebody has it open for writing, or it is damaged.
+    """
     import duckdb
 
-    with duckdb.connect(file, read_only=True) as connection:
-        if not connection.execute("from duckdb_tables() where table_name = 'publication'").fetchall():
-            return None
-        names = ", ".join(field.name for field in fields(Publication))
-        (row,) = connection.execute(f"select {names} from publication").fetchall()
-    return Publication(*row)
+    try:
+        connection = duckdb.connect(file, read_only=True)
+    except duckdb.IOException as error:
+        if is_locked(error):
+            raise PublicationError(
+                "The published file is open for writing in another process, so that nobody else can read it.",
+                where=str(error).strip(),
+                rule="whoever reads a publication opens it read-only.",
+                remedy="close that process, and run this again; the publication is untouched.",
+            ) from None
+        raise PublicationError(
+            f"The published file cannot be read: {str(error).strip()}",
+            where=str(file),
+            rule="a publication is a whole DuckDB file.",
+            remedy="move it away; 'make run' publishes anew, and 'make restore' goes back to one that is kept.",
+        ) from None
+    with connection:
+        yield connection
 
 
 def write_table(connection: duckdb.DuckDBPyConnection, table: str, kind: type, rows: Sequence[Any]) -> None:

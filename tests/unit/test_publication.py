@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import signal
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -106,9 +109,9 @@ def test_the_last_publications_are_kept_and_ids_count_up(project: Project) -> No
 
 
 def test_held_back_readers_learn_why_and_keep_their_marts_until_something_is_published(project: Project) -> None:
-    publish(project, MARTS)
+    judged = publish(project, MARTS).publication
     add_a_person(project)
-    hold_back(project, "1 test failed: marts/people: unique_people_id.", {"people": 1}, [FAILED])
+    assert hold_back(project, "1 test failed: marts/people: unique_people_id.", {"people": 1}, [FAILED], judged=judged)
     assert in_place(project) == (1, 2, False)
     (told,) = published(project, "select failed_checks, held_back_because, checked_at > published_at from freshness")
     assert told == (1, "1 test failed: marts/people: unique_people_id.", True)
@@ -124,11 +127,12 @@ def test_held_back_what_tells_of_the_trouble_is_published_all_the_same(project: 
     with project.warehouse.connect() as connection:
         connection.execute("create table marts.loads as select 'good.csv' as file_name, 'loaded' as status")
     marts = {**MARTS, "loads": Mart("model.turnout.loads", "marts", "loads", HEALTH)}
-    publish(project, marts)
+    judged = publish(project, marts).publication
     add_a_person(project)
+    hold_back(project, "bad.csv is quarantined, and dbt could not be run.", {}, [FAILED], judged=judged)
     with project.warehouse.connect() as connection:
         connection.execute("insert into marts.loads values ('bad.csv', 'quarantined')")
-    hold_back(project, "bad.csv is quarantined.", {}, [FAILED], {"loads": marts["loads"]})
+    hold_back(project, "bad.csv is quarantined.", {}, [FAILED], {"loads": marts["loads"]}, judged=judged)
     assert published(project, "select count(*) from people") == [(2,)]
     assert published(project, "select status from loads where file_name = 'bad.csv'") == [("quarantined",)]
     assert published(project, "select table_name, is_current, row_count from freshness order by all") == [
@@ -137,9 +141,11 @@ def test_held_back_what_tells_of_the_trouble_is_published_all_the_same(project: 
     ]
 
 
-def test_without_a_publication_there_is_nobody_to_tell(project: Project) -> None:
-    hold_back(project, "The run stopped.", {}, [])
-    assert not project.published.exists()
+def test_what_was_published_meanwhile_is_not_held_back(project: Project) -> None:
+    judged = publish(project, MARTS).publication
+    publish(project, MARTS)
+    assert not hold_back(project, "An earlier run failed.", {}, [FAILED], judged=judged)
+    assert in_place(project) == (2, 2, True)
 
 
 def test_a_person_goes_back_and_readers_learn_who_and_why(project: Project) -> None:
@@ -156,6 +162,8 @@ def test_a_person_goes_back_and_readers_learn_who_and_why(project: Project) -> N
     ]
     restore(project, 3, who="the one on duty", because="It was right after all.")
     assert in_place(project) == (3, 4, True)
+    restore(project, 2, who="the one on duty", because="It was not.")
+    assert in_place(project) == (2, 3, False)
     assert publish(project, MARTS).publication.publication_id == 4
 
 
@@ -180,6 +188,49 @@ def test_what_cannot_be_restored_is_refused_in_words(
 def test_nobody_can_open_it_to_write_and_lock_out_the_others(project: Project) -> None:
     publish(project, MARTS)
     assert project.published.stat().st_mode & 0o222 == 0
+
+
+def test_who_may_read_files_of_this_person_may_read_the_publication(project: Project) -> None:
+    before = os.umask(0o077)
+    try:
+        publish(project, MARTS)
+    finally:
+        os.umask(before)
+    assert project.published.stat().st_mode & 0o777 == 0o400
+
+
+def test_a_damaged_file_is_told_of_and_what_is_kept_can_be_restored(project: Project) -> None:
+    publish(project, MARTS)
+    publish(project, MARTS)
+    project.published.unlink()
+    project.published.write_bytes(b"no database")
+    with pytest.raises(TurnoutError, match=r"cannot be read(?s:.)*move it away"):
+        publish(project, MARTS)
+    project.published.unlink()
+    restore(project, 1, who="the one on duty", because="The disk broke.")
+    assert in_place(project) == (1, 2, True)
+
+
+def test_a_full_disk_is_told_in_words_and_harms_nothing(project: Project) -> None:
+    """Whatever is written last: the marts, or, after a hold-back, what is told of many checks."""
+    judged = publish(project, MARTS).publication
+    before = project.published.read_bytes()
+    limit = project.published.stat().st_size
+    many = [FAILED] * 60_000
+    for write in (
+        lambda: publish(project, MARTS, many),
+        lambda: hold_back(project, "Why.", {}, many, judged=judged),
+    ):
+        ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        try:
+            with pytest.raises(TurnoutError, match=r"could not be read or written(?s:.)*make room on the disk"):
+                write()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            signal.signal(signal.SIGXFSZ, ignored)
+    assert project.published.read_bytes() == before
+    assert list(project.published.parent.iterdir()) == [project.published]
 
 
 def test_somebody_who_writes_to_it_all_the_same_is_named_and_harms_nothing(project: Project) -> None:
