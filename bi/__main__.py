@@ -10,12 +10,11 @@ import fcntl
 import os
 import sys
 from contextlib import redirect_stderr, redirect_stdout
-from socket import socket
 
 from bi.state import State, this_state
 from ml.errors import TurnoutError
+from orchestration.loopback import HOST, require_free
 
-HOST = "127.0.0.1"
 PORT = 8088
 # One process: SQLite has one writer. Threads wait for DuckDB, which uses all cores by itself.
 THREADS = 8
@@ -33,7 +32,7 @@ def main() -> None:
     state = this_state()
     try:
         require_publication(state)
-        require_free(port)
+        require_free(port, "bi")
         serve(state, port)
     except TurnoutError as error:
         sys.exit(f"\n{error}")
@@ -64,24 +63,6 @@ def require_publication(state: State) -> None:
         rule="dashboards show what was tested and published, nothing else.",
         remedy="'make run' publishes.",
     )
-
-
-def require_free(port: int) -> None:
-    """Refuse a port that another program listens on.
-
-    Raises
-    ------
-    ServingError
-        With another to try.
-    """
-    with socket() as probe:
-        if probe.connect_ex((HOST, port)) == 0:
-            raise ServingError(
-                f"Port {port} is taken by another program.",
-                where=f"{HOST}:{port}",
-                rule="a page needs a port of its own.",
-                remedy=f"stop that program, or choose another port: 'make bi PORT={port + 1}'.",
-            )
 
 
 def serve(state: State, port: int) -> None:

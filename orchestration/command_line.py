@@ -11,13 +11,13 @@ import os
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from socket import socket
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from rich.console import Console
 
 from ml.errors import TurnoutError
+from orchestration.loopback import HOST, require_free
 from orchestration.project import Project, this_project
 
 if TYPE_CHECKING:
@@ -25,16 +25,11 @@ if TYPE_CHECKING:
 
     from dagster import DagsterInstance, JobDefinition
 
-UI_HOST = "127.0.0.1"
 UI_PORT = 3000
 LEADERBOARD_PORT = 5000
 AUDITED_DATES = 5
 # Below it the summary's columns would be cut; a narrower terminal wraps lines by itself.
 SUMMARY_WIDTH = 124
-
-
-class PortError(TurnoutError):
-    """A page cannot be opened on the port that was asked for."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -68,9 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for decided in (approved, rolled_back):
         decided.add_argument("name", help="who you are; it is recorded")
         decided.add_argument("because", help="the reason; it is recorded")
-    leaderboard = commands.add_parser("leaderboard", help=f"open MLflow on {UI_HOST}: every run, model and metric")
+    leaderboard = commands.add_parser("leaderboard", help=f"open MLflow on {HOST}: every run, model and metric")
     leaderboard.add_argument("--port", type=int, default=LEADERBOARD_PORT, help=f"default: {LEADERBOARD_PORT}")
-    ui = commands.add_parser("ui", help=f"open Dagster on {UI_HOST}")
+    ui = commands.add_parser("ui", help=f"open Dagster on {HOST}")
     ui.add_argument("--port", type=int, default=UI_PORT, help=f"default: {UI_PORT}")
     parsed = parser.parse_args(arguments)
     # Steps redirect the process's own output to keep it with the run; what a person reads goes past that.
@@ -264,14 +259,14 @@ def open_ui(project: Project, console: Console, port: int) -> None:
     # Mistakes in the project are told here, in words; Dagster would show them as a traceback in the page.
     with console.status("Reading the project"):
         _load(project)
-    console.print(f"Dagster opens on http://{UI_HOST}:{port} (stop it with Ctrl-C)")
+    console.print(f"Dagster opens on http://{HOST}:{port} (stop it with Ctrl-C)")
     dg = str(Path(sys.executable).with_name("dg"))
     os.chdir(project.root)
     # A sensor may wait for the warehouse, and for whoever publishes; Dagster's own limit is a minute.
     os.environ.setdefault("DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS", "900")
     os.environ["VIRTUAL_ENV"] = sys.prefix  # the environment that `dg` runs in, whether or not it is activated
     # What it serves stands in pyproject.toml, under [tool.dg].
-    os.execv(dg, [dg, "dev", "--host", UI_HOST, "--port", str(port)])  # noqa: S606 - our own program, no shell
+    os.execv(dg, [dg, "dev", "--host", HOST, "--port", str(port)])  # noqa: S606 - our own program, no shell
 
 
 def open_leaderboard(project: Project, console: Console, port: int) -> None:
@@ -287,8 +282,8 @@ def open_leaderboard(project: Project, console: Console, port: int) -> None:
     console.print(str(tracking), style="yellow" if tracking.problems else None, markup=False)
     is_server = tracking.uri.startswith(("http", "databricks"))
     if not is_server:
-        require_free(port)
-    server = tracking.uri.rstrip("/") if is_server else f"http://{UI_HOST}:{port}"
+        require_free(port, "leaderboard")
+    server = tracking.uri.rstrip("/") if is_server else f"http://{HOST}:{port}"
     for prediction, page in tracking.pages.items():
         console.print(f"{prediction}: {server}/{page}", markup=False)
     if is_server:
@@ -303,27 +298,9 @@ def open_leaderboard(project: Project, console: Console, port: int) -> None:
     # One reader needs one worker, none of the services for language models, which start processes of their own, and no
     # word about every request.
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
-    program = [sys.executable, "-m", "mlflow", "server", "--host", UI_HOST, "--port", str(port)]
+    program = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)]
     quietly = ["--workers", "1", "--uvicorn-opts", "--log-level warning"]
     os.execv(sys.executable, [*program, *quietly])  # noqa: S606 - our own program, no shell
-
-
-def require_free(port: int) -> None:
-    """Refuse a port that another program listens on.
-
-    Raises
-    ------
-    PortError
-        With another to try.
-    """
-    with socket() as probe:
-        if probe.connect_ex((UI_HOST, port)) == 0:
-            raise PortError(
-                f"Port {port} is taken by another program.",
-                where=f"{UI_HOST}:{port}",
-                rule="a page needs a port of its own.",
-                remedy=f"stop that program, or choose another port: 'make leaderboard PORT={port + 1}'.",
-            )
 
 
 def _load(project: Project) -> tuple[JobDefinition, DagsterInstance]:
