@@ -320,11 +320,16 @@ def left_behind(project: Project) -> list[str]:
     return sorted(str(file.relative_to(project.root)) for file in files - expected)
 
 
+def succeeds(program: str, *arguments: str) -> bool:
+    """Return whether a program is here, and does what it is asked."""
+    found = shutil.which(program)
+    return found is not None and subprocess.run([found, *arguments], check=False, capture_output=True).returncode == 0
+
+
 @contextmanager
 def small_disk(folder: Path) -> Iterator[bool]:
     """Put a small file system under a folder; yield whether that was possible."""
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "tmpfs", str(folder)]
-    is_mounted = subprocess.run(mount, check=False, capture_output=True).returncode == 0
+    is_mounted = succeeds("mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "tmpfs", str(folder))
     try:
         yield is_mounted
     finally:
@@ -365,7 +370,6 @@ if __name__ == "__main__":
     if sys.argv[1:2] not in (["write"], ["read"]) and "UNDER_FIRE" not in os.environ:
         # A mount of our own, which goes with this process whatever happens to it; where that is not allowed, without.
         own = ["unshare", "--map-root-user", "--mount"]
-        allowed = subprocess.run([*own, "true"], check=False, capture_output=True).returncode == 0
-        command = [*(own if allowed else ()), sys.executable, "-m", __spec__.name, *sys.argv[1:]]
+        command = [*(own if succeeds(*own, "true") else ()), sys.executable, "-m", __spec__.name, *sys.argv[1:]]
         sys.exit(subprocess.run(command, check=False, env={**os.environ, "UNDER_FIRE": "yes"}).returncode)
     sys.exit(main(sys.argv[1:]))

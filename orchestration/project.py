@@ -186,11 +186,12 @@ class Project:
 
     def code_version(self) -> str:
         """Return the commit, or a hash of the source where there is no commit or it was changed since."""
-        git = ["git", "-C", str(self.root)]
-        status = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=False)
-        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-        if commit.returncode == 0 and status.returncode == 0 and not status.stdout:
-            return f"commit {commit.stdout.strip()}"
+        if shutil.which("git"):
+            git = ["git", "-C", str(self.root)]
+            status = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=False)
+            commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+            if commit.returncode == 0 and status.returncode == 0 and not status.stdout:
+                return f"commit {commit.stdout.strip()}"
         digest = hashlib.sha256()
         for folder in ("dbt_project", "linking", "ml", "orchestration"):
             for path in _source_files(self.root / folder):
