@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -18,6 +19,14 @@ def blocks(language: str) -> list[str]:
     (section,) = re.findall(r"^## Connect BI\n(.*?)^\*\*Write", (ROOT / "README.md").read_text(), re.S | re.M)
     found: list[str] = re.findall(rf"```{language}\n(.*?)```", section, re.S)
     return found
+
+
+def ran(code: str, frame: str) -> dict[str, list[Any]]:
+    """The columns of a pandas frame that a person's own program has when it has run these lines."""
+    program = f"{code}\nimport json\nprint(json.dumps({frame}.to_dict('list'), default=str))"
+    shown = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    columns: dict[str, list[Any]] = json.loads(shown.stdout)
+    return columns
 
 
 @pytest.fixture
@@ -37,12 +46,10 @@ def test_the_shell(at_root: Finished) -> None:
 
 def test_duckdb_in_python_pandas_and_sqlalchemy(at_root: Finished) -> None:
     in_duckdb, in_sqlalchemy = blocks("python")
-    read: dict[str, Any] = {}
-    exec(in_duckdb, read)
-    assert read["households"]["sales_value_at_risk_rank"].tolist() == list(range(1, 11))
-    exec(in_sqlalchemy, read)
+    assert ran(in_duckdb, "households")["sales_value_at_risk_rank"] == list(range(1, 11))
+    counties = ran(in_sqlalchemy, "counties")
     expected = published(at_root.project, "select state, county, expected_turnout from county_turnout order by all")
-    assert sorted(read["counties"].itertuples(index=False, name=None)) == expected
+    assert sorted(zip(*counties.values(), strict=True)) == expected
 
 
 def test_parquet_for_everything_else(at_root: Finished) -> None:
