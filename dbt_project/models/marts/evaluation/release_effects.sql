@@ -39,7 +39,7 @@ compared as (
         released.group_mean as released_realised,
         held_out.group_mean as held_out_realised,
         released.group_mean - held_out.group_mean as effect,
-        1.959964 * sqrt(nullif(released.variance_of_mean, 0) + nullif(held_out.variance_of_mean, 0)) as margin
+        1.959964 * sqrt(released.variance_of_mean + held_out.variance_of_mean) as margin
     from groups as released
     inner join groups as held_out
         on
