@@ -38,9 +38,10 @@ from ml.candidates import predict
 from ml.champions import fitted_as
 from ml.examples import feature_frame, read_matured
 from ml.records import champion_of
-from ml.warehouse import identifier
-from orchestration.project import Project, this_project
+from orchestration.project import predictions_named, this_project
 from samples import elections
+from turnout.engines import identifier
+from turnout.project.paths import Project
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,7 +112,7 @@ def left_out(project: Project) -> pd.Series[float]:
     """Return the scores of the coming election, in each state by a fit of the champion that has not learned from it."""
     import pandas as pd
 
-    (prediction,) = project.predictions_named([PREDICTION])
+    (prediction,) = predictions_named(project, [PREDICTION])
     champion = champion_of(project.warehouse, PREDICTION)
     assert champion is not None
     assert prediction.leave_out is not None

@@ -9,15 +9,15 @@ import shutil
 from pathlib import Path
 
 from ml.declaration import Prediction
-from ml.errors import WarehouseError
-from ml.warehouse import Warehouse
-from orchestration.project import this_project
+from orchestration.project import predictions_of, this_project
+from turnout.engines.duckdb import DuckDB
+from turnout.errors import WarehouseError
 
 # Beside it stand the predictions of the other example.
 DECLARED_IN = "models/predictions/grocery/"
 
 
-def grocery(folder: Path) -> tuple[Warehouse, tuple[Prediction, ...]]:
+def grocery(folder: Path) -> tuple[DuckDB, tuple[Prediction, ...]]:
     """Return a copy of the warehouse in a folder, and what is declared about households.
 
     Raises
@@ -33,7 +33,8 @@ def grocery(folder: Path) -> tuple[Warehouse, tuple[Prediction, ...]]:
             rule="this benchmark trains on the examples that a run of the pipeline builds.",
             remedy="run 'make run' first; it takes some minutes.",
         )
-    copied = Warehouse(Path(shutil.copy(project.warehouse.path, folder / "examples.duckdb")))
+    copied = DuckDB(Path(shutil.copy(project.warehouse.path, folder / "examples.duckdb")))
     with copied.connect() as connection:
         connection.execute("drop schema if exists records cascade")
-    return copied, tuple(prediction for prediction in project.predictions if prediction.file.startswith(DECLARED_IN))
+    predictions = (found for found in predictions_of(project) if found.file.startswith(DECLARED_IN))
+    return copied, tuple(predictions)

@@ -44,23 +44,25 @@ from benchmarks.planted_leaks import (
 )
 from ml.candidates import Candidate
 from ml.declaration import SearchBudget, predictions_in
-from ml.errors import DeclarationError, ExamplesError, ModelError
 from ml.examples import inspect, read_matured
 from ml.feature_review import review
-from ml.records import Provenance
 from ml.training import train
-from orchestration.leakage.audit import audit
-from orchestration.loading.contract import source_tables
-from orchestration.loading.loader import load_landed
-from orchestration.loading.quarantine import release
-from orchestration.loading.register import Register
-from orchestration.project import Project, this_project
+from orchestration.project import predictions_named, this_project
 from samples import complete_journey
+from turnout.errors import DeclarationError, ExamplesError, ModelError
+from turnout.leakage.audit import audit
+from turnout.loading.contract import source_tables
+from turnout.loading.loader import load_landed
+from turnout.loading.quarantine import release
+from turnout.loading.register import Register
+from turnout.project.manifest import manifest_of
+from turnout.project.paths import Project
+from turnout.project.provenance import Provenance
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-    from orchestration.leakage.result import Audit
+    from turnout.leakage.result import Audit
 
 # The real predictions, and of what households a smaller sample is taken.
 HONEST_PREDICTIONS = ("household_lapse", "household_spend")
@@ -130,7 +132,7 @@ def judge(folder: Path, part: int) -> Outcome:
         found[leak.name] += [KEY] if f"{leak.model}_key" in repeated else []
     _examine(project, planted, found, when="before loads tell")
     _load(project, dict.fromkeys(TABLES, FIRST_LOADED))
-    honest = audit(project, project.predictions_named(HONEST_PREDICTIONS), dates=HONEST_DATES, seed=0)
+    honest = audit(project, predictions_named(project, HONEST_PREDICTIONS), dates=HONEST_DATES, seed=0)
     alarms = {made.prediction.name: tuple(_said(made, "")) + tuple(_reviewed(project, made)) for made in honest}
     _examine(project, planted, found, when="now")
     _check_declarations(project, found)
@@ -144,7 +146,7 @@ def judge(folder: Path, part: int) -> Outcome:
 
 
 def _copy(folder: Path) -> Project:
-    for name in ("dbt_project", "linking", "ml", "orchestration"):
+    for name in ("dbt_project", "turnout", "ml", "orchestration"):
         shutil.copytree(this_project().root / name, folder / name, ignore=shutil.ignore_patterns("target", "logs"))
     return Project(folder)
 
@@ -175,7 +177,7 @@ def _land_again(project: Project) -> None:
 
 def _load(project: Project, days: Mapping[str, str]) -> None:
     """Load what stands in landing, and let the newest load of each table have come on a day of the past."""
-    for table in source_tables(project.manifest):
+    for table in source_tables(manifest_of(project)):
         if table.name not in TABLES:
             continue
         for refused in load_landed(project, table).blocking:
@@ -210,7 +212,7 @@ def _build(project: Project) -> set[str]:
 def _examine(project: Project, leaks: Sequence[Leak], found: dict[str, list[str]], *, when: str) -> None:
     """Let every check of examples look at the planted predictions of one state of the warehouse."""
     wanted = {leak.model: leak for leak in leaks if leak.when == when}
-    for made in audit(project, project.predictions_named(list(wanted)), dates=AUDITED_DATES, seed=0):
+    for made in audit(project, predictions_named(project, list(wanted)), dates=AUDITED_DATES, seed=0):
         leak = wanted[made.prediction.name]
         found[leak.name] += [*_said(made, "planted" if " as planted " in leak.sql else "")]
         if when != "after late files":
@@ -238,8 +240,8 @@ def _check_declarations(project: Project, found: dict[str, list[str]]) -> None:
     for leak in LEAKS.values():
         if not leak.declares:
             continue
-        manifest = copy.deepcopy(project.manifest)
-        (honest,) = project.predictions_named(["household_lapse"])
+        manifest = copy.deepcopy(manifest_of(project))
+        (honest,) = predictions_named(project, ["household_lapse"])
         manifest["nodes"][honest.unique_id]["config"]["meta"]["prediction"].update(leak.declares)
         try:
             predictions_in(manifest)
@@ -248,7 +250,7 @@ def _check_declarations(project: Project, found: dict[str, list[str]]) -> None:
 
 
 def _check_candidates(project: Project, found: dict[str, list[str]]) -> None:
-    (prediction,) = project.predictions_named(["household_lapse"])
+    (prediction,) = predictions_named(project, ["household_lapse"])
     held = inspect(project.warehouse, prediction)
     numbers = [feature.name for feature in held.features if feature.kind == "numeric"]
     matured = read_matured(project.warehouse, prediction, held.features)

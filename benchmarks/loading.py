@@ -22,10 +22,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from orchestration.loading import landing
-from orchestration.loading.contract import Column, FileFormat, SourceTable, TableKeys
-from orchestration.loading.loader import MEMORY_LIMIT, load_landed
-from orchestration.project import Project
+from turnout.loading import landing
+from turnout.loading.contract import Column, FileFormat, SourceTable, TableKeys
+from turnout.loading.loader import MEMORY_LIMIT, load_landed
+from turnout.project.paths import Project
 
 COLUMNS = {
     "visit_id": "bigint",

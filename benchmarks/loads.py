@@ -34,16 +34,18 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from ml.warehouse import identifier
-from orchestration.loading import landing
-from orchestration.loading.contract import Column, ColumnKeys, FileFormat, SourceTable, source_tables
-from orchestration.loading.identity import Check
-from orchestration.loading.loader import load_landed
-from orchestration.loading.quarantine import release
-from orchestration.loading.reading import string
-from orchestration.loading.register import Load, QuarantinedFile, Register
-from orchestration.project import Project, this_project
+from orchestration.project import this_project
 from samples import complete_journey
+from turnout.engines import identifier
+from turnout.loading import landing
+from turnout.loading.contract import Column, ColumnKeys, FileFormat, SourceTable, source_tables
+from turnout.loading.identity import Check
+from turnout.loading.loader import load_landed
+from turnout.loading.quarantine import release
+from turnout.loading.reading import string
+from turnout.loading.register import Load, QuarantinedFile, Register
+from turnout.project.manifest import manifest_of
+from turnout.project.paths import Project
 
 # Honest weeks before a mutation, if no other number is asked for.
 WEEKS = 12
@@ -96,7 +98,7 @@ class Series:
 
     def contract(self) -> SourceTable:
         """Return the contract in the project's YAML, with the mode of the series."""
-        tables = {table.name: table for table in source_tables(this_project().manifest)}
+        tables = {table.name: table for table in source_tables(manifest_of(this_project()))}
         table = tables[self.table]
         return replace(
             table,
@@ -1302,7 +1304,7 @@ def main() -> None:
     weeks = int(sys.argv[1]) if sys.argv[1:] else WEEKS
     console = Console() if sys.stdout.isatty() else Console(width=240)
     tracked = partial(track, console=console, transient=True, disable=not sys.stdout.isatty())
-    assert this_project().manifest  # read before several processes do
+    assert manifest_of(this_project())  # read before several processes do
     with (
         tempfile.TemporaryDirectory() as folder,
         ProcessPoolExecutor(

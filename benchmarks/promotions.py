@@ -36,10 +36,10 @@ from rich.table import Table
 from benchmarks.grocery import grocery
 from benchmarks.replayed_weeks import FIRST, GATE, NEWEST, REFITTED, Replay, quick, replay
 from ml.candidates import BASELINE
-from ml.errors import TurnoutError
 from ml.evaluation import METRICS, evaluate, segments_of
 from ml.promotion import ROUNDING, Champion, Comparison, Decision, Limits, compare, decide, is_better
 from ml.resampling import resample
+from turnout.errors import TurnoutError
 
 if TYPE_CHECKING:
     from ml.evaluation import Vector

@@ -23,9 +23,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from orchestration.project import Project
-from orchestration.publication.marts import Mart
-from orchestration.publication.publish import publish
+from turnout.project.paths import Project
+from turnout.publication.marts import Mart
+from turnout.publication.publish import publish
 
 ROWS = (1_000_000, 10_000_000, 50_000_000)
 TIMES = 3

@@ -23,11 +23,13 @@ from ml.declaration import Prediction
 from ml.evaluation import METRICS
 from ml.examples import inspect, read_matured
 from ml.promotion import Comparison, compare
-from ml.records import ModelVersion, Provenance
+from ml.records import ModelVersion
 from ml.resampling import interval_of, resample
 from ml.split import day_of
 from ml.training import train
-from ml.warehouse import Warehouse, identifier
+from turnout.engines import Warehouse, identifier
+from turnout.engines.duckdb import DuckDB
+from turnout.project.provenance import Provenance
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,7 +201,7 @@ def replay(
     examples = read_matured(warehouse, prediction, held.features)
     table = warehouse.query(f"select * from {identifier(prediction.schema, prediction.table)}")
     days = examples[prediction.as_of].map(day_of).to_numpy()
-    replayed = Warehouse(folder / "warehouse.duckdb")
+    replayed = DuckDB(folder / "warehouse.duckdb")
     names = [feature.name for feature in held.features]
     weeks: list[Week] = []
     predicted: dict[int | str, Any] = {}

@@ -31,10 +31,11 @@ from ml.candidates import FAMILIES, Candidate, predict
 from ml.declaration import Prediction, SearchBudget
 from ml.examples import feature_frame, inspect, read_matured
 from ml.persistence import load, save
-from ml.records import Provenance, champion_of
+from ml.records import champion_of
 from ml.scoring import score
 from ml.training import train
-from ml.warehouse import BATCH_ROWS, Warehouse
+from turnout.engines.duckdb import BATCH_ROWS, DuckDB
+from turnout.project.provenance import Provenance
 
 FEATURES = 20
 MATURED_ROWS = 40_000
@@ -77,7 +78,7 @@ def prepare(folder: Path, rows: int) -> None:
             end as outcome
         from range({rows}) as entities(entity) cross join range(9) as weeks(week)
         where week = 8 or entity < {MATURED_ROWS // 8}"""
-    warehouse = Warehouse(folder / "warehouse.duckdb")
+    warehouse = DuckDB(folder / "warehouse.duckdb")
     with warehouse.connect() as connection:
         connection.execute(generate)
     train(warehouse, PREDICTION, folder / "models", Provenance("benchmark", ()))
@@ -93,7 +94,7 @@ def prepare(folder: Path, rows: int) -> None:
 
 def limit(folder: Path) -> float:
     """Return the seconds of the model alone."""
-    warehouse = Warehouse(folder / "warehouse.duckdb")
+    warehouse = DuckDB(folder / "warehouse.duckdb")
     champion = champion_of(warehouse, PREDICTION.name)
     assert champion is not None
     pipeline = load(folder / "models" / champion.file, champion.file_hash)
@@ -109,7 +110,7 @@ def limit(folder: Path) -> float:
 def rival(folder: Path) -> float:
     """Return the seconds of pandas, all at once."""
     started = time.perf_counter()
-    warehouse = Warehouse(folder / "warehouse.duckdb")
+    warehouse = DuckDB(folder / "warehouse.duckdb")
     champion = champion_of(warehouse, PREDICTION.name)
     assert champion is not None
     pipeline = load(folder / "models" / champion.file, champion.file_hash)
@@ -124,7 +125,7 @@ def rival(folder: Path) -> float:
 def turnout(folder: Path) -> float:
     """Return the seconds of the pipeline's own way."""
     started = time.perf_counter()
-    score(Warehouse(folder / "warehouse.duckdb"), PREDICTION, folder / "models")
+    score(DuckDB(folder / "warehouse.duckdb"), PREDICTION, folder / "models")
     return time.perf_counter() - started
 
 
@@ -134,7 +135,7 @@ def reasons(folder: Path, family: str, *, wanted: bool) -> float:
     fitted = load(file, hashlib.sha256(file.read_bytes()).hexdigest())
     with mock.patch("ml.scoring.persistence.load", return_value=fitted):
         started = time.perf_counter()
-        score(Warehouse(folder / "warehouse.duckdb"), replace(PREDICTION, reasons=wanted), folder / "models")
+        score(DuckDB(folder / "warehouse.duckdb"), replace(PREDICTION, reasons=wanted), folder / "models")
         return time.perf_counter() - started
 
 

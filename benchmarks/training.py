@@ -32,16 +32,16 @@ from sklearn.model_selection import RandomizedSearchCV
 from benchmarks.grocery import grocery
 from ml.candidates import BASELINE, SEED, Candidate, Feature, Parameters, Range, fit, predict
 from ml.declaration import Prediction, SearchBudget
-from ml.errors import TurnoutError
 from ml.evaluation import METRICS, Task, Vector
 from ml.examples import inspect, read_matured
 from ml.promotion import Comparison, compare
-from ml.records import Provenance
 from ml.resampling import resample
 from ml.search import Fold, Search, folds_in
 from ml.split import divide
 from ml.training import Training, train
-from ml.warehouse import Warehouse
+from turnout.engines import Warehouse
+from turnout.errors import TurnoutError
+from turnout.project.provenance import Provenance
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -34,11 +34,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from orchestration.project import Project
-from orchestration.publication.marts import Mart
-from orchestration.publication.publish import hold_back, publish
-from orchestration.publication.shelf import KEPT
-from orchestration.publication.tables import PublicationError, read_publication
+from turnout.project.paths import Project
+from turnout.publication.marts import Mart
+from turnout.publication.publish import hold_back, publish
+from turnout.publication.shelf import KEPT, shelf_of
+from turnout.publication.tables import PublicationError, read_publication
 
 if TYPE_CHECKING:
     import duckdb
@@ -184,7 +184,7 @@ def write(project: Project, death: str, limit: int) -> int:
     while death != "never" or not published:
         if published == (2 if death != "random" else -1):  # some go well before
             sys.addaudithook(announced)
-        number = project.shelf.next_id()
+        number = shelf_of(project).next_id()
         build(project, number)
         if limit:
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -316,8 +316,8 @@ def left_behind(project: Project) -> list[str]:
 
     A kept publication that is not the one that its name says, or one too many, has none either.
     """
-    expected = {project.published, project.warehouse.path, project.shelf.lock}
-    for number, file in [*project.shelf.kept().items()][:KEPT]:
+    expected = {project.published, project.warehouse.path, shelf_of(project).lock}
+    for number, file in [*shelf_of(project).kept().items()][:KEPT]:
         publication = read_publication(file)
         if publication and publication.publication_id == number:
             expected.add(file)

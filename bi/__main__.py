@@ -12,8 +12,8 @@ import sys
 from contextlib import redirect_stderr, redirect_stdout
 
 from bi.state import State, this_state
-from ml.errors import TurnoutError
 from orchestration.loopback import HOST, require_free
+from turnout.errors import TurnoutError
 
 PORT = 8088
 # One process: SQLite has one writer. Threads wait for DuckDB, which uses all cores by itself.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from bi.state import ROLES
-from ml.errors import TurnoutError
+from turnout.errors import TurnoutError
 
 if TYPE_CHECKING:
     from bi.state import State

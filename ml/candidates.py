@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from ml.errors import DeclarationError, ModelError
 from ml.evaluation import Task, Vector
+from turnout.errors import DeclarationError, ModelError
 
 if TYPE_CHECKING:
     import pandas as pd

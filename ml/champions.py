@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from ml import persistence
 from ml.candidates import Candidate, fit
-from ml.errors import ModelError
 from ml.examples import data_fingerprint, inspect, missing_features, read_matured
 from ml.records import (
     SCHEMA,
@@ -21,13 +20,14 @@ from ml.records import (
     version_of,
 )
 from ml.split import day_of
+from turnout.errors import ModelError
 
 if TYPE_CHECKING:
     import pandas as pd
     from sklearn.base import BaseEstimator
 
     from ml.declaration import Prediction
-    from ml.warehouse import Warehouse
+    from turnout.engines import Warehouse
 
 
 def refit(

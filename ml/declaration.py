@@ -16,10 +16,10 @@ from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, Positi
 from pydantic.dataclasses import dataclass
 
 from ml.candidates import FAMILIES, Candidate
-from ml.errors import DeclarationError, did_you_mean
 from ml.evaluation import METRICS, Task, metrics_of
-from ml.personal import PERSONAL, is_personal
 from ml.promotion import Limits
+from turnout.errors import DeclarationError, did_you_mean
+from turnout.personal import PERSONAL, is_personal
 
 Manifest = Mapping[str, Any]
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from ml.candidates import Feature
 from ml.declaration import Prediction
-from ml.errors import ExamplesError, did_you_mean
-from ml.warehouse import Warehouse, identifier
+from turnout.engines import Warehouse, identifier
+from turnout.errors import ExamplesError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd

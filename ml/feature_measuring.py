@@ -13,7 +13,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from ml.feature_measures import Difference, Kind, Measures, Names, Periods, Steps, Strength, Twins, Unlabelled
-from ml.warehouse import identifier
+from turnout.engines import identifier
 
 if TYPE_CHECKING:
     import duckdb

@@ -30,7 +30,7 @@ from ml.records import SCHEMA
 
 if TYPE_CHECKING:
     from ml.declaration import Prediction
-    from ml.warehouse import Warehouse
+    from turnout.engines import Warehouse
 
 TABLES = ("feature_reviews", "feature_findings")
 DDL = (

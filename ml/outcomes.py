@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ml.split import day_of
-from ml.warehouse import identifier
+from turnout.engines import identifier
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ml.declaration import Prediction
     from ml.evaluation import Task, Vector
-    from ml.warehouse import Warehouse
+    from turnout.engines import Warehouse
 
 BANDS = 10
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import ZIP_DEFLATED
 
-from ml.errors import ModelError
+from turnout.errors import ModelError
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator

@@ -17,7 +17,7 @@ from ml.evaluation import Evaluation, Task, Validation
 from ml.outcomes import DDL as OUTCOMES
 from ml.outcomes import Outcome
 from ml.promotion import Decision, is_better
-from ml.warehouse import Warehouse
+from turnout.engines import Warehouse
 
 if TYPE_CHECKING:
     from ml.search import Trial
@@ -107,22 +107,6 @@ DDL = (
             is_promoted and outcome is null
             and (prediction, version) not in (select (prediction, version) from {SCHEMA}.champions)""",
 )
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """Where a training comes from, as far as only the caller knows.
-
-    Parameters
-    ----------
-    code_version : str
-        The commit, or a hash of the source where there is none or it was changed.
-    load_ids : tuple of str
-        The loads behind the examples.
-    """
-
-    code_version: str
-    load_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ml.warehouse import identifier
+from turnout.engines import identifier
 
 if TYPE_CHECKING:
     from ml.declaration import Prediction

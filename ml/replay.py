@@ -12,14 +12,14 @@ import numpy as np
 from ml import persistence
 from ml.candidates import predict
 from ml.champions import fitted_as, recorded
-from ml.errors import ModelError
 from ml.examples import data_fingerprint, inspect, missing_features, read_matured
 from ml.split import HOLDOUT_SIDE, day_of, side_of
+from turnout.errors import ModelError
 
 if TYPE_CHECKING:
     from ml.declaration import Prediction
     from ml.records import ModelVersion
-    from ml.warehouse import Warehouse
+    from turnout.engines import Warehouse
 
 # Sums that are taken in parallel may differ in their last bits.
 TOLERANCE = 1e-6

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from ml import persistence
 from ml.candidates import predict
 from ml.declaration import Prediction
-from ml.errors import ModelError
 from ml.examples import feature_frame, inspect, missing_features
 from ml.outcomes import record_published
 from ml.reasons import explainer_of, no_reasons, reason_fields, reasons
 from ml.records import champion_of
 from ml.release import is_released
-from ml.warehouse import Warehouse
+from turnout.engines import Warehouse
+from turnout.errors import ModelError
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from ml.errors import ExamplesError
+from turnout.errors import ExamplesError
 
 if TYPE_CHECKING:
     import numpy as np

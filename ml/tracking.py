@@ -25,11 +25,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlencode, urlsplit
 
-from ml.errors import TurnoutError
 from ml.evaluation import METRICS
 from ml.persistence import TRUSTED_TYPES
 from ml.records import DDL as RECORDS
 from ml.records import SCHEMA
+from turnout.errors import TurnoutError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from ml.declaration import Prediction
-    from ml.warehouse import Warehouse
+    from turnout.engines import Warehouse
 
 TABLES = ("tracked_versions", "tracked_aliases")
 

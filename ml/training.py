@@ -34,7 +34,6 @@ from ml.candidates import (
 )
 from ml.champions import refit
 from ml.declaration import Prediction
-from ml.errors import ExamplesError
 from ml.evaluation import (
     CHAMPION,
     LEFT_OUT,
@@ -54,7 +53,6 @@ from ml.reasons import importance_of
 from ml.records import (
     RECALIBRATED,
     ModelVersion,
-    Provenance,
     best_parameters,
     champion_of,
     next_version,
@@ -63,7 +61,9 @@ from ml.records import (
 from ml.resampling import resample
 from ml.search import Choice, Search, Trial, folds_in
 from ml.split import Split, day_of, divide, side_of, split_by_time
-from ml.warehouse import Warehouse
+from turnout.engines import Warehouse
+from turnout.errors import ExamplesError
+from turnout.project.provenance import Provenance
 
 if TYPE_CHECKING:
     import pandas as pd

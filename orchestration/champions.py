@@ -9,12 +9,14 @@ from dagster import AssetCheckEvaluation, AssetCheckSeverity, DagsterInstance
 from ml.champions import approve, roll_back
 from ml.replay import replay
 from orchestration.prediction_assets import gate_key
+from orchestration.project import predictions_named
+from turnout.project.provenance import code_version
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from ml.records import Championship
-    from orchestration.project import Project
+    from turnout.project.paths import Project
 
 
 def approve_version(project: Project, console: Console, name: str, version: int, *, who: str, because: str) -> None:
@@ -25,7 +27,7 @@ def approve_version(project: Project, console: Console, name: str, version: int,
     TurnoutError
         If it cannot be; see `ml.champions.approve`.
     """
-    (prediction,) = project.predictions_named([name])
+    (prediction,) = predictions_named(project, [name])
     with console.status("Fitting it on all matured examples"):
         made = approve(project.warehouse, prediction, project.model_versions, version, name=who, reason=because)
     _tell(console, made)
@@ -39,7 +41,7 @@ def roll_back_to(project: Project, console: Console, name: str, version: int, *,
     TurnoutError
         If it cannot be; see `ml.champions.roll_back`.
     """
-    (prediction,) = project.predictions_named([name])
+    (prediction,) = predictions_named(project, [name])
     made = roll_back(project.warehouse, prediction, project.model_versions, version, name=who, reason=because)
     _tell(console, made)
 
@@ -52,9 +54,9 @@ def replay_version(project: Project, console: Console, name: str, version: int) 
     TurnoutError
         If it cannot be made again; see `ml.replay.replay`.
     """
-    (prediction,) = project.predictions_named([name])
+    (prediction,) = predictions_named(project, [name])
     with console.status("Fitting it again"):
-        made = replay(project.warehouse, prediction, project.model_versions, version, project.code_version())
+        made = replay(project.warehouse, prediction, project.model_versions, version, code_version(project))
     verdict = "came out as it was" if made.is_same else "came out differently"
     console.print(
         f"{name} version {version} ({made.version.candidate}) {verdict}: on {made.example_count:,} examples of its "

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from dagster import AssetCheckEvaluation, AssetCheckKey, AssetCheckSeverity, AssetKey
 
-from ml.errors import TurnoutError
-from orchestration.publication.tables import Check
+from turnout.errors import TurnoutError
+from turnout.publication.tables import Check
 
 if TYPE_CHECKING:
     from dagster import AssetGraph, DagsterInstance, EventLogEntry

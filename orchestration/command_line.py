@@ -16,9 +16,21 @@ from uuid import uuid4
 
 from rich.console import Console
 
-from ml.errors import TurnoutError
 from orchestration.loopback import HOST, require_free
-from orchestration.project import Project, this_project
+from orchestration.project import (
+    links_of,
+    own_tracking_uri,
+    predictions_named,
+    predictions_of,
+    prepare,
+    this_project,
+    track_all,
+    tracking_uri,
+)
+from turnout.errors import TurnoutError
+from turnout.project.manifest import manifest_of
+from turnout.project.paths import Project
+from turnout.publication.shelf import shelf_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     console.width = max(console.width, SUMMARY_WIDTH)
     project = this_project()
     try:
-        project.prepare()
+        prepare(project)
         match parsed.command:
             case "ui":
                 open_ui(project, console, parsed.port)
@@ -95,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             case "restore":
                 restore_publication(project, console, parsed.publication, who=parsed.name, because=parsed.because)
             case "export":
-                from orchestration.publication.publish import export
+                from turnout.publication.publish import export
 
                 folder = export(project, parsed.folder or project.published.parent / "parquet")
                 console.print(f"Every table of the publication is a Parquet file in {folder}", markup=False)
@@ -153,10 +165,10 @@ def run(project: Project, console: Console) -> bool:
 
 def print_publications(project: Project, console: Console) -> None:
     """Print what is published, and which publications are kept."""
-    from orchestration.publication.tables import read_publication
+    from turnout.publication.tables import read_publication
 
     in_place = read_publication(project.published)
-    kept = {number: read_publication(file) for number, file in project.shelf.kept().items()}
+    kept = {number: read_publication(file) for number, file in shelf_of(project).kept().items()}
     if in_place is not None:
         kept[in_place.publication_id] = in_place
     for number, publication in sorted(kept.items(), reverse=True):
@@ -183,12 +195,12 @@ def restore_publication(project: Project, console: Console, publication_id: int,
     """
     from dagster import DagsterInstance
 
-    from orchestration.publication.publish import restore
     from orchestration.publication_asset import report_current
+    from turnout.publication.publish import restore
 
     restored = restore(project, publication_id, who=who, because=because)
     told = f"{restored.who} went back to publication {restored.publication_id}: {restored.because}"
-    is_newest = restored.publication_id >= max(project.shelf.kept(), default=0)
+    is_newest = restored.publication_id >= max(shelf_of(project).kept(), default=0)
     with DagsterInstance.get() as instance:
         report_current(instance, passed=is_newest, description=told)
     console.print(
@@ -200,11 +212,11 @@ def restore_publication(project: Project, console: Console, publication_id: int,
 
 def print_quarantine(project: Project, console: Console) -> None:
     """Print every file in quarantine: why it is there, and what can be done."""
-    from orchestration.loading.contract import source_tables
-    from orchestration.loading.quarantine import quarantined
-    from orchestration.loading.refusal import why
+    from turnout.loading.contract import source_tables
+    from turnout.loading.quarantine import quarantined
+    from turnout.loading.refusal import why
 
-    files = [(table, file) for table in source_tables(project.manifest) for file in quarantined(project, table)]
+    files = [(table, file) for table in source_tables(manifest_of(project)) for file in quarantined(project, table)]
     for table, file in files:
         console.print(f"\n{file.quarantined_at:%Y-%m-%d %H:%M} UTC  {why(table, file)}", markup=False)
     console.print(f"\n{len(files)} files wait in {project.quarantine}" if files else "Quarantine is empty.")
@@ -218,10 +230,10 @@ def release_file(project: Project, console: Console, load_id: str, because: str)
     TurnoutError
         If there is no such file, no reason, or it cannot be loaded at all.
     """
-    from orchestration.loading.contract import source_tables
-    from orchestration.loading.quarantine import release
+    from turnout.loading.contract import source_tables
+    from turnout.loading.quarantine import release
 
-    load = release(project, source_tables(project.manifest), load_id, because)
+    load = release(project, source_tables(manifest_of(project)), load_id, because)
     console.print(
         f"{load.file_name} is loaded into {load.source}.{load.table_name} as {load.load_id}: {load.row_count:,} rows, "
         f"{load.refused_row_count:,} set aside; released by {load.accepted_by}: {load.accepted_because}\n"
@@ -238,11 +250,11 @@ def print_audits(project: Project, console: Console, names: Sequence[str] | None
     TurnoutError
         If there is no such prediction or no example, or the past cannot be built again.
     """
-    from orchestration.leakage.audit import audit
-    from orchestration.leakage.report import print_audit
+    from orchestration.audit_report import print_audit
+    from turnout.leakage.audit import audit
 
     with console.status("Reading the project") as status:
-        audits = audit(project, project.predictions_named(names), dates=dates, seed=seed, tell=status.update)
+        audits = audit(project, predictions_named(project, names), dates=dates, seed=seed, tell=status.update)
     for found in audits:
         print_audit(found, console)
     return all(found.problem is None for found in audits)
@@ -278,7 +290,7 @@ def open_leaderboard(project: Project, console: Console, port: int) -> None:
         If the project cannot be read, or the port is taken.
     """
     with console.status("Sending what is new to MLflow"):
-        tracking = project.track(ask=True)
+        tracking = track_all(project, ask=True)
     console.print(str(tracking), style="yellow" if tracking.problems else None, markup=False)
     is_server = tracking.uri.startswith(("http", "databricks"))
     if not is_server:
@@ -290,11 +302,11 @@ def open_leaderboard(project: Project, console: Console, port: int) -> None:
         console.print(f"MLflow is where MLFLOW_TRACKING_URI says: {server}", markup=False)
         return
     console.print(f"MLflow opens on {server} (stop it with Ctrl-C)")
-    if project.tracking_uri == project.own_tracking_uri:
+    if tracking_uri(project) == own_tracking_uri(project):
         project.mlflow.mkdir(parents=True, exist_ok=True)
         os.chdir(project.mlflow)  # what others send to this server is kept here as well
     # Not as arguments, which others on this machine can read: there may be a password in it.
-    os.environ["MLFLOW_BACKEND_STORE_URI"] = os.environ["MLFLOW_REGISTRY_STORE_URI"] = project.tracking_uri
+    os.environ["MLFLOW_BACKEND_STORE_URI"] = os.environ["MLFLOW_REGISTRY_STORE_URI"] = tracking_uri(project)
     # One reader needs one worker, none of the services for language models, which start processes of their own, and no
     # word about every request.
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
@@ -306,8 +318,8 @@ def open_leaderboard(project: Project, console: Console, port: int) -> None:
 def _load(project: Project) -> tuple[JobDefinition, DagsterInstance]:
     """Return the job of all assets and the instance that keeps its history, in which no dead run holds a place."""
     _ = (
-        project.predictions,
-        project.links,
+        predictions_of(project),
+        links_of(project),
     )  # reads and validates the declarations first: it needs no Dagster, so it is quick
     from dagster import DagsterInstance
 

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from dagster import AssetKey, AssetSpec, MetadataValue
 
+from turnout.project.manifest import manifest_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orchestration.project import Project
+    from turnout.project.paths import Project
 
 
 def dashboard_assets(project: Project) -> list[AssetSpec]:
     """Return an external asset for each dashboard: Dagster shows it and never makes it."""
-    manifest = project.manifest
+    manifest = manifest_of(project)
     dashboards = sorted(
         (exposure for exposure in manifest["exposures"].values() if exposure["type"] == "dashboard"),
         key=lambda exposure: str(exposure["name"]),

@@ -14,8 +14,10 @@ from dagster import AssetCheckResult, AssetExecutionContext, AssetKey, AssetsDef
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, DbtProject, dbt_assets
 from packaging.version import Version
 
-from ml.errors import TurnoutError
-from orchestration.project import WAREHOUSE_POOL, Project
+from orchestration.project import WAREHOUSE_POOL
+from turnout.errors import TurnoutError
+from turnout.project.manifest import manifest_of
+from turnout.project.paths import Project
 
 TRANSLATOR = DagsterDbtTranslator(
     settings=DagsterDbtTranslatorSettings(enable_asset_checks=True, enable_source_tests_as_checks=True)
@@ -41,7 +43,7 @@ def dbt_resource(project: Project) -> Dbt:
 
 def asset_key(project: Project, unique_id: str) -> AssetKey:
     """Return the asset key of a dbt model or source."""
-    return TRANSLATOR.get_asset_spec(project.manifest, unique_id, None).key
+    return TRANSLATOR.get_asset_spec(manifest_of(project), unique_id, None).key
 
 
 def after_python(manifest: Mapping[str, Any]) -> str:
@@ -53,7 +55,7 @@ def after_python(manifest: Mapping[str, Any]) -> str:
 @cache
 def dbt_steps(project: Project) -> tuple[AssetsDefinition, AssetsDefinition]:
     """Return the two steps that dbt takes: the examples before Python, the marts after it."""
-    manifest, dbt_side = project.manifest, DbtProject(project_dir=project.dbt)
+    manifest, dbt_side = manifest_of(project), DbtProject(project_dir=project.dbt)
 
     def step(name: str, select: str, exclude: str | None) -> AssetsDefinition:
         @dbt_assets(

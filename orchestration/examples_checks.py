@@ -17,14 +17,15 @@ from dagster import (
 )
 
 from ml.declaration import Prediction
-from ml.errors import TurnoutError
 from ml.feature_review import Review, remember, review
 from orchestration.dbt import asset_key
 from orchestration.failures import in_words
-from orchestration.leakage.audit import audit
-from orchestration.leakage.result import Audit
 from orchestration.metadata import table
-from orchestration.project import WAREHOUSE_POOL, Project
+from orchestration.project import WAREHOUSE_POOL, predictions_of
+from turnout.errors import TurnoutError
+from turnout.leakage.audit import audit
+from turnout.leakage.result import Audit
+from turnout.project.paths import Project
 
 LEAKAGE = "leakage"
 FEATURE_REVIEW = "feature_review"
@@ -33,7 +34,7 @@ FEATURE_REVIEW = "feature_review"
 @cache
 def examples_checks(project: Project) -> tuple[AssetChecksDefinition, ...]:
     """Return the step that audits the examples of all predictions, which share what is built for it; and reviews."""
-    predictions = {asset_key(project, prediction.unique_id): prediction for prediction in project.predictions}
+    predictions = {asset_key(project, prediction.unique_id): prediction for prediction in predictions_of(project)}
     if not predictions:
         return ()
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from dagster import Failure
 
-from ml.errors import TurnoutError
+from turnout.errors import TurnoutError
 
 
 @contextmanager

@@ -14,10 +14,12 @@ from dagster import (
 )
 
 from orchestration.dbt import asset_key
-from orchestration.loading.contract import source_tables
-from orchestration.loading.landing import unseen_files
 from orchestration.prediction_assets import model_versions_key
-from orchestration.project import Project
+from orchestration.project import predictions_of
+from turnout.loading.contract import source_tables
+from turnout.loading.landing import unseen_files
+from turnout.project.manifest import manifest_of
+from turnout.project.paths import Project
 
 INTERVAL_SECONDS = 30
 
@@ -28,8 +30,8 @@ def landing_sensor(project: Project) -> SensorDefinition:
     What it starts loads the new files, tests, scores with the champions there are, and publishes. Training follows
     the schedule of each prediction.
     """
-    tables = {asset_key(project, table.unique_id): table for table in source_tables(project.manifest)}
-    trainings = AssetSelection.assets(*(model_versions_key(prediction.name) for prediction in project.predictions))
+    tables = {asset_key(project, table.unique_id): table for table in source_tables(manifest_of(project))}
+    trainings = AssetSelection.assets(*(model_versions_key(prediction.name) for prediction in predictions_of(project)))
     target = (AssetSelection.assets(*tables).downstream() - trainings).materializable()
 
     @sensor(

@@ -5,15 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, MaterializeResult, asset
 
-from linking.declaration import Link
 from orchestration.checks import require_passed_checks
 from orchestration.dbt import asset_key
 from orchestration.failures import in_words
 from orchestration.metadata import table
-from orchestration.project import WAREHOUSE_POOL, Project
+from orchestration.project import WAREHOUSE_POOL, links_of
+from turnout.linking.declaration import Link
+from turnout.project.paths import Project
 
 if TYPE_CHECKING:
-    from linking.linkage import Linkage
+    from turnout.linking.linkage import Linkage
 
 
 def link_key(name: str) -> AssetKey:
@@ -23,7 +24,7 @@ def link_key(name: str) -> AssetKey:
 
 def link_assets(project: Project) -> list[AssetsDefinition]:
     """Return an asset for the table of each declared link."""
-    return [_link_asset(project, declared) for declared in project.links]
+    return [_link_asset(project, declared) for declared in links_of(project)]
 
 
 def _link_asset(project: Project, declared: Link) -> AssetsDefinition:
@@ -38,7 +39,7 @@ def _link_asset(project: Project, declared: Link) -> AssetsDefinition:
         kinds={"duckdb"},
     )
     def links(context: AssetExecutionContext) -> MaterializeResult[Any]:
-        from linking.linkage import link
+        from turnout.linking.linkage import link
 
         with in_words():
             require_passed_checks(context.instance, context.asset_key)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
-from ml.warehouse import identifier
-from orchestration.loading.register import Load, Register
-from orchestration.loading.rows import as_shown
 from orchestration.metadata import table
+from turnout.engines import identifier
+from turnout.loading.register import Load, Register
+from turnout.loading.rows import as_shown
 
 if TYPE_CHECKING:
-    from orchestration.loading.contract import SourceTable
-    from orchestration.loading.loader import Loaded, Outcome
-    from orchestration.project import Project
+    from turnout.loading.contract import SourceTable
+    from turnout.loading.loader import Loaded, Outcome
+    from turnout.project.paths import Project
 
 SHOWN_ROWS = 10
 # What is shown of DuckDB's summary, under which heading.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from socket import socket
 
-from ml.errors import TurnoutError
+from turnout.errors import TurnoutError
 
 HOST = "127.0.0.1"
 

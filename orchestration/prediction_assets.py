@@ -21,16 +21,19 @@ from dagster import (
 from ml.declaration import Prediction
 from ml.feature_review import TABLES as REVIEW_RECORDS
 from ml.scoring import SCHEMA as SCORES
-from ml.warehouse import identifier
 from orchestration.checks import require_passed_checks
 from orchestration.dbt import asset_key
 from orchestration.failures import in_words
-from orchestration.leakage.records import TABLES as AUDIT_RECORDS
-from orchestration.loading.contract import source_tables
-from orchestration.loading.register import TABLES as LOAD_RECORDS
-from orchestration.loading.register import load_ids_behind
 from orchestration.metadata import gate_metadata, table, training_metadata
-from orchestration.project import WAREHOUSE_POOL, Project
+from orchestration.project import WAREHOUSE_POOL, predictions_of
+from turnout.engines import identifier
+from turnout.leakage.records import TABLES as AUDIT_RECORDS
+from turnout.loading.contract import source_tables
+from turnout.loading.register import TABLES as LOAD_RECORDS
+from turnout.loading.register import load_ids_behind
+from turnout.project.manifest import manifest_of
+from turnout.project.paths import Project
+from turnout.project.provenance import code_version
 
 if TYPE_CHECKING:
     from ml.training import Training
@@ -58,20 +61,20 @@ def prediction_assets(project: Project) -> list[AssetsDefinition]:
     """Return, for every declared prediction, its model versions and its scores."""
     return [
         made
-        for prediction in project.predictions
+        for prediction in predictions_of(project)
         for made in (_model_versions_asset(project, prediction), _scores_asset(project, prediction))
     ]
 
 
 def records_assets(project: Project) -> list[AssetsDefinition]:
     """Return one step with an asset for each table of the source `records`, after all that writes them."""
-    nodes = [node for node in project.manifest["sources"].values() if node["source_name"] == "records"]
-    trainings = [model_versions_key(prediction.name) for prediction in project.predictions]
-    loads = [asset_key(project, table.unique_id) for table in source_tables(project.manifest)]
-    examples = [asset_key(project, prediction.unique_id) for prediction in project.predictions]
+    nodes = [node for node in manifest_of(project)["sources"].values() if node["source_name"] == "records"]
+    trainings = [model_versions_key(prediction.name) for prediction in predictions_of(project)]
+    loads = [asset_key(project, table.unique_id) for table in source_tables(manifest_of(project))]
+    examples = [asset_key(project, prediction.unique_id) for prediction in predictions_of(project)]
     written_with = {**dict.fromkeys(LOAD_RECORDS, loads), **dict.fromkeys(AUDIT_RECORDS + REVIEW_RECORDS, examples)}
     # What came true of scores is recorded when the next ones are written, what came true on the holdout before that.
-    written_with["outcomes"] = [scores_key(prediction.name) for prediction in project.predictions]
+    written_with["outcomes"] = [scores_key(prediction.name) for prediction in predictions_of(project)]
     specs = {
         node["identifier"]: AssetSpec(
             asset_key(project, node["unique_id"]),
@@ -122,12 +125,12 @@ def _model_versions_asset(project: Project, prediction: Prediction) -> AssetsDef
     )
     def model_versions(context: AssetExecutionContext) -> Iterator[MaterializeResult[Any]]:
         from ml.card import read
-        from ml.records import Provenance
         from ml.training import train
+        from turnout.project.provenance import Provenance
 
         with in_words():
             require_passed_checks(context.instance, context.asset_key)
-            provenance = Provenance(project.code_version(), load_ids_behind(project.warehouse, prediction.unique_id))
+            provenance = Provenance(code_version(project), load_ids_behind(project.warehouse, prediction.unique_id))
             training = train(project.warehouse, prediction, project.model_versions, provenance)
         card = read(project.model_versions / prediction.name / str(training.version.version))
         yield MaterializeResult(metadata=training_metadata(training, card), check_results=[_gate(training)])

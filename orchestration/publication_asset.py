@@ -30,17 +30,19 @@ from dagster import (
 from orchestration.checks import PUBLICATION, failed_upstream, require_passed_checks, results, told
 from orchestration.dbt import asset_key, build
 from orchestration.failures import in_words
-from orchestration.project import WAREHOUSE_POOL, Project
-from orchestration.publication.marts import HEALTH, marts_in
-from orchestration.publication.publish import hold_back, publish
-from orchestration.publication.tables import read_publication
+from orchestration.project import WAREHOUSE_POOL
+from turnout.project.manifest import manifest_of
+from turnout.project.paths import Project
+from turnout.publication.marts import HEALTH, marts_in
+from turnout.publication.publish import hold_back, publish
+from turnout.publication.tables import read_publication
 
 CURRENT = AssetCheckKey(PUBLICATION, "current")
 
 
 def publication_asset(project: Project) -> AssetsDefinition:
     """Return the asset of the published file, downstream of every mart."""
-    marts = marts_in(project.manifest)
+    marts = marts_in(manifest_of(project))
 
     @asset(
         key=PUBLICATION,
@@ -115,7 +117,7 @@ def hold_back_after(project: Project, instance: DagsterInstance, run: DagsterRun
     in_place = read_publication(project.published)
     if in_place is None:
         return False  # nobody to tell
-    marts = marts_in(project.manifest)
+    marts = marts_in(manifest_of(project))
     keys = {name: asset_key(project, mart.unique_id) for name, mart in marts.items()}
     failed = failed_upstream(instance, keys.values(), itself=True)
     all_failed = {check for checks in failed.values() for check in checks}

@@ -24,10 +24,12 @@ from dagster import (
 from orchestration.dbt import asset_key
 from orchestration.failures import in_words
 from orchestration.load_metadata import load_metadata
-from orchestration.loading.contract import SourceTable, source_tables
-from orchestration.loading.loader import Loaded, load_landed
-from orchestration.loading.refusal import why
-from orchestration.project import WAREHOUSE_POOL, Project
+from orchestration.project import WAREHOUSE_POOL
+from turnout.loading.contract import SourceTable, source_tables
+from turnout.loading.loader import Loaded, load_landed
+from turnout.loading.refusal import why
+from turnout.project.manifest import manifest_of
+from turnout.project.paths import Project
 
 CHECKS = {
     "contract": "Every file in landing could be read as its contract in dbt's YAML says.",
@@ -52,7 +54,7 @@ def landing_assets(project: Project) -> tuple[AssetsDefinition, ...]:
 @cache
 def load_assets(project: Project) -> tuple[AssetsDefinition, ...]:
     """Return an asset for every source table that is filled from landing."""
-    return tuple(_load_asset(project, table) for table in source_tables(project.manifest))
+    return tuple(_load_asset(project, table) for table in source_tables(manifest_of(project)))
 
 
 def _landing_asset(project: Project, module: Any) -> AssetsDefinition:  # noqa: ANN401 - a module has no protocol
@@ -88,7 +90,7 @@ def _load_asset(project: Project, table: SourceTable) -> AssetsDefinition:
         key=key,
         deps=[landed for made in landing_assets(project) if landed in made.keys],
         group_name="raw",
-        description=project.manifest["sources"][table.unique_id]["description"],
+        description=manifest_of(project)["sources"][table.unique_id]["description"],
         pool=WAREHOUSE_POOL,
         kinds={"parquet"},
         check_specs=[

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from dagster import AssetSelection, DagsterInvalidDefinitionError, ScheduleDefinition, define_asset_job
 
-from ml.errors import DeclarationError
 from orchestration.prediction_assets import model_versions_key
+from orchestration.project import predictions_of
+from turnout.errors import DeclarationError
 
 if TYPE_CHECKING:
-    from orchestration.project import Project
+    from turnout.project.paths import Project
 
 
 def retraining_schedules(project: Project) -> list[ScheduleDefinition]:
@@ -22,7 +23,7 @@ def retraining_schedules(project: Project) -> list[ScheduleDefinition]:
         If `retrain` is not a cron expression.
     """
     schedules = []
-    for prediction in project.predictions:
+    for prediction in predictions_of(project):
         if prediction.retrain is None:
             continue
         versions = AssetSelection.assets(model_versions_key(prediction.name))

@@ -11,8 +11,9 @@ from ml.candidates import BASELINE
 from ml.champions import waiting
 from ml.records import champion_of
 from ml.scoring import SCHEMA as SCORES
-from ml.warehouse import identifier
-from orchestration.publication.tables import read_publication
+from orchestration.project import predictions_of
+from turnout.engines import identifier
+from turnout.publication.tables import read_publication
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ml.declaration import Prediction
-    from orchestration.project import Project
+    from turnout.project.paths import Project
 
 
 def print_summary(project: Project, console: Console) -> None:
@@ -31,13 +32,13 @@ def print_summary(project: Project, console: Console) -> None:
     for heading in ("on holdout", "baseline", "rows scored", "as of"):
         table.add_column(heading, justify="right", no_wrap=True)
     decisions = []
-    for prediction in project.predictions:
+    for prediction in predictions_of(project):
         table.add_row(prediction.name, *_cells(project, prediction))
         decisions.append(f"{prediction.name}: {_last_decision(project, prediction)}")
     console.print()
     console.print(table)
     console.print("\n".join(decisions), markup=False)
-    for prediction in project.predictions:
+    for prediction in predictions_of(project):
         for version in waiting(project.warehouse, prediction.name):
             console.print(
                 f"{prediction.name}: version {version} waits for a person; make approve PREDICTION={prediction.name} "
@@ -45,7 +46,7 @@ def print_summary(project: Project, console: Console) -> None:
                 style="yellow",
                 markup=False,
             )
-    for prediction in project.predictions:
+    for prediction in predictions_of(project):
         findings = _findings(project, prediction)
         if findings:
             console.print(f"{prediction.name}: a person should look at {findings}", style="yellow", markup=False)

@@ -16,7 +16,8 @@ from dagster import (
 
 from orchestration.metadata import table
 from orchestration.prediction_assets import model_versions_key
-from orchestration.project import WAREHOUSE_POOL, Project
+from orchestration.project import WAREHOUSE_POOL, predictions_of, track_all
+from turnout.project.paths import Project
 
 KEY = AssetKey(["mlflow", "runs"])
 CHECK = "everything_is_sent"
@@ -24,12 +25,12 @@ CHECK = "everything_is_sent"
 
 def tracking_assets(project: Project) -> list[AssetsDefinition]:
     """Return the step that sends to MLflow what is new on record, after every training."""
-    if not project.predictions:
+    if not predictions_of(project):
         return []
 
     @asset(
         key=KEY,
-        deps=[model_versions_key(prediction.name) for prediction in project.predictions],
+        deps=[model_versions_key(prediction.name) for prediction in predictions_of(project)],
         group_name="tracking",
         check_specs=[AssetCheckSpec(CHECK, asset=KEY, description="MLflow shows all that is on record.")],
         pool=WAREHOUSE_POOL,
@@ -39,7 +40,7 @@ def tracking_assets(project: Project) -> list[AssetsDefinition]:
     )
     def runs() -> Iterator[MaterializeResult[Any]]:
         """Send runs, models and aliases to MLflow; what cannot be sent is a warning, and is sent the next time."""
-        tracking = project.track()
+        tracking = track_all(project)
         sent = [{"prediction": run.prediction, "version": run.version, "run": run.run_id} for run in tracking.sent]
         yield MaterializeResult(
             metadata={

@@ -14,7 +14,9 @@ from hypothesis import settings
 from projects import Finished, copy_project, edit, land_orders, run
 from xdist.scheduler import LoadScopeScheduling
 
-from orchestration.project import Project, this_project
+from orchestration.project import this_project
+from turnout.project.manifest import manifest_of
+from turnout.project.paths import Project
 
 IN_PARALLEL = "PYTEST_XDIST_WORKER" in os.environ
 
@@ -65,7 +67,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def manifest(shared: Path) -> dict[str, Any]:
     """dbt's manifest of this project."""
     with FileLock(shared / "manifest.lock"):  # dbt writes it into the checkout, if that has changed
-        return this_project().manifest
+        return manifest_of(this_project())
 
 
 @pytest.fixture(scope="session")

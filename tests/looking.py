@@ -98,7 +98,7 @@ class Asking:
 def project_of_dashboards(folder: Path, published: Path | None) -> State:
     """Make what `python -m bi` needs of a project: its package, the errors' words, a publication of its own."""
     made = shutil.ignore_patterns("__pycache__")
-    for package in ("bi", "ml", "orchestration"):
+    for package in ("bi", "ml", "orchestration", "turnout"):
         shutil.copytree(ROOT / package, folder / package, ignore=made)
     state = State(folder)
     if published is not None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestration.project import Project
+from turnout.project.paths import Project
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from ml.candidates import Candidate
 from ml.declaration import Prediction, SearchBudget
-from ml.records import Provenance
-from ml.warehouse import Warehouse
+from turnout.engines import Warehouse
+from turnout.engines.duckdb import DuckDB
+from turnout.project.provenance import Provenance
 
 PROVENANCE = Provenance("commit 0", ("load a", "load b"))
 
@@ -77,6 +78,6 @@ def world_in(folder: Path) -> World:
         candidates=(Candidate("linear"), Candidate("lightgbm")),
         search=SearchBudget(trials=0),
     )
-    made = World(Warehouse(folder / "warehouse.duckdb"), prediction, folder / "models")
+    made = World(DuckDB(folder / "warehouse.duckdb"), prediction, folder / "models")
     made.change(EXAMPLES)
     return made

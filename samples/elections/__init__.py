@@ -16,7 +16,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ml.errors import TurnoutError
 from samples import holds_files, partial
 from samples.elections import cells, florida, north_carolina, ohio, records, washington
 from samples.elections.calendar import EXTRACTED_ON, Election, elections_of
@@ -25,6 +24,7 @@ from samples.elections.people import BLOCK, Block, populate
 from samples.elections.places import IOWA, STATES, State
 from samples.elections.polls import Polls
 from samples.elections.turnout import Turnout, places_of, simulate
+from turnout.errors import TurnoutError
 
 SOURCES = ("north_carolina", "ohio", "florida", "washington", "election_calendar", "polls")
 VOTERS_VARIABLE = "TURNOUT_SAMPLE_VOTERS"

@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from ml.errors import TurnoutError
 from samples.elections import land
+from turnout.errors import TurnoutError
 
 parser = argparse.ArgumentParser(prog="python -m samples.elections", description=(land.__doc__ or "").splitlines()[0])
 parser.add_argument("--landing", type=Path, required=True, help="where the files go: LANDING/<source>/<table>/")

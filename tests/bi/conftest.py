@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, sync_playwright
 from projects import ROOT
 from servers import free_port, served
 
-from orchestration.project import Project
+from turnout.project.paths import Project
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 

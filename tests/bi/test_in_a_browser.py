@@ -16,7 +16,7 @@ from looking import Asking, Superset, Watched
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from servers import free_port, served
 
-from orchestration.project import Project
+from turnout.project.paths import Project
 
 WIDTH = 1440
 SECONDS = 120

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from projects import ROOT, Finished, published, records, run
 
-from orchestration.project import Project
+from turnout.project.paths import Project
 
 PREDICTION_SQL = """
 select

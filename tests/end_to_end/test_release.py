@@ -11,7 +11,7 @@ import pytest
 import yaml
 from projects import ROOT, Finished, land_orders, published, records, run
 
-from orchestration.project import Project
+from turnout.project.paths import Project
 
 # The shop's own models are few; these are the project's, and the records that they read.
 MARTS = ("evaluation/outcomes", "evaluation/release_effects", "evaluation/model_versions")

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from tables import manifest_of
 
-from orchestration.loading import landing
-from orchestration.loading.contract import SourceTable, source_tables
-from orchestration.loading.loader import Loaded, load_landed
-from orchestration.loading.register import Load, QuarantinedFile, Register
-from orchestration.project import Project
+from turnout.loading import landing
+from turnout.loading.contract import SourceTable, source_tables
+from turnout.loading.loader import Loaded, load_landed
+from turnout.loading.register import Load, QuarantinedFile, Register
+from turnout.project.paths import Project
 
 
 @dataclass

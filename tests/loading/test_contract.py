@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from tables import manifest_of
 
-from ml.errors import LoadError
-from orchestration.loading.contract import source_tables
+from turnout.errors import LoadError
+from turnout.loading.contract import source_tables
 
 
 def test_all_that_files_are_checked_against_stands_in_the_source(manifest: dict[str, Any]) -> None:

@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 from projects import ROOT
 
-from ml.errors import LoadError
-from orchestration.loading import landing
-from orchestration.loading.quarantine import quarantined, release
-from orchestration.loading.register import Load, QuarantinedFile
+from turnout.errors import LoadError
+from turnout.loading import landing
+from turnout.loading.quarantine import quarantined, release
+from turnout.loading.register import Load, QuarantinedFile
 
 ID = {"id": {"type": "bigint", "not_null": True}}
 CSV = {"file": {"format": "csv"}}
@@ -79,7 +79,7 @@ def test_the_same_file_dropped_twice_is_one_load(arriving: Callable[..., Any]) -
 def test_an_unchanged_file_is_not_read_again(arriving: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     visits = arriving(ID, **CSV)
     first = visits.arrive("a.csv", lines(1, 2))
-    monkeypatch.setattr("orchestration.loading.loader.hash_of", lambda path: pytest.fail(f"{path} was read"))
+    monkeypatch.setattr("turnout.loading.loader.hash_of", lambda path: pytest.fail(f"{path} was read"))
     (outcome,) = visits.load().outcomes
     assert (outcome.entered, outcome.is_new) == (first, False)
 
@@ -326,10 +326,10 @@ import sys
 from pathlib import Path
 sys.path[:0] = [{root!r}, {tests!r}]
 from tables import manifest_of
-from orchestration.loading import landing
-from orchestration.loading.contract import source_tables
-from orchestration.loading.loader import load_landed
-from orchestration.project import Project
+from turnout.loading import landing
+from turnout.loading.contract import source_tables
+from turnout.loading.loader import load_landed
+from turnout.project.paths import Project
 landing.SETTLE_SECONDS = 0
 (table,) = source_tables(manifest_of({columns!r}, **{keys!r}))
 load_landed(Project(Path({project!r})), table)

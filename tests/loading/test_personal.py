@@ -13,12 +13,12 @@ import duckdb
 import pytest
 from tables import manifest_of
 
-from ml.errors import LoadError
 from orchestration.load_metadata import load_metadata
-from orchestration.loading.contract import source_tables
-from orchestration.loading.loader import Loaded
-from orchestration.loading.reading import unreadable
-from orchestration.loading.register import TABLES, QuarantinedFile
+from turnout.errors import LoadError
+from turnout.loading.contract import source_tables
+from turnout.loading.loader import Loaded
+from turnout.loading.reading import unreadable
+from turnout.loading.register import TABLES, QuarantinedFile
 
 PERSONAL = ["personal"]
 COLUMNS = {

@@ -18,10 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tables import manifest_of
 
-from ml.errors import LoadError
-from orchestration.loading.contract import source_tables
-from orchestration.loading.register import Load, QuarantinedFile
-from orchestration.loading.rows import parse
+from turnout.errors import LoadError
+from turnout.loading.contract import source_tables
+from turnout.loading.register import Load, QuarantinedFile
+from turnout.loading.rows import parse
 
 COLUMNS = {
     "id": {"type": "bigint"},

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from orchestration.loading.contract import SourceTable, source_tables
-from orchestration.loading.loader import load_landed
-from orchestration.project import Project
 from samples.elections import land, wrong_state_file
+from turnout.loading.contract import SourceTable, source_tables
+from turnout.loading.loader import load_landed
+from turnout.project.paths import Project
 
 
 @pytest.fixture(scope="module")

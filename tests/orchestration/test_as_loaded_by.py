@@ -8,7 +8,7 @@ from pathlib import Path
 
 from projects import land_orders, records, run
 
-from orchestration.project import Project
+from turnout.project.paths import Project
 
 EXAMPLES = "select * from {schema}.customer_return order by customer_id, as_of_date"
 

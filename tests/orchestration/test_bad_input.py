@@ -11,8 +11,8 @@ import pytest
 from dagster import AssetCheckEvaluation, DagsterInstance
 from projects import edit, land_orders, published, published_marts, records, run
 
-from orchestration.project import Project
 from orchestration.publication_asset import CURRENT
+from turnout.project.paths import Project
 
 
 def refused(project: Project, *words: str) -> str:
@@ -31,8 +31,8 @@ def refused(project: Project, *words: str) -> str:
 FAILURE_SEEN = """
 from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, RunsFilter, build_run_status_sensor_context
 from orchestration.definitions import defs
-from orchestration.project import this_project
-this_project().prepare()
+from orchestration.project import prepare, this_project
+prepare(this_project())
 sensor = defs().get_repository_def().get_sensor_def("held_back")
 with DagsterInstance.get() as instance:
     run = instance.get_runs(filters=RunsFilter(statuses=[DagsterRunStatus.FAILURE]), limit=1)[0]

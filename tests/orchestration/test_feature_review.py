@@ -14,7 +14,8 @@ from projects import Finished, edit, records
 
 from orchestration.dbt import asset_key
 from orchestration.examples_checks import FEATURE_REVIEW, examples_checks
-from orchestration.project import Project
+from orchestration.project import predictions_of
+from turnout.project.paths import Project
 
 PREDICTION = "models/predictions/customer_return.yml"
 FOUND = "counts_up of amount_ever"
@@ -23,7 +24,7 @@ FOUND = "counts_up of amount_ever"
 def reviewed(project: Project) -> tuple[bool, bool, str]:
     """Run the review alone; return whether it passed, whether it is a warning, and what it says."""
     examples_checks.cache_clear()  # the declaration may have changed
-    (prediction,) = project.predictions
+    (prediction,) = predictions_of(project)
     check = AssetCheckKey(asset_key(project, prediction.unique_id), FEATURE_REVIEW)
     job = define_asset_job("review", AssetSelection.checks(check))
     defs = Definitions(asset_checks=examples_checks(project), jobs=[job])

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from orchestration.champions import replay_version, roll_back_to
 from orchestration.prediction_assets import gate_key
-from orchestration.project import Project
+from turnout.project.paths import Project
 
 DECLARATION = "models/predictions/customer_return.yml"
 

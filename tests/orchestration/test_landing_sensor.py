@@ -10,8 +10,8 @@ from typing import Any
 
 from projects import land_orders, run
 
-from orchestration.loading.landing import SETTLE_SECONDS
-from orchestration.project import Project
+from turnout.loading.landing import SETTLE_SECONDS
+from turnout.project.paths import Project
 
 # What the daemon does: ask the sensor.
 ASK = """

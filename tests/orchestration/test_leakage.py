@@ -18,14 +18,16 @@ from filelock import FileLock
 from projects import Finished, edit, land_orders, published_marts, records, run
 
 from ml.declaration import Prediction
-from orchestration.leakage.audit import audit
-from orchestration.leakage.comparison import Difference
-from orchestration.leakage.past import Past, chosen_dates
-from orchestration.leakage.result import Audit, Comparison
-from orchestration.loading.contract import source_tables
-from orchestration.loading.loader import load_landed
-from orchestration.loading.register import Register
-from orchestration.project import Project
+from orchestration.project import predictions_named
+from turnout.leakage.audit import audit
+from turnout.leakage.comparison import Difference
+from turnout.leakage.past import Past, chosen_dates
+from turnout.leakage.result import Audit, Comparison
+from turnout.loading.contract import source_tables
+from turnout.loading.loader import load_landed
+from turnout.loading.register import Register
+from turnout.project.manifest import manifest_of
+from turnout.project.paths import Project
 
 # Until the last as-of date that has matured, which is audited in any case.
 HONEST = (
@@ -150,7 +152,7 @@ def plant_and_audit(project: Project) -> dict[str, Any]:
     duckdb.sql(f"copy ({region}) to '{project.landing}/shop/regions/regions.parquet' (format parquet)")
     load_at(project, "2024-03-01")
     dbt(project, "build", "--select", "parities", "customer_totals", "path:models/predictions")
-    first = audit(project, project.predictions_named(list(PLANTED)), dates=2, seed=4)
+    first = audit(project, predictions_named(project, list(PLANTED)), dates=2, seed=4)
 
     # Three rows of August that came in the middle of September.
     late = (
@@ -159,7 +161,7 @@ def plant_and_audit(project: Project) -> dict[str, Any]:
     land_orders(project, f"from orders union all {late}", "corrected.parquet")
     load_at(project, "2024-09-20", since="2024-03-02")
     dbt(project, "run", "--select", "customer_return")
-    (prediction,) = project.predictions_named(["customer_return"])
+    (prediction,) = predictions_named(project, ["customer_return"])
     second = audit(project, [prediction], dates=2, seed=4)[0]
     return {
         **{found.prediction.name: told(found) for found in first},
@@ -174,7 +176,7 @@ def plant_and_audit(project: Project) -> dict[str, Any]:
 
 def load_at(project: Project, day: str, since: str = "2024-01-01") -> None:
     """Load what stands in landing, and let what was loaded after `since` have come on a day of the past."""
-    for table in source_tables(project.manifest):
+    for table in source_tables(manifest_of(project)):
         load_landed(project, table)
         with project.warehouse.connect() as connection:
             moved = (

@@ -9,8 +9,9 @@ import pytest
 from dagster import AssetKey, DagsterInstance
 from projects import edit, published, records, run
 
-from ml.errors import DeclarationError
-from orchestration.project import Project
+from orchestration.project import links_of
+from turnout.errors import DeclarationError
+from turnout.project.paths import Project
 
 # The customers of the shop, and some of them as a machine understood them.
 KNOWN = """
@@ -118,5 +119,5 @@ def test_a_link_is_made_between_the_two_steps_of_dbt_and_shows_no_value(shop: Pr
 
     edit(declared, "first_name: name,", "first_nam: name,")
     with pytest.raises(DeclarationError, match=r"does not document\. Did you mean 'first_name'\?") as caught:
-        _ = Project(shop.root).links
+        _ = links_of(Project(shop.root))
     assert "models/intermediate/callers.yml, model 'customers_heard'" in caught.value.where

@@ -9,7 +9,8 @@ import time
 
 from projects import published, records, run
 
-from orchestration.project import Project
+from orchestration.project import predictions_of
+from turnout.project.paths import Project
 
 
 def test_a_run_killed_in_a_step_is_made_good_by_the_next(shop: Project) -> None:
@@ -51,16 +52,16 @@ main(["run"])
 
 
 def test_a_deleted_prediction_is_gone(shop: Project) -> None:
-    assert [prediction.name for prediction in shop.predictions] == ["customer_return"]
+    assert [prediction.name for prediction in predictions_of(shop)] == ["customer_return"]
     for file in (shop.dbt / "models/predictions").iterdir():
         file.unlink()
     for folder in ("scores", "marts"):
         for file in (shop.dbt / "models" / folder).iterdir():
             file.unlink()
-    assert Project(shop.root).predictions == ()
+    assert predictions_of(Project(shop.root)) == ()
 
 
 def test_another_target_of_dbt_does_not_move_the_pipeline(shop: Project) -> None:
     dbt = [sys.executable, "-m", "dbt.cli.main", "parse", "--target", "audit"]
     subprocess.run(dbt, cwd=shop.dbt, check=True, capture_output=True)
-    assert [prediction.schema for prediction in Project(shop.root).predictions] == ["predictions"]
+    assert [prediction.schema for prediction in predictions_of(Project(shop.root))] == ["predictions"]

@@ -13,8 +13,8 @@ from urllib.request import urlopen
 import pytest
 from dagster import AssetCheckSeverity, DagsterInstance, materialize
 
-from orchestration.project import Project
 from orchestration.tracking_asset import KEY, tracking_assets
+from turnout.project.paths import Project
 
 
 def free_port() -> int:

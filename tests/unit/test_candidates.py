@@ -11,10 +11,10 @@ import pytest
 from worlds import World
 
 from ml.candidates import FAMILIES, Candidate, Feature, baseline, fit, predict, require_unfitted
-from ml.errors import DeclarationError
 from ml.evaluation import METRICS, Task
 from ml.examples import inspect, read_matured
 from ml.persistence import load, save
+from turnout.errors import DeclarationError
 
 FEATURES = (
     Feature("useful", "numeric"),

@@ -15,8 +15,8 @@ from ml import card
 from ml.declaration import SearchBudget
 from ml.evaluation import Task
 from ml.plots import plots_of
-from ml.records import Provenance
 from ml.training import Training, train
+from turnout.project.provenance import Provenance
 
 PNG = b"\x89PNG\r\n"
 HOSTILE = '<b onclick="x()">|`bold`** [link](http://example.org) ![picture](http://example.org/x.png)\n\n# heading'

@@ -9,12 +9,12 @@ from worlds import World
 
 from ml.candidates import Candidate
 from ml.champions import approve, roll_back, waiting
-from ml.errors import ModelError
 from ml.promotion import Limits
 from ml.records import champion_of
 from ml.replay import replay
 from ml.scoring import score
 from ml.training import Training, train
+from turnout.errors import ModelError
 
 ONE_YEAR_ON = """
     insert into predictions.will_return by name

@@ -9,8 +9,8 @@ from projects import small_manifest
 
 from ml.candidates import FAMILIES
 from ml.declaration import predictions_in
-from ml.errors import DeclarationError
 from ml.promotion import Limits
+from turnout.errors import DeclarationError
 
 COMPLETE: dict[str, Any] = {
     "task": "binary",

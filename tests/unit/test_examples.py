@@ -8,8 +8,8 @@ import pytest
 from worlds import World
 
 from ml.candidates import Feature
-from ml.errors import ExamplesError, WarehouseError
 from ml.examples import fingerprint, inspect, read_matured
+from turnout.errors import ExamplesError, WarehouseError
 
 
 def test_every_column_without_a_role_is_a_feature_and_a_sensitive_one_never(world: World) -> None:

@@ -11,9 +11,9 @@ from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 from worlds import World, world_in
 
-from ml.errors import ExamplesError
 from ml.feature_review import Review, ReviewedColumn, remember, review
 from ml.findings import REVIEWED, sounds_sensitive
+from turnout.errors import ExamplesError
 
 MIDDLE = "date '2024-03-03'"  # the last early as-of date
 KNOWN = "coalesce(outcome, (strength > 0.5)::integer)"  # the label, and something like it where it has not matured

@@ -10,13 +10,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from linking import linkage
 from people import heard, people
 
-from linking import linkage
-from linking.declaration import Link, links_in
-from linking.linkage import Linkage, link
-from ml.errors import DeclarationError, LinkError, TurnoutError
-from ml.warehouse import Warehouse
+from turnout.engines.duckdb import DuckDB
+from turnout.errors import DeclarationError, LinkError, TurnoutError
+from turnout.linking.declaration import Link, links_in
+from turnout.linking.linkage import Linkage, link
 
 DECLARED: dict[str, Any] = {
     "to": "people",
@@ -60,7 +60,7 @@ class World:
     """A warehouse with what was heard, and the people among whom they are sought."""
 
     def __init__(self, folder: Path, records: list[dict[str, Any]], others: list[dict[str, Any]]) -> None:
-        self.warehouse = Warehouse(folder / "warehouse" / "turnout.duckdb")
+        self.warehouse = DuckDB(folder / "warehouse" / "turnout.duckdb")
         text = ("state", "first_name", "last_name", "postcode")
         fields = [(name, pa.string() if name in text else pa.int32()) for name in COLUMNS]
         tables = {

@@ -159,14 +159,14 @@ sys.path[:0] = {sys.path!r}
 from pathlib import Path
 from worlds import world_in
 import ml.outcomes
-from ml.warehouse import Warehouse
+from turnout.engines.duckdb import DuckDB
 
 def aggregated(prediction):
     print("deleted", flush=True)
     time.sleep(60)
 ml.outcomes._aggregated = aggregated
 made = world_in(Path({str(scored.models.parent)!r}) / "other")
-ml.outcomes.record_published(Warehouse(Path({str(scored.warehouse.path)!r})), made.prediction)
+ml.outcomes.record_published(DuckDB(Path({str(scored.warehouse.path)!r})), made.prediction)
 """
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None

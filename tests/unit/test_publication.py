@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from projects import published
 
-from ml.errors import TurnoutError, WarehouseError
-from orchestration.project import Project, ProjectError
-from orchestration.publication.marts import HEALTH, Mart, marts_in
-from orchestration.publication.publish import export, hold_back, publish, restore
-from orchestration.publication.shelf import KEPT
-from orchestration.publication.tables import Check
+from turnout.errors import TurnoutError, WarehouseError
+from turnout.project.manifest import ProjectError
+from turnout.project.paths import Project
+from turnout.publication.marts import HEALTH, Mart, marts_in
+from turnout.publication.publish import export, hold_back, publish, restore
+from turnout.publication.shelf import KEPT, shelf_of
+from turnout.publication.tables import Check
 
 FAILED = Check("marts", "marts/people", "unique_people_id", False, "error", datetime(2026, 1, 1), "2 rows do not pass.")
 
@@ -102,7 +103,7 @@ def test_the_last_publications_are_kept_and_ids_count_up(project: Project) -> No
     for number in range(1, KEPT + 4):
         assert publish(project, MARTS).publication.publication_id == number
         add_a_person(project)
-    assert list(project.shelf.kept()) == [7, 6, 5, 4, 3]
+    assert list(shelf_of(project).kept()) == [7, 6, 5, 4, 3]
     assert in_place(project) == (8, 9, True)
     files = {file.relative_to(project.published.parent).as_posix() for file in project.published.parent.rglob("*")}
     assert files == {"turnout.duckdb", "kept", *(f"kept/{number}.duckdb" for number in range(3, 8))}

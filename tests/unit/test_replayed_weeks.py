@@ -11,7 +11,7 @@ from worlds import World
 
 from benchmarks.replayed_weeks import FIRST, GATE, NEWEST, quick, replay
 from ml.split import day_of
-from ml.warehouse import Warehouse
+from turnout.engines.duckdb import DuckDB
 
 
 def test_a_replayed_day_knows_only_what_had_matured_and_is_judged_by_what_came_true(
@@ -23,7 +23,7 @@ def test_a_replayed_day_knows_only_what_had_matured_and_is_judged_by_what_came_t
         world.warehouse, quick(world.prediction, ["linear"], trials=0, seconds=0.0), tmp_path / "replay", every=8
     )
     assert [week.day for week in lived.weeks] == [date(2024, 2, 18), date(2024, 4, 14)]
-    replayed = Warehouse(tmp_path / "replay" / "warehouse.duckdb")
+    replayed = DuckDB(tmp_path / "replay" / "warehouse.duckdb")
     held_out = replayed.query("select holdout_last_as_of_date as day from records.model_versions order by version")
     horizon = timedelta(days=14)
     assert held_out["day"].to_pylist() == [week.day - horizon for week in lived.weeks]

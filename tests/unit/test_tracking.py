@@ -23,7 +23,7 @@ from ml.candidates import FAMILIES, Candidate, Feature, predict
 from ml.examples import feature_frame
 from ml.tracking import Tracking, prepare_environment, track
 from ml.training import train
-from ml.warehouse import Warehouse
+from turnout.engines.duckdb import DuckDB
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -58,7 +58,7 @@ def trained_world(tmp_path_factory: pytest.TempPathFactory) -> World:
 def copy_of(world: World, folder: Path) -> World:
     shutil.copyfile(world.warehouse.path, folder / "warehouse.duckdb")
     shutil.copytree(world.models, folder / "models")
-    return replace(world, warehouse=Warehouse(folder / "warehouse.duckdb"), models=folder / "models")
+    return replace(world, warehouse=DuckDB(folder / "warehouse.duckdb"), models=folder / "models")
 
 
 @pytest.fixture
@@ -225,10 +225,10 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 from ml.tracking import track
-from ml.warehouse import Warehouse
+from turnout.engines.duckdb import DuckDB
 
 prediction = SimpleNamespace(name="will_return")
-done = track(Warehouse(Path({str(shown.warehouse.path)!r})), [prediction], Path({str(shown.models)!r}), {uri(shown)!r})
+done = track(DuckDB(Path({str(shown.warehouse.path)!r})), [prediction], Path({str(shown.models)!r}), {uri(shown)!r})
 assert not (done.sent or done.problems or done.waiting), done
 assert "mlflow" not in sys.modules
 """

@@ -17,12 +17,12 @@ from worlds import PROVENANCE, World
 
 from ml.candidates import Candidate
 from ml.declaration import SearchBudget
-from ml.errors import DeclarationError, ExamplesError, ModelError, WarehouseError
 from ml.evaluation import overall
 from ml.records import champion_of
 from ml.replay import replay
 from ml.scoring import Scoring, score
 from ml.training import Training, train
+from turnout.errors import DeclarationError, ExamplesError, ModelError, WarehouseError
 
 
 def trained(world: World) -> Training:
@@ -319,13 +319,13 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 import pyarrow as pa
-from ml.warehouse import Warehouse
+from turnout.engines.duckdb import DuckDB
 
 schema = pa.schema({{"entity": pa.int64(), "day": pa.date32(), "score": pa.float64()}})
 def score(batch):
     print("deleted", flush=True)
     time.sleep(60)
-Warehouse(Path({str(world.warehouse.path)!r})).replace_scores(
+DuckDB(Path({str(world.warehouse.path)!r})).replace_scores(
     examples=("predictions", "will_return"), scores=("scores", "will_return"), columns=["entity", "day"],
     computed={{}}, entity="entity", as_of="day", as_of_date=date(2024, 5, 19), schema=schema, score=score)
 """
@@ -348,10 +348,10 @@ sys.stdin.readline()
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "locked\n"
-        monkeypatch.setattr("ml.warehouse.LOCK_SECONDS", 1.0)
+        monkeypatch.setattr("turnout.engines.duckdb.LOCK_SECONDS", 1.0)
         with pytest.raises(WarehouseError, match="in use by another process"):
             world.rows("select 1")
-        monkeypatch.setattr("ml.warehouse.LOCK_SECONDS", 30.0)
+        monkeypatch.setattr("turnout.engines.duckdb.LOCK_SECONDS", 30.0)
         started = time.perf_counter()
         subprocess.Popen(["sh", "-c", f"sleep 1; kill {holder.pid}"])
         assert world.rows("select 1") == [(1,)]

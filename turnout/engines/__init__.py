@@ -1,0 +1,11 @@
+"""Engines: the verbs that we ask of a warehouse, and who answers them.
+
+`warehouse` says which verbs there are, `sql` how what is put into SQL is quoted, `duckdb` answers them on a DuckDB
+file. Nobody else holds a connection or a lock, or writes SQL that only one engine reads: what engines say in different
+words is one of `Expressions`. Another engine is another module here.
+"""
+
+from turnout.engines.sql import identifier, literal
+from turnout.engines.warehouse import Expressions, QueryError, Session, Warehouse
+
+__all__ = ["Expressions", "QueryError", "Session", "Warehouse", "identifier", "literal"]

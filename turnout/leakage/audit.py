@@ -1,0 +1,162 @@
+"""The leakage audit: chosen pasts are built again, compared with what is stored, and remembered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from turnout.engines import identifier
+from turnout.leakage.comparison import compare_features, compare_label, first_models, labels_too_early
+from turnout.leakage.coverage import can_be_cut_by_loads, coverage_of
+from turnout.leakage.past import Past, chosen_dates, known_by
+from turnout.leakage.rebuild import rebuilding
+from turnout.leakage.records import audits_until_now, remember
+from turnout.leakage.result import WITHOUT, Audit, Comparison
+from turnout.project.manifest import manifest_of
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from ml.declaration import Prediction
+    from turnout.leakage.comparison import Difference
+    from turnout.leakage.rebuild import Rebuild
+    from turnout.project.paths import Project
+
+# For each prediction the last matured as-of date and another one: two rebuilds and one of the label with each training.
+DATES = 2
+
+
+def audit(
+    project: Project,
+    predictions: Sequence[Prediction],
+    *,
+    dates: int = DATES,
+    seed: int | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> list[Audit]:
+    """Audit predictions, and remember it in the warehouse.
+
+    Features are compared at every chosen as-of date, which always include the last matured one. Labels are compared at
+    the others, where there is data after the horizon that they might have seen.
+
+    Parameters
+    ----------
+    dates : int
+        As-of dates for each prediction, the last matured one included.
+    seed : int, optional
+        Decides the other dates. Default: how many audits there have been, so that each looks at another past.
+    tell : callable
+        Takes a sentence about each step that begins.
+
+    Raises
+    ------
+    TurnoutError
+        If the examples do not exist or the past cannot be built again.
+    """
+    if seed is None:
+        seed = audits_until_now(project.warehouse)
+    calendars = {prediction.name: _calendar(project, prediction) for prediction in predictions}
+    audited_at, audit_id = datetime.now(UTC).replace(tzinfo=None), uuid4().hex[:12]
+    comparisons: dict[str, list[Comparison]] = {prediction.name: [] for prediction in predictions}
+    pasts = _pasts(project, predictions, calendars, dates=dates, seed=seed)
+    with rebuilding(project) as rebuild:
+        for number, (past, audited) in enumerate(pasts.items(), start=1):
+            names = ", ".join(prediction.name for prediction in audited)
+            tell(f"{number} of {len(pasts)}: {past.as_of_date} {WITHOUT[past.kind]} ({names})")
+            for name, comparison in _compare(project, rebuild, past, audited).items():
+                comparisons[name].append(comparison)
+    audits = [
+        Audit(
+            audit_id,
+            audited_at,
+            seed,
+            prediction,
+            tuple(comparisons[prediction.name]),
+            coverage_of(project, prediction, is_cut_by_loads=_is_cut_by_loads(comparisons[prediction.name])),
+        )
+        for prediction in predictions
+    ]
+    remember(project.warehouse, audits)
+    return audits
+
+
+def _pasts(
+    project: Project,
+    predictions: Sequence[Prediction],
+    calendars: Mapping[str, Mapping[date, bool]],
+    *,
+    dates: int,
+    seed: int,
+) -> dict[Past, list[Prediction]]:
+    """Choose the pasts to build, each with the predictions that are compared there."""
+    # Before anything has matured, the last as-of date is all there is.
+    matured = {
+        name: [day for day, has_matured in days.items() if has_matured] or [max(days)]
+        for name, days in calendars.items()
+        if days
+    }
+    chosen = chosen_dates(matured, dates=dates, seed=seed)
+    pasts: dict[Past, list[Prediction]] = {}
+    for day in chosen:
+        for prediction in predictions:
+            if day not in calendars[prediction.name]:
+                continue
+            pasts.setdefault(Past("event_time", day), []).append(prediction)
+            known = known_by(day, prediction.arrival_days)
+            if can_be_cut_by_loads(project, prediction, known):
+                pasts.setdefault(Past("loaded_at", day, loaded_by=known), []).append(prediction)
+            days = matured[prediction.name]
+            own = chosen_dates({prediction.name: days}, dates=dates, seed=seed)
+            if day in own and calendars[prediction.name][day] and (day != max(days) or len(own) == 1):
+                past = Past("label_window", day, horizon_days=prediction.horizon_days)
+                pasts.setdefault(past, []).append(prediction)
+    return pasts
+
+
+def _compare(
+    project: Project, rebuild: Rebuild, past: Past, predictions: Sequence[Prediction]
+) -> dict[str, Comparison]:
+    started = time.perf_counter()
+    rebuild(past, [prediction.name for prediction in predictions])
+    shared = (time.perf_counter() - started) / len(predictions)
+    compared = {}
+    with project.warehouse.connect() as connection:
+        for prediction in predictions:
+            started = time.perf_counter()
+            row_count, differences = _differences(connection, project, past, prediction)
+            seconds = shared + time.perf_counter() - started
+            compared[prediction.name] = Comparison(past, row_count, tuple(differences), seconds)
+    return compared
+
+
+def _differences(
+    connection: duckdb.DuckDBPyConnection, project: Project, past: Past, prediction: Prediction
+) -> tuple[int, list[Difference]]:
+    if past.kind == "label_window":
+        return compare_label(connection, prediction, past.as_of_date)
+    row_count, differences = compare_features(connection, prediction, past.as_of_date)
+    if differences:
+        names = [difference.column for difference in differences]
+        first = first_models(connection, manifest_of(project), prediction, past.as_of_date, names)
+        differences = [replace(found, first_model=first.get(found.column, "")) for found in differences]
+    if past.kind == "event_time":
+        differences += labels_too_early(connection, prediction, past.as_of_date)
+    return row_count, differences
+
+
+def _is_cut_by_loads(comparisons: Sequence[Comparison]) -> bool:
+    return any(comparison.past.kind == "loaded_at" for comparison in comparisons)
+
+
+def _calendar(project: Project, prediction: Prediction) -> dict[date, bool]:
+    """Return the as-of dates of the stored examples, and whether their labels have matured."""
+    _ = project.warehouse.schema_of(prediction.schema, prediction.table)  # says in words that it is not built
+    rows = project.warehouse.query(
+        f"""select {identifier(prediction.as_of)}::date as day, count({identifier(prediction.label)}) > 0 as has_matured
+            from {identifier(prediction.schema, prediction.table)} group by 1 order by 1"""
+    ).to_pylist()
+    return {row["day"]: row["has_matured"] for row in rows}

@@ -1,0 +1,228 @@
+"""What differs between a table as it is stored and as it was built again, and where upstream that began."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from turnout.engines import identifier
+from turnout.leakage.rebuild import rebuilt_schema
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from ml.declaration import Prediction
+
+# Stands for the column when the rows themselves are there in one table only.
+ROWS = "(rows)"
+SHOWN_ENTITIES = 3
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A column that came out differently.
+
+    Parameters
+    ----------
+    column : str
+        The column, or `ROWS`.
+    row_count : int
+        How many examples differ.
+    shown : tuple of (entity, stored, rebuilt)
+        Up to three of them, as text; None for null.
+    first_model : str
+        The first model upstream in which the difference can be seen; empty if only the prediction's own table shows it.
+    """
+
+    column: str
+    row_count: int
+    shown: tuple[tuple[str, str | None, str | None], ...]
+    first_model: str = ""
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """A table with a row per entity and as-of date, stored and rebuilt."""
+
+    schema: str
+    table: str
+    entity: str
+    as_of: str
+
+    def joined(self, as_of_date: date) -> str:
+        """Return SQL of the stored and the rebuilt rows of an as-of date side by side, as `stored` and `rebuilt`."""
+        moment = f"where {identifier(self.as_of)} = date '{as_of_date.isoformat()}'"
+        key = identifier(self.entity)
+        return (
+            f"(from {identifier(self.schema, self.table)} {moment}) as stored full join "
+            f"(from {identifier(rebuilt_schema(self.schema), self.table)} {moment}) as rebuilt "
+            f"on stored.{key} = rebuilt.{key}"
+        )
+
+
+def compare_features(
+    connection: duckdb.DuckDBPyConnection, prediction: Prediction, as_of_date: date
+) -> tuple[int, list[Difference]]:
+    """Compare the examples of an as-of date, and in those that are on both sides every feature, bit for bit.
+
+    Returns
+    -------
+    int
+        How many stored rows there are.
+    list of Difference
+        One for each column that differs, in the order of the columns, and one for rows on one side only.
+    """
+    columns = _columns(connection, prediction.schema, prediction.table)
+    others = {prediction.entity, prediction.as_of, prediction.label}
+    return _compare_rows(connection, _keyed(prediction), as_of_date, [name for name in columns if name not in others])
+
+
+def _keyed(prediction: Prediction) -> Keyed:
+    return Keyed(prediction.schema, prediction.table, prediction.entity, prediction.as_of)
+
+
+def _compare_rows(
+    connection: duckdb.DuckDBPyConnection, table: Keyed, as_of_date: date, columns: Sequence[str]
+) -> tuple[int, list[Difference]]:
+    key = identifier(table.entity)
+    alone = f"stored.{key} is null or rebuilt.{key} is null"
+    conditions = {ROWS: alone}
+    for column in columns:
+        name = identifier(column)
+        conditions[column] = f"not ({alone}) and stored.{name} is distinct from rebuilt.{name}"
+    counts = ", ".join(f"count(*) filter (where {condition})" for condition in conditions.values())
+    sql = f"select count(stored.{key}), {counts} from {table.joined(as_of_date)}"
+    ((stored, *differing),) = connection.execute(sql).fetchall()
+    return stored, [
+        Difference(column, count, _shown(connection, table, as_of_date, column, conditions[column]))
+        for column, count in zip(conditions, differing, strict=True)
+        if count
+    ]
+
+
+def compare_label(
+    connection: duckdb.DuckDBPyConnection, prediction: Prediction, as_of_date: date
+) -> tuple[int, list[Difference]]:
+    """Compare the label of examples of an as-of date that stand on both sides and have matured on both.
+
+    Returns
+    -------
+    int
+        How many examples could be compared.
+    list of Difference
+        One, if the label differs.
+    """
+    table, key, label = _keyed(prediction), identifier(prediction.entity), identifier(prediction.label)
+    on_both = f"stored.{key} is not null and rebuilt.{label} is not null"
+    differs = f"{on_both} and stored.{label} is distinct from rebuilt.{label}"
+    counts = f"count(*) filter (where {on_both}), count(*) filter (where {differs})"
+    ((compared, differing),) = connection.execute(f"select {counts} from {table.joined(as_of_date)}").fetchall()
+    if not differing:
+        return compared, []
+    shown = _shown(connection, table, as_of_date, prediction.label, differs)
+    return compared, [Difference(prediction.label, differing, shown)]
+
+
+def labels_too_early(connection: duckdb.DuckDBPyConnection, prediction: Prediction, cut: date) -> list[Difference]:
+    """Find rebuilt examples that have a label although the data end before their horizon does."""
+    rebuilt = identifier(rebuilt_schema(prediction.schema), prediction.table)
+    entity, as_of, label = (identifier(name) for name in (prediction.entity, prediction.as_of, prediction.label))
+    early = f"""from {rebuilt} where {label} is not null
+        and {as_of} + interval '{prediction.horizon_days}' day > date '{cut.isoformat()}'"""
+    ((count,),) = connection.execute(f"select count(*) {early}").fetchall()
+    if not count:
+        return []
+    shown = connection.execute(
+        f"""select {entity}::varchar || ' on ' || {as_of}::date::varchar, null, {label}::varchar {early}
+            order by {as_of} desc, {entity} limit {SHOWN_ENTITIES}"""
+    ).fetchall()
+    return [Difference(prediction.label, count, tuple(shown))]
+
+
+def first_models(
+    connection: duckdb.DuckDBPyConnection,
+    manifest: Mapping[str, Any],
+    prediction: Prediction,
+    as_of_date: date,
+    columns: Sequence[str],
+) -> dict[str, str]:
+    """Find the first model upstream in which each differing column differs, as far as that can be seen.
+
+    A model with the prediction's entity and as-of date is compared row by row; of any other, the rebuilt rows must be
+    among the stored ones, since what had happened does not change.
+
+    Returns
+    -------
+    dict of str to str
+        Column to model name, for columns whose difference can be seen upstream.
+    """
+    by_row: dict[str, set[str]] = {}
+    changed: set[str] = set()
+    upstream = models_upstream(manifest, prediction.unique_id)
+    for unique_id in upstream:
+        node = manifest["nodes"][unique_id]
+        names = _columns(connection, node["schema"], node["alias"])
+        if not _columns(connection, rebuilt_schema(node["schema"]), node["alias"]):
+            continue  # an ephemeral model has no table
+        # The label of a prediction upstream is not there yet; that is as it should be.
+        names = [name for name in names if name != node["config"]["meta"].get("prediction", {}).get("label")]
+        if prediction.entity in names and prediction.as_of in names:
+            table = Keyed(node["schema"], node["alias"], prediction.entity, prediction.as_of)
+            _, found = _compare_rows(connection, table, as_of_date, names)
+            by_row[unique_id] = {difference.column for difference in found}
+        else:
+            relation = [
+                identifier(schema, node["alias"]) for schema in (node["schema"], rebuilt_schema(node["schema"]))
+            ]
+            new = f"select * from {relation[1]} except all select * from {relation[0]}"
+            if connection.execute(f"select exists ({new})").fetchall() == [(True,)]:
+                changed.add(unique_id)
+    first = {}
+    for column in columns:
+        holders = [unique_id for unique_id in upstream if column in by_row.get(unique_id, ())]
+        # Above the first that has the column, any that differs at all may be where it comes from.
+        begin = holders[0] if holders else prediction.unique_id
+        above = [
+            unique_id for unique_id in models_upstream(manifest, begin) if unique_id in changed or by_row.get(unique_id)
+        ]
+        if above or holders:
+            first[column] = manifest["nodes"][(above or holders)[0]]["name"]
+    return first
+
+
+def models_upstream(manifest: Mapping[str, Any], unique_id: str) -> list[str]:
+    """Return the models that a model is made from, each after those that it is made from itself."""
+    ordered: list[str] = []
+
+    def visit(node: str) -> None:
+        for parent in manifest["nodes"][node]["depends_on"]["nodes"]:
+            if parent.startswith("model.") and parent not in ordered:
+                visit(parent)
+                ordered.append(parent)
+
+    visit(unique_id)
+    return ordered
+
+
+def _shown(
+    connection: duckdb.DuckDBPyConnection, table: Keyed, as_of_date: date, column: str, condition: str
+) -> tuple[tuple[str, str | None, str | None], ...]:
+    key = identifier(table.entity)
+    if column == ROWS:
+        stored, rebuilt = (f"case when {side}.{key} is not null then 'a row' end" for side in ("stored", "rebuilt"))
+    else:
+        stored, rebuilt = (f"{side}.{identifier(column)}::varchar" for side in ("stored", "rebuilt"))
+    rows = connection.execute(
+        f"""select coalesce(stored.{key}, rebuilt.{key})::varchar, {stored}, {rebuilt}
+            from {table.joined(as_of_date)} where {condition} order by 1 limit {SHOWN_ENTITIES}"""
+    ).fetchall()
+    return tuple(rows)
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> list[str]:
+    """Return the columns of a table; none if there is no such table."""
+    sql = """select column_name from information_schema.columns
+        where table_schema = ? and table_name = ? order by ordinal_position"""
+    return [name for (name,) in connection.execute(sql, [schema, table]).fetchall()]

@@ -1,0 +1,421 @@
+"""Is this the population we expect? A load is compared with those before it.
+
+Each check measures one thing and holds it against limits. Limits are learned: a *deviation* is how far a load is from
+the loads before it, the deviations of the accepted loads say how far is usual, and the limit is where the next one
+would lie with a probability of 99.9 % if they were normally distributed. With too few loads to learn from, and as
+long as nothing larger was accepted, fixed limits hold. Where rows are few, chance is allowed for. The contract may
+override every limit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from statistics import fmean, median, stdev
+from typing import TYPE_CHECKING, Any
+
+from turnout.engines import identifier
+from turnout.loading.reading import string
+from turnout.loading.rows import INTEGERS
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from turnout.loading.contract import Column, SourceTable
+
+# Loads before this one that are compared with; appended ones all together, of snapshots only the last.
+REFERENCE_LOADS = 8
+# Deviations from which limits are learned, at least and at most.
+MIN_HISTORY, MAX_HISTORY = 6, 26
+CONFIDENCE = 0.999
+# A deviation that was accepted before, and somewhat more, is accepted again.
+TOLERANCE = 1.25
+# A sender's clock may be ahead of ours by so much before an event counts as lying in the future.
+CLOCK_DAYS = 1
+# Bins of a number's distribution (quantiles of the loads before), and categories that are told apart.
+BINS = 20
+CATEGORIES = 30
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What holds for a deviation until it is learned: the limit, and what is never too much."""
+
+    limit: float
+    floor: float
+
+
+# Deviations of the number of rows are the logarithm of the factor, those of event times days, the others shares and
+# distances as they are. A distance of 0.2 corresponds to a population stability index of about 0.25.
+USUAL: Mapping[str, Usual] = {
+    "row_count": Usual(math.log(2), math.log(1.25)),
+    "first_event": Usual(31, 1.5),
+    "last_event": Usual(31, 0.75),
+    "null_share": Usual(0.1, 0.01),
+    "new_values": Usual(0.5, 0.03),
+    "gone_values": Usual(0.5, 0.03),
+    "drift": Usual(0.2, 0.05),
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was measured of a load, and what it may be.
+
+    Parameters
+    ----------
+    name : str
+        What was measured: a name in `USUAL`, `future_events` or `always`.
+    column_name : str
+        The column; empty if it is about the whole table.
+    value : float
+        Rows (`row_count`), days after what is expected (`first_event`, `last_event`), else a share or a distance.
+    low, high : float
+        The limits, inclusive.
+    deviation : float
+        How far the load is from those before it, of event times with its sign; what later loads learn from.
+    detail : str
+        The values behind it, in words; the end of the sentence that begins with the check's name.
+    is_learning_only : bool
+        Whether it was not measured between loads but within the first one, and judges nothing.
+    """
+
+    name: str
+    column_name: str
+    value: float
+    low: float
+    high: float
+    deviation: float
+    detail: str = ""
+    is_learning_only: bool = False
+
+    @property
+    def passed(self) -> bool:
+        """Whether the value lies within the limits."""
+        return self.is_learning_only or self.low <= self.value <= self.high
+
+    def __str__(self) -> str:
+        column = f" of {self.column_name}" if self.column_name else ""
+        limits = f"at most {self.high:,.4g}" if self.low == 0 else f"{self.low:,.4g} to {self.high:,.4g}"
+        return f"{self.name}{column} is {self.value:,.4g}, expected {limits}{self.detail and f' ({self.detail})'}"
+
+
+@dataclass(frozen=True)
+class History:
+    """What is remembered of the accepted loads of a table, oldest first.
+
+    Parameters
+    ----------
+    row_counts : sequence of int
+        Their rows.
+    deviations : mapping of (check, column) to sequence of float
+        Those of the checks that they passed.
+    """
+
+    row_counts: Sequence[int] = ()
+    deviations: Mapping[tuple[str, str], Sequence[float]] = field(default_factory=dict)
+
+
+def compare(
+    connection: duckdb.DuckDBPyConnection, table: SourceTable, history: History, received_at: datetime
+) -> list[Check]:
+    """Compare a load with those before it.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+        Holds the relation `now`, the rows of the load, and, if there are loads to compare with, `before`, theirs; both
+        with the declared columns and types.
+    table : SourceTable
+        The contract.
+    history : History
+        The accepted loads; empty if there is no relation `before`.
+    received_at : datetime
+        When the file was received, UTC; nothing can have happened after that.
+
+    Returns
+    -------
+    list of Check
+        Also for the first load of a table that is appended to: how its later half differs from its earlier half.
+        Without it the second load would be the first to show that, say, a basket's number is new in every load.
+    """
+    checks = _expected(connection, table, received_at)
+    if history.row_counts:
+        return [*checks, *_whole(connection, table, history), *_columns(connection, table, history)]
+    if table.keys.mode == "append":
+        _halve(connection, table)
+        checks += [replace(check, is_learning_only=True) for check in _columns(connection, table, history)]
+    return checks
+
+
+def _expected(connection: duckdb.DuckDBPyConnection, table: SourceTable, received_at: datetime) -> list[Check]:
+    """Check what the contract and the calendar say, whatever came before."""
+    checks = []
+    if table.event_time:
+        is_shown = not table.hides(table.event_time)
+        time = identifier(table.event_time)
+        share, last = _row(
+            connection,
+            f"select coalesce(avg((cast({time} as timestamp) > ?)::int), 0), max({time}) from now",
+            [received_at + timedelta(days=CLOCK_DAYS)],
+        )
+        detail = f"of the rows{f'; the last is {last}' if is_shown else ''}" if share else ""
+        checks.append(Check("future_events", table.event_time, share, 0, 0, share, detail))
+    for column in table.columns:
+        if column.expected_values:
+            name, values = identifier(column.name), [_as_text(value) for value in column.expected_values]
+            known = ", ".join(string(_as_text(value)) for value in column.expected_values if value is not None)
+            fits = f"cast({name} as varchar) in ({known})" if known else "false"
+            if None in column.expected_values:
+                fits += f" or {name} is null"
+            unexpected = f"(({fits}) is not true)"
+            share, examples = _row(
+                connection,
+                f"""select avg({unexpected}::int), (
+                        select list(value order by value)
+                        from (select distinct cast({name} as varchar) as value from now where {unexpected} limit 3)
+                    ) from now""",
+            )
+            found = "" if column.is_personal else " but " + ", ".join(example or "null" for example in examples or [])
+            detail = f"of the rows are not {' or '.join(values)}{found}" if share else ""
+            checks.append(Check("always", column.name, share, 0, 0, share, detail))
+    return checks
+
+
+def _whole(connection: duckdb.DuckDBPyConnection, table: SourceTable, history: History) -> list[Check]:
+    """Check the number of rows and the range of event times."""
+    override = None if table.keys.limits.row_count is None else math.log(table.keys.limits.row_count)
+    is_append = table.keys.mode == "append"
+    (rows,) = _row(connection, "select count(*) from now")
+    usual = median(history.row_counts[-REFERENCE_LOADS:]) if is_append else history.row_counts[-1]
+    limit = _limit("row_count", history.deviations.get(("row_count", ""), ()), override)
+    limit += _normal() * math.sqrt(1 / rows + 1 / usual) if override is None else 0
+    low, high, deviation = usual / math.exp(limit), usual * math.exp(limit), abs(math.log(rows / usual))
+    checks = [Check("row_count", "", rows, low, high, deviation, f"usual are {usual:,.0f}")]
+    if table.event_time is None:
+        return checks
+    ends = "select min(cast({0} as timestamp)), max(cast({0} as timestamp)) from {1}"
+    first, last = _row(connection, ends.format(identifier(table.event_time), "now"))
+    first_before, last_before = _row(connection, ends.format(identifier(table.event_time), "before"))
+    if first is None or first_before is None:
+        return checks
+    # What is appended begins where the last load ended; a snapshot begins where the last one began.
+    expected = {"first_event": last_before if is_append else first_before, "last_event": last_before}
+    for name, found in (("first_event", first), ("last_event", last)):
+        days = (found - expected[name]) / timedelta(days=1)
+        seen = history.deviations.get((name, table.event_time), ())[-MAX_HISTORY:]
+        span = (last_before - first_before) / timedelta(days=1)
+        # A week's last event lies a week after the last one before: what is usual is not nought.
+        middle = fmean(seen) if len(seen) >= MIN_HISTORY else 0.0
+        around = [abs(earlier - middle) for earlier in seen]
+        limit = _limit(name, around, getattr(table.keys.limits, name), slack=span)
+        detail = "days" if table.hides(table.event_time) else f"days from {expected[name]} to {found}"
+        checks.append(Check(name, table.event_time, days, middle - limit, middle + limit, days, detail))
+    return checks
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, table: SourceTable, history: History) -> list[Check]:
+    """Check the columns that are compared: nulls, values that are new or gone, and the distribution."""
+    counts = "select (select count(*) from now), (select count(*) from before)"
+    if 0 in _row(connection, counts):
+        return []  # a first load of one row, or one moment, has no halves
+    types = {row[0]: row[1] for row in connection.execute("describe now").fetchall()}
+    checks = []
+    for column in table.columns:
+        if not column.keys.compare or column.keys.gather:
+            continue
+        compared = _Compared(connection, column, types[column.name], history)
+        if column.keys.optional and not compared.has_values:
+            continue  # it may be missing, and is, now or before
+        checks.append(compared.null_share())
+        if column.name == table.event_time or not compared.has_values:
+            continue
+        checks += compared.values()
+        # A number that is part of the key is a name, not a quantity: later ones are often larger.
+        if column.name not in table.keys.key:
+            checks += compared.drift()
+    return checks
+
+
+class _Compared:
+    """A column of `now` beside the same column of `before`."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, column: Column, data_type: str, history: History) -> None:
+        self._connection, self._column, self._history = connection, column, history
+        self._name = identifier(column.name)
+        self._is_number = data_type in INTEGERS or data_type.startswith(("DOUBLE", "FLOAT", "DECIMAL"))
+        self._is_discrete = data_type in INTEGERS or data_type in {"VARCHAR", "BOOLEAN", "UUID"}
+        self._rows, self._now = _row(connection, f"select count(*), count({self._name}) from now")
+        self._rows_before, self._before = _row(connection, f"select count(*), count({self._name}) from before")
+
+    @property
+    def has_values(self) -> bool:
+        """Whether there is anything to compare but nulls."""
+        return bool(self._now and self._before)
+
+    def null_share(self) -> Check:
+        """Compare the shares of nulls."""
+        share, before = 1 - self._now / self._rows, 1 - self._before / self._rows_before
+        limit = self._limit("null_share")
+        limit += _chance(max(before, limit), min(self._rows, self._rows_before))
+        low, high, deviation = max(0.0, before - limit), min(1.0, before + limit), abs(share - before)
+        return Check("null_share", self._column.name, share, low, high, deviation, f"before {before:.4g}")
+
+    def values(self) -> Iterator[Check]:
+        """Compare the sets of values, weighted by the rows that have them."""
+        if not self._is_discrete:
+            return
+        self._connection.execute(
+            f"""create or replace temp table occurring as
+                select value, coalesce(here.count, 0) as now, coalesce(there.count, 0) as before
+                from (
+                    select {self._name} as value, count(*) as count from now where value is not null group by 1
+                ) as here
+                full join (
+                    select {self._name} as value, count(*) as count from before where value is not null group by 1
+                ) as there using (value)"""
+        )
+        sides = (("new_values", "now", "before", self._now), ("gone_values", "before", "now", self._before))
+        for name, here, there, rows in sides:
+            count, distinct, examples = _row(
+                self._connection,
+                f"""select coalesce(sum({here}), 0), count(*), max_by(value, {here}, 3)
+                    from occurring where {there} = 0""",
+            )
+            share = float(count) / rows
+            limit = self._limit(name)
+            limit = min(1.0, limit + _chance(limit, min(self._now, self._before)))
+            shown = "" if self._column.is_personal else ": " + ", ".join(str(example) for example in examples or [])
+            detail = f"of the rows have {distinct:,} such values{shown}" if count else ""
+            yield Check(name, self._column.name, share, 0, limit, share, detail)
+
+    def drift(self) -> Iterator[Check]:
+        """Compare the distributions: over quantiles of numbers, over the commonest of other values.
+
+        Notes
+        -----
+        The distance is the square root of the Jensen-Shannon divergence to base 2, 0 for equal distributions and 1 for
+        those that share nothing (Lin 1991, Divergence measures based on the Shannon entropy; Endres and Schindelin
+        2003, A new metric for probability distributions). For samples of n and m values of one distribution over k
+        bins its square is about chi-squared with k - 1 degrees of freedom, times (1/n + 1/m) / (8 ln 2), as its
+        expansion to the second order shows. So much is allowed to chance.
+        """
+        from scipy.spatial.distance import jensenshannon
+        from scipy.stats import chi2
+
+        if not (self._is_number or self._is_discrete):
+            return
+        bins = self._binned() if self._is_number else self._categories()
+        now, before = [found[1] for found in bins], [found[2] for found in bins]
+        distance = float(jensenshannon(now, before, base=2)) if len(bins) > 1 else 0.0
+        freedom = max(1, len(bins) - 1)
+        by_chance = float(chi2.ppf(CONFIDENCE, freedom)) * (1 / self._now + 1 / self._before) / (8 * math.log(2))
+        limit = min(1.0, math.sqrt(self._limit("drift") ** 2 + by_chance))
+        name, rows, rows_before = max(bins, key=lambda found: abs(found[1] / self._now - found[2] / self._before))
+        name = "one value or range" if self._column.is_personal else name
+        shares = f"{name}: {rows / self._now:.1%} of the rows, before {rows_before / self._before:.1%}"
+        yield Check("drift", self._column.name, distance, 0, limit, distance, shares)
+
+    def _binned(self) -> list[tuple[str, int, int]]:
+        """Count the rows in bins (name, now, before) that hold equally many of the values before.
+
+        Bounds lie midway between quantiles, so that values which are few, such as prices, may move a little. A value
+        that most rows have is a bin by itself, and the others are told apart all the same.
+        """
+        (commonest,) = _row(self._connection, f"select approx_top_k({self._name}, 1)[1] from before")
+        (share,) = _row(self._connection, f"select avg(({self._name} = ?)::int) from before", [commonest])
+        apart = commonest if share > 0.5 else None
+        quantiles = ", ".join(str(place / BINS) for place in range(1, BINS))
+        (found,) = _row(
+            self._connection,
+            f"select approx_quantile({self._name}, [{quantiles}]) from before where {self._name} is distinct from ?",
+            [apart],
+        )
+        values = sorted(set(found or []))
+        bounds = [(lower + upper) / 2 for lower, upper in pairwise(values)]
+        place = " + ".join(["0", *(f"(value > {bound})::int" for bound in bounds)])
+        rows = self._connection.execute(
+            f"""select case when value = $apart then -1 else {place} end as place, sum(here)::bigint, sum(there)::bigint
+                from (
+                    select {self._name} as value, 1 as here, 0 as there from now
+                    union all
+                    select {self._name}, 0, 1 from before
+                )
+                where value is not null
+                group by 1""",
+            {"apart": apart},
+        ).fetchall()
+        names = [f"up to {bound:,.4g}" for bound in bounds] + [f"over {bounds[-1]:,.4g}" if bounds else "other values"]
+        return [(names[place] if place >= 0 else f"{apart:,.4g}", now, before) for place, now, before in rows]
+
+    def _categories(self) -> list[tuple[str, int, int]]:
+        """Count the rows of the commonest values before and of all others; `values` has listed them."""
+        rows = self._connection.execute(
+            f"""with ranked as (select *, row_number() over (order by before desc, value) as place from occurring)
+                select
+                    case when place <= {CATEGORIES} then cast(value as varchar) else 'other values' end as category,
+                    sum(now)::bigint, sum(before)::bigint
+                from ranked group by category"""
+        ).fetchall()
+        return [(category, now, before) for category, now, before in rows]
+
+    def _limit(self, name: str) -> float:
+        override = getattr(self._column.keys.limits, name)
+        return _limit(name, self._history.deviations.get((name, self._column.name), ()), override)
+
+
+def _limit(name: str, seen: Sequence[float], override: float | None, slack: float = 0.0) -> float:
+    """Return the limit of a deviation: the contract's, or what was learned from those seen.
+
+    Notes
+    -----
+    A one-sided prediction interval for the next of n normal observations, mean + t s sqrt(1 + 1/n) with n - 1 degrees
+    of freedom (Hahn and Meeker 1991, Statistical Intervals, section 4.8).
+    """
+    from scipy.stats import t
+
+    if override is not None:
+        return override
+    recent = list(seen[-MAX_HISTORY:])
+    limit = USUAL[name].limit + slack
+    if len(recent) >= MIN_HISTORY:
+        quantile = float(t.ppf(CONFIDENCE, len(recent) - 1))
+        limit = min(limit, fmean(recent) + quantile * stdev(recent) * math.sqrt(1 + 1 / len(recent)))
+    return max(limit, USUAL[name].floor, TOLERANCE * max(recent, default=0.0))
+
+
+def _chance(share: float, rows: int) -> float:
+    """Return by how much a share of so many rows differs by chance."""
+    share = min(share, 0.5)
+    return _normal() * math.sqrt(share * (1 - share) / rows)
+
+
+def _normal() -> float:
+    from scipy.stats import norm
+
+    return float(norm.ppf(CONFIDENCE))
+
+
+def _halve(connection: duckdb.DuckDBPyConnection, table: SourceTable) -> None:
+    """Make `before` the earlier half of `now`, and `now` its later half: by event time, else by place."""
+    connection.execute("alter view now rename to whole")
+    if table.event_time:
+        place, clause = f"epoch_us(cast({identifier(table.event_time)} as timestamp))", "where"
+        (middle,) = _row(connection, f"select approx_quantile({place}, 0.5) from whole")
+    else:
+        place, clause = "row_number() over ()", "qualify"
+        (middle,) = _row(connection, "select count(*) // 2 from whole")
+    for name, comparison in (("before", "<="), ("now", ">")):
+        connection.execute(f"create view {name} as select * from whole {clause} {place} {comparison} {middle or 0}")
+
+
+def _as_text(value: object) -> str:
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _row(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] = ()) -> tuple[Any, ...]:
+    found: tuple[Any, ...] = connection.execute(sql, list(parameters)).fetchall()[0]  # an aggregate always has a row
+    return found

@@ -1,0 +1,62 @@
+"""Why a file was not accepted, in words, and whether a person may accept it all the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from turnout.errors import LoadError
+
+if TYPE_CHECKING:
+    from turnout.loading.contract import SourceTable
+    from turnout.loading.register import QuarantinedFile
+
+
+class RefusalError(LoadError):
+    """A file breaks its contract, or is not what we expect.
+
+    Parameters
+    ----------
+    table : SourceTable
+        The table that the file was for.
+    found : str
+        What is wrong with it, as the end of a sentence.
+    where : str
+        The file.
+    remedy : str
+        What to do next.
+    check : {"contract", "identity"}
+        What it failed: whether the file can be read as declared, or whether it is the population we expect.
+    may_be_released : bool
+        Whether a person may accept it as it is. Not, for example, where a column is missing.
+    """
+
+    def __init__(
+        self,
+        table: SourceTable,
+        found: str,
+        where: str,
+        remedy: str,
+        *,
+        check: str = "contract",
+        may_be_released: bool = False,
+    ) -> None:
+        self.check, self.may_be_released = check, may_be_released
+        super().__init__(
+            f"{table.label} cannot be loaded: {found.rstrip('.')}.",
+            where=where,
+            rule=f"a file that enters keeps the contract of its table in {table.file}; refused, it changes nothing.",
+            remedy=remedy,
+        )
+
+
+def why(table: SourceTable, file: QuarantinedFile) -> LoadError:
+    """Return the error that says why a file is in quarantine, and what can be done about it."""
+    released = f" To load it as it is: make release LOAD={file.load_id} BECAUSE='the reason'."
+    return LoadError(
+        file.problem,
+        where=f"{file.file_name} in landing/{table.folder}, in quarantine as {file.load_id}",
+        rule=f"a file that enters keeps the contract of its table in {table.file}. Until this is settled nothing "
+        "downstream is made, and raw shows what it showed before.",
+        remedy=f"{file.remedy} Without the file in landing, the next run goes on without it."
+        f"{released if file.may_be_released else ''}",
+    )

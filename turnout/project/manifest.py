@@ -1,0 +1,75 @@
+"""dbt's manifest, always that of the files as they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from turnout.errors import TurnoutError
+from turnout.project.provenance import source_files
+
+if TYPE_CHECKING:
+    from turnout.project.paths import Project
+
+
+class ProjectError(TurnoutError):
+    """The dbt project cannot be read."""
+
+
+def manifest_of(project: Project) -> dict[str, Any]:
+    """Return the manifest of dbt, which parses the project first if a file in it was added, changed or removed.
+
+    The same files give the same object, so whoever changes it changes it for all.
+
+    Raises
+    ------
+    ProjectError
+        If dbt cannot parse the project.
+    """
+    return _manifest(project, _state_of(project.dbt))
+
+
+@lru_cache(maxsize=8)
+def _manifest(project: Project, state: str) -> dict[str, Any]:
+    target = project.manifest_folder
+    path, parsed_from = target / "manifest.json", target / "parsed_from"
+    if not (path.exists() and parsed_from.exists() and parsed_from.read_text() == state):
+        _parse(project.dbt, target)
+        parsed_from.write_text(state)
+    content: dict[str, Any] = json.loads(path.read_bytes())
+    return content
+
+
+def _state_of(folder: Path) -> str:
+    """Return a hash of the name, time and size of every source file."""
+    stats = ((path.relative_to(folder).as_posix(), path.stat()) for path in source_files(folder))
+    listed = "\n".join(f"{name} {stat.st_mtime_ns} {stat.st_size}" for name, stat in stats)
+    return hashlib.sha256(listed.encode()).hexdigest()
+
+
+def _parse(dbt: Path, target: Path) -> None:
+    # A process of its own: dbt's in-process runner keeps the lock of the warehouse.
+    command = [
+        sys.executable,
+        "-m",
+        "dbt.cli.main",
+        "--no-use-colors",
+        "--log-format",
+        "text",
+        "parse",
+        "--target-path",
+        str(target),
+    ]
+    finished = subprocess.run(command, cwd=dbt, capture_output=True, text=True, check=False)
+    if finished.returncode != 0:
+        raise ProjectError(
+            f"dbt cannot parse the project:\n{finished.stdout.strip() or finished.stderr.strip()}",
+            where=str(dbt),
+            rule="the asset graph is made from dbt's manifest.",
+            remedy="correct the file that dbt names; 'dbt parse' in dbt_project/ says the same, faster.",
+        )

@@ -1,0 +1,71 @@
+"""Where everything stands in a checkout, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from turnout.engines.duckdb import DuckDB
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checkout and its state: `landing/`, `warehouse/` and `published/` are made by running it.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that holds `dbt_project/`.
+    """
+
+    root: Path
+
+    @property
+    def dbt(self) -> Path:
+        """The dbt project."""
+        return self.root / "dbt_project"
+
+    @property
+    def landing(self) -> Path:
+        """Where files arrive, as `<source>/<table>/<file>`."""
+        return self.root / "landing"
+
+    @property
+    def loads(self) -> Path:
+        """Accepted files, immutable, as `<source>/<table>/<date>/<load id>.parquet`."""
+        return self.root / "warehouse" / "loads"
+
+    @property
+    def quarantine(self) -> Path:
+        """Refused files as they arrived, as `<source>/<table>/<load id>/<file>`."""
+        return self.root / "warehouse" / "quarantine"
+
+    @property
+    def model_versions(self) -> Path:
+        """Saved models, as `<prediction>/<version>/<file>`."""
+        return self.root / "warehouse" / "model_versions"
+
+    @property
+    def mlflow(self) -> Path:
+        """MLflow's database and files, unless a server keeps them; made from the records, so it may be removed."""
+        return self.root / "warehouse" / "mlflow"
+
+    @property
+    def published(self) -> Path:
+        """The file that BI opens."""
+        return self.root / "published" / "turnout.duckdb"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Where Dagster keeps its history."""
+        return self.root / "warehouse" / "dagster"
+
+    @property
+    def warehouse(self) -> DuckDB:
+        """The working file; the same path stands in dbt's profiles.yml."""
+        return DuckDB(self.root / "warehouse" / "turnout.duckdb")
+
+    @property
+    def manifest_folder(self) -> Path:
+        """A folder of our own: any dbt command, with any target, writes its manifest to the usual place."""
+        return self.dbt / "target" / "manifest"
