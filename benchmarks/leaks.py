@@ -251,9 +251,10 @@ def _check_declarations(project: Project, found: dict[str, list[str]]) -> None:
 
 def _check_candidates(project: Project, found: dict[str, list[str]]) -> None:
     (prediction,) = predictions_named(project, ["household_lapse"])
-    held = inspect(project.warehouse, prediction)
+    with project.warehouse.session() as session:
+        held = inspect(session, prediction)
+        matured = read_matured(session, prediction, held.features)
     numbers = [feature.name for feature in held.features if feature.kind == "numeric"]
-    matured = read_matured(project.warehouse, prediction, held.features)
     for leak in LEAKS.values():
         if not leak.candidate:
             continue

@@ -33,6 +33,7 @@ from turnout.project.provenance import Provenance
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from ml.evaluation import Vector
 
@@ -197,9 +198,10 @@ def replay(
     import time
 
     prediction = replace(prediction, severe=False)
-    held = inspect(warehouse, prediction)
-    examples = read_matured(warehouse, prediction, held.features)
-    table = warehouse.query(f"select * from {identifier(prediction.schema, prediction.table)}")
+    with warehouse.session() as session:
+        held = inspect(session, prediction)
+        examples = read_matured(session, prediction, held.features)
+        table = session.table(f"select * from {identifier(prediction.schema, prediction.table)}")
     days = examples[prediction.as_of].map(day_of).to_numpy()
     replayed = DuckDB(folder / "warehouse.duckdb")
     names = [feature.name for feature in held.features]
@@ -219,7 +221,8 @@ def replay(
             champion = version.version
         if champion is None:
             continue  # there is nothing in service yet
-        matured = read_matured(replayed, prediction, held.features)
+        with replayed.session() as session:
+            matured = read_matured(session, prediction, held.features)
         later, rows = np.flatnonzero(days >= today), np.flatnonzero(days == today)
 
         def fitted_on_all(made: ModelVersion, rows: Vector, matured: pd.DataFrame = matured) -> Vector:
@@ -271,18 +274,17 @@ def _trainable(prediction: Prediction, as_of_dates: Sequence[date], matured: Seq
     return found
 
 
-def _live_through(warehouse: Warehouse, prediction: Prediction, table: Any, today: date) -> None:  # noqa: ANN401
+def _live_through(warehouse: Warehouse, prediction: Prediction, table: pa.Table, today: date) -> None:
     """Put the examples in place as they were known at the end of a day."""
-    target = identifier(prediction.schema, prediction.table)
-    as_of, label = identifier(prediction.as_of), identifier(prediction.label)
-    with warehouse.transaction() as connection:
-        connection.register("all_examples", table)
-        connection.execute(f"create schema if not exists {identifier(prediction.schema)}")
-        connection.execute(
-            f"""create or replace table {target} as
-                select * replace (
-                    case when {as_of} + to_days({prediction.horizon_days}) <= $today then {label} end as {label}
-                )
-                from all_examples where {as_of} <= $today""",
-            {"today": today},
-        )
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    table = table.filter(pc.less_equal(table[prediction.as_of], today))
+    label = table[prediction.label]
+    has_matured = pc.less_equal(table[prediction.as_of], today - timedelta(days=prediction.horizon_days))
+    known = pc.if_else(has_matured, label, pa.scalar(None, label.type))
+    table = table.set_column(table.schema.get_field_index(prediction.label), prediction.label, known)
+    with warehouse.session() as session, session.transaction():
+        session.create(prediction.schema, prediction.table, table.schema)
+        session.delete(prediction.schema, prediction.table, {})
+        session.append(prediction.schema, prediction.table, table)

@@ -78,12 +78,15 @@ def prepare(folder: Path, rows: int) -> None:
             end as outcome
         from range({rows}) as entities(entity) cross join range(9) as weeks(week)
         where week = 8 or entity < {MATURED_ROWS // 8}"""
+    import duckdb
+
     warehouse = DuckDB(folder / "warehouse.duckdb")
-    with warehouse.connect() as connection:
+    with duckdb.connect(warehouse.path) as connection:
         connection.execute(generate)
     train(warehouse, PREDICTION, folder / "models", Provenance("benchmark", ()))
-    features = inspect(warehouse, PREDICTION).features
-    matured = read_matured(warehouse, PREDICTION, features)
+    with warehouse.session() as session:
+        features = inspect(session, PREDICTION).features
+        matured = read_matured(session, PREDICTION, features)
     for family in FAMILIES:
         candidate = Candidate(family)
         fitted = candidate.pipeline(PREDICTION.task, features, candidate.defaults).fit(
@@ -95,11 +98,12 @@ def prepare(folder: Path, rows: int) -> None:
 def limit(folder: Path) -> float:
     """Return the seconds of the model alone."""
     warehouse = DuckDB(folder / "warehouse.duckdb")
-    champion = champion_of(warehouse, PREDICTION.name)
-    assert champion is not None
-    pipeline = load(folder / "models" / champion.file, champion.file_hash)
-    last = inspect(warehouse, PREDICTION).as_of_dates[-1]
-    table = warehouse.query("select * from predictions.benchmark where day = ?", (last,))
+    with warehouse.session() as session:
+        champion = champion_of(session, PREDICTION.name)
+        assert champion is not None
+        pipeline = load(folder / "models" / champion.file, champion.file_hash)
+        last = inspect(session, PREDICTION).as_of_dates[-1]
+        table = session.table("select * from predictions.benchmark where day = ?", (last,))
     frames = [feature_frame(batch, champion.features, PREDICTION.as_of) for batch in table.to_batches(BATCH_ROWS)]
     started = time.perf_counter()
     for frame in frames:
@@ -109,12 +113,15 @@ def limit(folder: Path) -> float:
 
 def rival(folder: Path) -> float:
     """Return the seconds of pandas, all at once."""
+    import duckdb
+
     started = time.perf_counter()
     warehouse = DuckDB(folder / "warehouse.duckdb")
-    champion = champion_of(warehouse, PREDICTION.name)
+    with warehouse.session() as session:
+        champion = champion_of(session, PREDICTION.name)
     assert champion is not None
     pipeline = load(folder / "models" / champion.file, champion.file_hash)
-    with warehouse.connect() as connection:
+    with duckdb.connect(warehouse.path) as connection:
         frame = connection.sql("select * from predictions.benchmark where outcome is null").df()
         frame["score"] = pipeline.predict_proba(frame[[feature.name for feature in champion.features]])[:, 1]
         connection.register("scored", frame[["entity", "day", "score"]])

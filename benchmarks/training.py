@@ -134,8 +134,9 @@ class Rival:
 
 def material(warehouse: Warehouse, prediction: Prediction, training: Training) -> Material:
     """Return what a training worked with."""
-    features = inspect(warehouse, prediction).features
-    matured = read_matured(warehouse, prediction, features)
+    with warehouse.session() as session:
+        features = inspect(session, prediction).features
+        matured = read_matured(session, prediction, features)
     learned, holdout = divide(matured, prediction.as_of, training.split)
     return Material(features, folds_in(prediction, training.split, learned, None), learned, holdout)
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
     from ml.declaration import Prediction
-    from turnout.engines import Warehouse
+    from turnout.engines import Session, Warehouse
 
 
 def refit(
@@ -97,42 +97,13 @@ def approve(
         If a name or reason is missing, or there is no such challenger, or the champion is another by now.
     """
     _require_person(prediction, name, reason)
-    challenger = recorded(warehouse, prediction, version)
-    rows = warehouse.query(
-        f"select outcome, champion_version, reason from {SCHEMA}.promotions where prediction = ? and version = ?",
-        (prediction.name, version),
-    ).to_pylist()
-    champion = champion_of(warehouse, prediction.name)
-    in_place = None if champion is None else champion.version
-    if not rows or rows[0]["outcome"] != "waits":
-        decided = f": {rows[0]['reason']}" if rows else ""
-        raise _refused(
-            prediction,
-            f"Version {version} does not wait for an approval{decided}.",
-            "a person approves what the gate has let through, and nothing else.",
-            "'make run' and the leaderboard name the versions that wait; 'make rollback' goes back to an earlier one.",
-        )
-    if in_place != rows[0]["champion_version"]:
-        raise _refused(
-            prediction,
-            f"Version {version} was compared with {_told(rows[0]['champion_version'])}, but {_told(in_place)} is in "
-            "place now.",
-            "a challenger replaces the champion that it was better than.",
-            f"train again: materialize model_versions/{prediction.name}.",
-        )
-    held = inspect(warehouse, prediction)
-    if problem := missing_features(challenger.features, held.features):
-        raise _refused(
-            prediction,
-            f"Version {version} cannot be fitted on today's examples: {problem}.",
-            "a champion is fitted on all matured examples before it scores.",
-            f"bring the columns back, or train again: materialize model_versions/{prediction.name}.",
-        )
-    matured = read_matured(warehouse, prediction, challenger.features)
+    with warehouse.session() as session:
+        challenger, matured = _approvable(session, prediction, version)
     championship = replace(
         refit(prediction, challenger, matured, model_folder, reason.strip()), how="approved", name=name.strip()
     )
-    crown(warehouse, championship)
+    with warehouse.session() as session:
+        crown(session, championship)
     return championship
 
 
@@ -152,8 +123,10 @@ def roll_back(
         If a name or reason is missing, there is no such version, it is champion already, or its file is not whole.
     """
     _require_person(prediction, name, reason)
-    earlier = recorded(warehouse, prediction, version)
-    champion = champion_of(warehouse, prediction.name)
+    with warehouse.session() as session:
+        earlier = recorded(session, prediction, version)
+        champion = champion_of(session, prediction.name)
+        served = championship_of(session, prediction.name, version)
     if champion is not None and champion.version == version:
         raise _refused(
             prediction,
@@ -161,7 +134,6 @@ def roll_back(
             "a roll-back goes to another version.",
             "name another; records.champions lists who was champion since when.",
         )
-    served = championship_of(warehouse, prediction.name, version)
     now = datetime.now(UTC).replace(tzinfo=None)
     if served is None:
         served = Championship(
@@ -180,11 +152,12 @@ def roll_back(
         )
     championship = replace(served, since=now, how="rolled_back", name=name.strip(), reason=reason.strip())
     persistence.load(model_folder / championship.file, championship.file_hash, prediction.trusted_types)
-    crown(warehouse, championship)
+    with warehouse.session() as session:
+        crown(session, championship)
     return championship
 
 
-def recorded(warehouse: Warehouse, prediction: Prediction, version: int) -> ModelVersion:
+def recorded(session: Session, prediction: Prediction, version: int) -> ModelVersion:
     """Return a version as it was recorded.
 
     Raises
@@ -192,7 +165,7 @@ def recorded(warehouse: Warehouse, prediction: Prediction, version: int) -> Mode
     ModelError
         If there is none of that number.
     """
-    found = version_of(warehouse, prediction.name, version)
+    found = version_of(session, prediction.name, version)
     if found is None:
         raise _refused(
             prediction,
@@ -203,19 +176,55 @@ def recorded(warehouse: Warehouse, prediction: Prediction, version: int) -> Mode
     return found
 
 
-def waiting(warehouse: Warehouse, prediction: str) -> list[int]:
+def waiting(session: Session, prediction: str) -> list[int]:
     """Return the versions that the gate let through and that wait for a person, while their champion is in place."""
-    if not warehouse.has_table(SCHEMA, "champions"):
+    if not session.has_table(SCHEMA, "champions"):
         return []
-    champion = champion_of(warehouse, prediction)
-    rows = warehouse.query(
+    champion = champion_of(session, prediction)
+    rows = session.rows(
         f"""select version from {SCHEMA}.promotions
             where prediction = ? and outcome = 'waits' and champion_version is not distinct from ?
                 and version not in (select version from {SCHEMA}.champions where prediction = ?)
             order by version""",
         (prediction, None if champion is None else champion.version, prediction),
     )
-    return [int(version) for version in rows["version"].to_pylist()]
+    return [row["version"] for row in rows]
+
+
+def _approvable(session: Session, prediction: Prediction, version: int) -> tuple[ModelVersion, pd.DataFrame]:
+    """Return a challenger that a person may approve, and the matured examples that it is to be fitted on."""
+    challenger = recorded(session, prediction, version)
+    rows = session.rows(
+        f"select outcome, champion_version, reason from {SCHEMA}.promotions where prediction = ? and version = ?",
+        (prediction.name, version),
+    )
+    champion = champion_of(session, prediction.name)
+    in_place = None if champion is None else champion.version
+    if not rows or rows[0]["outcome"] != "waits":
+        decided = f": {rows[0]['reason']}" if rows else ""
+        raise _refused(
+            prediction,
+            f"Version {version} does not wait for an approval{decided}.",
+            "a person approves what the gate has let through, and nothing else.",
+            "'make run' and the leaderboard name the versions that wait; 'make rollback' goes back to an earlier one.",
+        )
+    if in_place != rows[0]["champion_version"]:
+        raise _refused(
+            prediction,
+            f"Version {version} was compared with {_told(rows[0]['champion_version'])}, but {_told(in_place)} is in "
+            "place now.",
+            "a challenger replaces the champion that it was better than.",
+            f"train again: materialize model_versions/{prediction.name}.",
+        )
+    held = inspect(session, prediction)
+    if problem := missing_features(challenger.features, held.features):
+        raise _refused(
+            prediction,
+            f"Version {version} cannot be fitted on today's examples: {problem}.",
+            "a champion is fitted on all matured examples before it scores.",
+            f"bring the columns back, or train again: materialize model_versions/{prediction.name}.",
+        )
+    return challenger, read_matured(session, prediction, challenger.features)
 
 
 def _require_person(prediction: Prediction, name: str, reason: str) -> None:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from ml.candidates import Feature
 from ml.declaration import Prediction
-from turnout.engines import Warehouse, identifier
+from turnout.dealing import is_one_in
+from turnout.engines import QueryError, Session, identifier
 from turnout.errors import ExamplesError, did_you_mean
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 logger = logging.getLogger(__name__)
+
+# In SQL; no engine's word for "is infinite" is known to all.
+INFINITY = "cast('infinity' as double)"
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Examples:
     matured: tuple[date, ...]
 
 
-def inspect(warehouse: Warehouse, prediction: Prediction) -> Examples:
+def inspect(session: Session, prediction: Prediction) -> Examples:
     """Check a prediction's table against its declaration and say what it holds.
 
     Raises
@@ -53,13 +57,13 @@ def inspect(warehouse: Warehouse, prediction: Prediction) -> Examples:
         If a declared column is missing, the table is empty, a key is null or repeated, a column cannot be
         a feature, or the label is not of the task's kind.
     """
-    schema = warehouse.schema_of(prediction.schema, prediction.table)
+    schema = session.columns_of(prediction.schema, prediction.table)
     _check_columns(prediction, schema.names)
     features = _features(prediction, schema)
     _check_kinds(prediction, schema)
-    _check_values(warehouse, prediction, schema)
+    _check_values(session, prediction, schema)
     entity, as_of, label = (identifier(name) for name in (prediction.entity, prediction.as_of, prediction.label))
-    dates = warehouse.query(
+    dates = session.rows(
         f"""select
                 {as_of} as as_of,
                 count(*) as examples,
@@ -67,7 +71,7 @@ def inspect(warehouse: Warehouse, prediction: Prediction) -> Examples:
                 count({entity}) as entities,
                 count(distinct {entity}) as distinct_entities
             from {_table(prediction)} group by {as_of} order by {as_of}"""
-    ).to_pylist()
+    )
     if not dates:
         raise _error(prediction, "the table is empty", "there is nothing to learn from", "check what feeds it.")
     nulls = sum(row["examples"] - row["entities"] for row in dates)
@@ -84,7 +88,7 @@ def inspect(warehouse: Warehouse, prediction: Prediction) -> Examples:
             f"mend the joins of the model, and test its key: unique over [{prediction.entity}, {prediction.as_of}].",
         )
     if prediction.task == "binary":
-        _check_binary_label(warehouse, prediction)
+        _check_binary_label(session, prediction)
     return Examples(
         features,
         tuple(row["as_of"] for row in dates),
@@ -93,7 +97,7 @@ def inspect(warehouse: Warehouse, prediction: Prediction) -> Examples:
 
 
 def read_matured(
-    warehouse: Warehouse, prediction: Prediction, features: Sequence[Feature], until: date | None = None
+    session: Session, prediction: Prediction, features: Sequence[Feature], until: date | None = None
 ) -> pd.DataFrame:
     """Return the matured examples, by as-of date and entity; a sample of entities if they are more than declared.
 
@@ -117,12 +121,12 @@ def read_matured(
 
     keys = [prediction.entity, prediction.as_of, prediction.label, *prediction.grouping]
     columns = ", ".join(identifier(name) for name in [*keys, *(feature.name for feature in features)])
-    slices = _check_slices(warehouse, prediction)
+    slices = _check_slices(session, prediction)
     conditions = "".join(f", coalesce({condition}, false) as {identifier(name)}" for name, condition in slices.items())
     key = f"{identifier(prediction.as_of)}, {identifier(prediction.entity)}"
-    table = warehouse.query(
+    table = session.table(
         f"""select {columns}{conditions}
-            from {_table(prediction)} where {_sampled(warehouse, prediction, until)} order by {key}"""
+            from {_table(prediction)} where {_sampled(session, prediction, until)} order by {key}"""
     )
     frame: pd.DataFrame = table.select(keys).to_pandas()
     frame[prediction.label] = frame[prediction.label].astype("float64")
@@ -131,19 +135,18 @@ def read_matured(
     return examples
 
 
-def _sampled(warehouse: Warehouse, prediction: Prediction, until: date | None) -> str:
+def _sampled(session: Session, prediction: Prediction, until: date | None) -> str:
     """Return the condition of the matured examples to read: all of them, or those of every 2nd, 4th, 8th … entity."""
     matured = f"{identifier(prediction.label)} is not null"
     if until is not None:
         matured += f" and {identifier(prediction.as_of)} <= date '{until.isoformat()}'"
-    count = warehouse.query(f"select count(*) as n from {_table(prediction)} where {matured}")["n"][0].as_py()
-    doublings = max(0, math.ceil(math.log2(max(count, 1) / prediction.sample)))
-    if not doublings:
+    (counted,) = session.rows(f"select count(*) as examples from {_table(prediction)} where {matured}")
+    count = counted["examples"]
+    halvings = max(0, math.ceil(math.log2(max(count, 1) / prediction.sample)))
+    if not halvings:
         return matured
-    # MD5 is the same in every version and engine, so the same entities are taken for ever.
-    dealt = f"md5_number_lower(cast({identifier(prediction.entity)} as varchar)) % {2**doublings}"
-    logger.info("%s: learns from one in %d entities, of %d examples", prediction.name, 2**doublings, count)
-    return f"{matured} and {dealt} = 0"
+    logger.info("%s: learns from one in %d entities, of %d examples", prediction.name, 2**halvings, count)
+    return f"{matured} and {is_one_in(f'cast({identifier(prediction.entity)} as string)', halvings)}"
 
 
 def missing_features(needed: Sequence[Feature], held: Sequence[Feature]) -> str:
@@ -261,19 +264,17 @@ def _features(prediction: Prediction, schema: pa.Schema) -> tuple[Feature, ...]:
     return tuple(features)
 
 
-def _check_slices(warehouse: Warehouse, prediction: Prediction) -> dict[str, str]:
+def _check_slices(session: Session, prediction: Prediction) -> dict[str, str]:
     """Return the condition of each declared slice, by the column that it becomes."""
-    import duckdb
-
     for name, condition in prediction.slices.items():
         try:
-            warehouse.query(
+            session.table(
                 f"select {identifier(prediction.as_of)} from {_table(prediction)} where ({condition}) limit 0"
             )
-        except duckdb.Error as error:
+        except QueryError as error:
             raise _error(
                 prediction,
-                f"the slice '{name}' is no condition: {str(error).splitlines()[0]}",
+                f"the slice '{name}' is no condition: {error}",
                 "a slice is a condition in SQL over the columns of the model, true for the examples in it",
                 f"correct 'slices.{name}', such as: days_since_first_order < 28.",
             ) from error
@@ -315,18 +316,20 @@ def _check_kinds(prediction: Prediction, schema: pa.Schema) -> None:
         )
 
 
-def _check_values(warehouse: Warehouse, prediction: Prediction, schema: pa.Schema) -> None:
+def _check_values(session: Session, prediction: Prediction, schema: pa.Schema) -> None:
     """Refuse an as-of date with a time of day, an infinite value, and a label that is not a number."""
     from pyarrow import types
 
     used = [field for field in schema if field.name not in prediction.grouping and types.is_floating(field.type)]
     as_of, label = identifier(prediction.as_of), identifier(prediction.label)
-    counts = {f"'{prediction.as_of}' has a time of day": f"{as_of} <> date_trunc('day', {as_of})"}
-    counts |= {f"'{field.name}' is infinite": f"isinf({identifier(field.name)})" for field in used}
+    counts = {f"'{prediction.as_of}' has a time of day": f"{as_of} <> cast({as_of} as date)"}
+    counts |= {f"'{field.name}' is infinite": f"abs({identifier(field.name)}) = {INFINITY}" for field in used}
     if any(field.name == prediction.label for field in used):
         counts[f"'{prediction.label}' is not a number (nan, which is not null)"] = f"isnan({label})"
-    columns = ", ".join(f"count(*) filter (where {condition})" for condition in counts.values())
-    (row,) = warehouse.query(f"select {columns} from {_table(prediction)}").to_pylist()
+    columns = ", ".join(
+        f"count(*) filter (where {condition}) as count_{place}" for place, condition in enumerate(counts.values())
+    )
+    (row,) = session.rows(f"select {columns} from {_table(prediction)}")
     for found, count in zip(counts, row.values(), strict=True):
         if count:
             raise _error(
@@ -337,11 +340,12 @@ def _check_values(warehouse: Warehouse, prediction: Prediction, schema: pa.Schem
             )
 
 
-def _check_binary_label(warehouse: Warehouse, prediction: Prediction) -> None:
+def _check_binary_label(session: Session, prediction: Prediction) -> None:
     label = identifier(prediction.label)
-    values = warehouse.query(
-        f"select distinct {label} as value from {_table(prediction)} where {label} is not null order by 1 limit 3"
-    )["value"].to_pylist()
+    rows = session.rows(
+        f"select distinct {label} as value from {_table(prediction)} where {label} is not null order by value limit 3"
+    )
+    values = [row["value"] for row in rows]
     if any(value not in {0, 1} for value in values):
         raise _error(
             prediction,

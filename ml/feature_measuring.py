@@ -16,11 +16,11 @@ from ml.feature_measures import Difference, Kind, Measures, Names, Periods, Step
 from turnout.engines import identifier
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow as pa
 
     from ml.declaration import Prediction
     from ml.examples import Examples
+    from turnout.engines import Session
 
 # Bins of a number's distribution (quantiles of the early examples), and categories that are told apart; as for loads.
 BINS = 20
@@ -55,8 +55,8 @@ class Measuring:
 
     Parameters
     ----------
-    connection : DuckDBPyConnection
-        To the warehouse; temporary tables and views are made on it.
+    session : Session
+        Of the warehouse; what is read more than once is kept in it.
     prediction : Prediction
         What was declared.
     held : Examples
@@ -65,15 +65,12 @@ class Measuring:
         The table's columns.
     """
 
-    def __init__(
-        self, connection: duckdb.DuckDBPyConnection, prediction: Prediction, held: Examples, schema: pa.Schema
-    ) -> None:
-        self._connection, self._prediction, self._held, self._schema = connection, prediction, held, schema
+    def __init__(self, session: Session, prediction: Prediction, held: Examples, schema: pa.Schema) -> None:
+        self._session, self._prediction, self._held, self._schema = session, prediction, held, schema
         self.periods = _periods(held, prediction.holdout_dates)
         # Any column may be called as our own are, so they are numbered.
         names = [*(feature.name for feature in held.features), *prediction.sensitive]
         self._places = {name: f"column_{place}" for place, name in enumerate(names)}
-        self._make_view()
         self.counts, self._entities = self._count()
         self._label_squares: dict[str, float] = {}
         if prediction.task == "regression":
@@ -119,7 +116,7 @@ class Measuring:
                     count(*),
                     count(*) filter (where label is null),
                     count(distinct as_of) filter (where label is null)
-                from examples where as_of <= {_date(self._held.matured[-1])}"""
+                from {self._examples()} where as_of <= {_date(self._held.matured[-1])}"""
         )
         return Unlabelled(unlabelled / examples, unlabelled, dates)
 
@@ -134,60 +131,67 @@ class Measuring:
         at_least : int
             As-of dates at which they are equal, and different examples among them.
         """
-        features = ", ".join(self._places[feature.name] for feature in self._held.features)
-        self._connection.execute(
-            f"""create or replace temp table vectors as
-                select entity, as_of, hash({features}, label) as vector from examples"""
-        )
+        features = [feature.name for feature in self._held.features]
+        vector = self._session.expressions.fingerprint(*(self._places[name] for name in features), "label")
+        self._session.keep("vectors", f"select entity, as_of, {vector} as vector from {self._examples(*features)}")
         # The first and the last of several that are equal: twins or not, they come up again at the next as-of date.
-        self._connection.execute(
-            """create or replace temp table equal_examples as
-               select as_of, vector, min(entity) as one, max(entity) as other, count(*) as examples
-               from vectors group by as_of, vector having count(*) > 1"""
+        self._session.keep(
+            "equal_examples",
+            """select as_of, vector, min(entity) as one, max(entity) as other, count(*) as examples
+               from vectors group by as_of, vector having count(*) > 1""",
         )
-        self._connection.execute(
-            """create or replace temp table twins as
-               with pairs as (
+        self._session.keep(
+            "twins",
+            """with pairs as (
                    select one, other, count(*) as as_of_dates from equal_examples
-                   group by one, other having count(*) >= $at_least and count(distinct vector) >= $at_least
+                   group by one, other having count(*) >= ? and count(distinct vector) >= ?
                )
-               select one, other, as_of_dates
+               select pairs.one, pairs.other, pairs.as_of_dates
                from pairs
                inner join vectors as here on pairs.one = here.entity
                inner join vectors as there on pairs.other = there.entity and here.as_of = there.as_of
-               group by one, other, as_of_dates
-               having count(*) = as_of_dates""",
-            {"at_least": at_least},
+               group by pairs.one, pairs.other, pairs.as_of_dates
+               having count(*) = pairs.as_of_dates""",
+            (at_least, at_least),
         )
         (by_chance,) = self._row(
-            "select coalesce(sum(examples), 0)::bigint from equal_examples anti join twins using (one, other)"
+            """select cast(coalesce(sum(examples), 0) as bigint)
+               from equal_examples
+               left join twins on equal_examples.one = twins.one and equal_examples.other = twins.other
+               where twins.one is null"""
         )
-        pairs = self._connection.execute("select * from twins order by as_of_dates desc, one, other").fetchall()
-        return Twins(tuple(pairs), by_chance / self.counts["all"])
+        pairs = self._session.rows("select one, other, as_of_dates from twins order by as_of_dates desc, one, other")
+        return Twins(tuple(tuple(pair.values()) for pair in pairs), by_chance / self.counts["all"])
 
-    def _make_view(self) -> None:
-        """Make the view that is read from here on: roles and periods by our names, values as a model sees them."""
+    def _examples(self, *names: str) -> str:
+        """Return the examples to read from: roles and periods by our names, columns by theirs, as a model sees them."""
         prediction, periods = self._prediction, self.periods
         as_of = identifier(prediction.as_of)
-        early = "null" if periods.early_until is None else f"{as_of} <= {_date(periods.early_until)}"
+        early = "cast(null as boolean)" if periods.early_until is None else f"{as_of} <= {_date(periods.early_until)}"
         holdout = f"{as_of} in ({', '.join(map(_date, periods.holdout))})" if periods.holdout else "false"
-        values = ", ".join(
-            f"{_value(self._schema.field(name), as_of)} as {place}" for name, place in self._places.items()
-        )
-        self._connection.execute(f"set memory_limit = '{MEMORY}'; set preserve_insertion_order = false")
-        self._connection.execute(
-            f"""create or replace temp view examples as
-                select
-                    {identifier(prediction.entity)} as entity,
-                    {as_of} as as_of,
-                    cast({identifier(prediction.label)} as double) as label,
-                    {early} as is_early,
-                    not {early} as is_late,
-                    {holdout} as is_holdout,
-                    {as_of} = {_date(periods.newest)} as is_newest,
-                    {values}
-                from {identifier(prediction.schema, prediction.table)}"""
-        )
+        values = "".join(f", {self._value(name, as_of)} as {self._places[name]}" for name in names)
+        return f"""(
+            select
+                {identifier(prediction.entity)} as entity,
+                {as_of} as as_of,
+                cast({identifier(prediction.label)} as double) as label,
+                {early} as is_early,
+                not {early} as is_late,
+                {holdout} as is_holdout,
+                {as_of} = {_date(periods.newest)} as is_newest{values}
+            from {identifier(prediction.schema, prediction.table)}
+        ) as examples"""
+
+    def _value(self, name: str, as_of: str) -> str:
+        """Return a column as a model sees it: numbers, nan as missing, dates as days before, all else as text."""
+        from pyarrow import types
+
+        column, data_type = identifier(name), self._schema.field(name).type
+        if types.is_floating(data_type):
+            return f"case when not isnan({column}) then cast({column} as double) end"
+        if types.is_date(data_type) or types.is_timestamp(data_type):
+            return self._session.expressions.days_before(as_of, column)
+        return f"cast({column} as {'double' if _is_numeric(data_type) else 'string'})"
 
     def _count(self) -> tuple[dict[str, int], dict[str, int]]:
         """Count examples and entities, of all and of each period."""
@@ -196,7 +200,7 @@ class Measuring:
             f"count(*) filter (where {condition}), count(distinct entity) filter (where {condition})"
             for condition in conditions.values()
         ]
-        row = self._row(f"select {', '.join(counted)} from examples")
+        row = self._row(f"select {', '.join(counted)} from {self._examples()}")
         return dict(zip(conditions, row[::2], strict=True)), dict(zip(conditions, row[1::2], strict=True))
 
     def _rank_labels(self) -> None:
@@ -206,12 +210,13 @@ class Measuring:
         ranks = ", ".join(
             f"sum(count_{part}) over (order by label) - (count_{part} - 1) / 2 as rank_{part}" for part in parts
         )
-        self._connection.execute(
-            f"""create or replace temp table label_ranks as
-                select *, {ranks} from (select label, {counts} from examples where label is not null group by label)"""
+        self._session.keep(
+            "label_ranks",
+            f"""select *, {ranks}
+                from (select label, {counts} from {self._examples()} where label is not null group by label)""",
         )
         squares = self._row(
-            f"select {', '.join(f'sum(count_{part} * rank_{part} ** 2)' for part in parts)} from label_ranks"
+            f"select {', '.join(f'sum(count_{part} * power(rank_{part}, 2))' for part in parts)} from label_ranks"
         )
         self._label_squares = dict(zip(parts, (float(square or 0) for square in squares), strict=True))
 
@@ -220,9 +225,9 @@ class Measuring:
         is_number = self._prediction.task == "regression"
         summed = ("rank_all", "rank_early", "rank_late") if is_number else ("label", "label", "label")
         join, place = "left join label_ranks using (label)" if is_number else "", self._places[name]
-        self._connection.execute(
-            f"""create or replace temp table counted as
-                select
+        self._session.keep(
+            "counted",
+            f"""select
                     {place} as value,
                     count(*) as examples,
                     {", ".join(f"count(*) filter (where is_{period}) as {period}" for period in PERIODS)},
@@ -234,14 +239,14 @@ class Measuring:
                     coalesce(sum({summed[2]}) filter (where is_late), 0) as sum_late,
                     count({place}) filter (where is_early or is_late) as labels_calendar,
                     count({place}) filter (where is_late) as sum_calendar
-                from examples {join}
-                group by {place}"""
+                from {self._examples(name)} {join}
+                group by {place}""",
         )
 
     def _values(self, kind: Kind) -> tuple[dict[str, float], int, bool]:
         """Return the shares of missing values, how many values there are, and whether they can be names."""
         counts = ", ".join(f"coalesce(sum({name}) filter (where value is null), 0)" for name in ("examples", *PERIODS))
-        whole = "coalesce(bool_and(value = trunc(value)), false)" if kind == "numeric" else "true"
+        whole = "coalesce(bool_and(value = floor(value)), false)" if kind == "numeric" else "true"
         distinct, is_whole, *missing = self._row(f"select count(value), {whole}, {counts} from counted")
         shares = {
             period: float(count) / self.counts[period]
@@ -259,18 +264,17 @@ class Measuring:
         parts = ("all", "early", "late", "calendar")
         ranks = ", ".join(
             f"""sum(labels_{part}) over ordered - (labels_{part} - 1) / 2 as first_{part},
-                first_{part} + if(
-                    value is null,
-                    coalesce(sum(labels_{part}) filter (where value is not null) over (), 0),
-                    -coalesce(sum(labels_{part}) filter (where value is null) over (), 0)
-                ) as last_{part}"""
+                case
+                    when value is null then sum(case when value is not null then labels_{part} else 0 end) over ()
+                    else -sum(case when value is null then labels_{part} else 0 end) over ()
+                end as moved_{part}"""
             for part in parts
         )
+        places = [(f"first_{part}", part) for part in parts]
+        places += [(f"(first_{part} + moved_{part})", part) for part in parts]
         sums = ", ".join(
-            f"""sum(labels_{part}), sum(sum_{part}), sum({place}_{part} * sum_{part}),
-                sum(labels_{part} * {place}_{part} ** 2)"""
-            for place in ("first", "last")
-            for part in parts
+            f"sum(labels_{part}), sum(sum_{part}), sum({place} * sum_{part}), sum(labels_{part} * power({place}, 2))"
+            for place, part in places
         )
         row = self._row(
             f"""select {sums} from (
@@ -294,22 +298,26 @@ class Measuring:
         strengths: dict[str, Strength] = {}
         for period, other in (("early", "late"), ("late", "early")):
             row = self._row(
-                f"""with scored as (
+                f"""with means as (
                         select
+                            labels_{period},
+                            sum_{period},
                             coalesce(
                                 sum_{other} / nullif(labels_{other}, 0),
                                 (select sum(sum_{other}) / nullif(sum(labels_{other}), 0) from counted),
                                 0
-                            ) as score,
-                            sum(labels_{period}) as labels,
-                            sum(sum_{period}) as total
-                        from counted group by score
+                            ) as score
+                        from counted
+                    ),
+                    scored as (
+                        select score, sum(labels_{period}) as labels, sum(sum_{period}) as total
+                        from means group by score
                     ),
                     placed as (
                         select *, sum(labels) over (order by score rows unbounded preceding) - (labels - 1) / 2 as place
                         from scored
                     )
-                    select sum(labels), sum(total), sum(place * total), sum(labels * place ** 2) from placed"""
+                    select sum(labels), sum(total), sum(place * total), sum(labels * power(place, 2)) from placed"""
             )
             strengths |= self._strengths({period: _Sums(*(float(value or 0) for value in row))})
         if strengths:
@@ -354,14 +362,14 @@ class Measuring:
         That is 1 - lambda of Goodman and Kruskal 1954, with guesses from one half and errors from the other.
         """
         errors, ones, noughts = self._row(
-            """with guessed as (
-                   select
-                       *, sum(sum_early) over () / nullif(sum(labels_early) over (), 0) as share,
-                       coalesce(sum_early / nullif(labels_early, 0), share) > 0.5 as guess
-                   from counted
+            """with shared as (
+                   select *, sum(sum_early) over () / nullif(sum(labels_early) over (), 0) as share from counted
+               ),
+               guessed as (
+                   select *, coalesce(sum_early / nullif(labels_early, 0), share) > 0.5 as guess from shared
                )
                select
-                   coalesce(sum(if(guess, labels_late - sum_late, sum_late)), 0),
+                   coalesce(sum(case when guess then labels_late - sum_late else sum_late end), 0),
                    coalesce(sum(sum_late), 0),
                    coalesce(sum(labels_late - sum_late), 0)
                from guessed"""
@@ -377,11 +385,10 @@ class Measuring:
             if kind == "numeric"
             else f"least({CATEGORIES}, row_number() over (order by early desc, value) - 1)"
         )
-        sums = ", ".join(f"sum({period})::bigint" for period in PERIODS)
-        rows = self._connection.execute(
+        sums = ", ".join(f"cast(sum({period}) as bigint) as {period}" for period in PERIODS)
+        return self._session.rows(
             f"""select {sums} from (select *, {place} as place from counted where value is not null) group by place"""
-        ).fetchall()
-        return [dict(zip(PERIODS, row, strict=True)) for row in rows]
+        )
 
     def _drift(self, bins: Sequence[Mapping[str, int]], one: str, other: str) -> Difference | None:
         """Return the distance of two periods' distributions, measured as between loads.
@@ -416,12 +423,14 @@ class Measuring:
 
     def _steps(self, name: str) -> Steps:
         up, down = self._row(
-            f"""select coalesce(avg((value > before)::int), 0), coalesce(avg((value < before)::int), 0)
+            f"""select
+                    coalesce(avg(case when value > before then 1 else 0 end), 0),
+                    coalesce(avg(case when value < before then 1 else 0 end), 0)
                 from (
                     select
                         {self._places[name]} as value,
                         lag({self._places[name]}) over (partition by entity order by as_of) as before
-                    from examples
+                    from {self._examples(name)}
                 )
                 where value is not null and before is not null"""
         )
@@ -430,13 +439,14 @@ class Measuring:
     def _names(self, name: str, distinct: int) -> Names:
         pairs, entities = self._row(
             f"""select count(*), count(distinct entity)
-                from (select distinct entity, {self._places[name]} as value from examples where value is not null)"""
+                from (select distinct entity, {self._places[name]} as value from {self._examples(name)})
+                where value is not null"""
         )
         return Names(pairs / distinct, pairs / entities)
 
     def _row(self, sql: str) -> tuple[Any, ...]:
-        found: tuple[Any, ...] = self._connection.execute(sql).fetchall()[0]  # an aggregate always has a row
-        return found
+        """Return the one row of an aggregate, whose columns need no names."""
+        return tuple(column[0].as_py() for column in self._session.table(sql).columns)
 
 
 def _periods(held: Examples, holdout_dates: int) -> Periods:
@@ -467,18 +477,6 @@ def _area_error(area: float, ones: float, noughts: float) -> float:
 
 def _size(strength: Strength | None) -> float:
     return 0.0 if strength is None else abs(strength.signed)
-
-
-def _value(field: pa.Field, as_of: str) -> str:
-    """Return a column as a model sees it: numbers, nan as missing, dates as days before, all else as text."""
-    from pyarrow import types
-
-    name = identifier(field.name)
-    if types.is_floating(field.type):
-        return f"case when not isnan({name}) then cast({name} as double) end"
-    if types.is_date(field.type) or types.is_timestamp(field.type):
-        return f"(epoch_us({as_of}) - epoch_us({name})) / 86400e6"
-    return f"cast({name} as {'double' if _is_numeric(field.type) else 'varchar'})"
 
 
 def _is_numeric(data_type: pa.DataType) -> bool:

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from ml.examples import inspect
 from ml.feature_measures import Kind, Measures
-from ml.feature_measuring import Measuring
+from ml.feature_measuring import MEMORY, Measuring
 from ml.findings import (
     REVIEWED,
     TWIN_DATES,
@@ -172,11 +172,11 @@ def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str,
     WarehouseError
         If there is no table of examples.
     """
-    held = inspect(warehouse, prediction)
-    schema = warehouse.schema_of(prediction.schema, prediction.table)
-    features = [feature.name for feature in held.features]
-    with warehouse.connect() as connection:
-        measuring = Measuring(connection, prediction, held, schema)
+    with warehouse.session(memory=MEMORY) as session:
+        held = inspect(session, prediction)
+        schema = session.columns_of(prediction.schema, prediction.table)
+        features = [feature.name for feature in held.features]
+        measuring = Measuring(session, prediction, held, schema)
         measured = [measuring.column(name) for name in (*features, *prediction.sensitive)]
         found = [
             finding
@@ -241,7 +241,11 @@ def remember(warehouse: Warehouse, reviews: Sequence[Review]) -> None:
             }
             for finding in made.findings
         ]
-    warehouse.append({(SCHEMA, "feature_reviews"): columns, (SCHEMA, "feature_findings"): findings}, DDL)
+    with warehouse.session() as session, session.transaction():
+        for statement in DDL:
+            session.run(statement)
+        session.append(SCHEMA, "feature_reviews", columns)
+        session.append(SCHEMA, "feature_findings", findings)
 
 
 def _row(

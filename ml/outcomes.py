@@ -20,12 +20,11 @@ from ml.split import day_of
 from turnout.engines import identifier
 
 if TYPE_CHECKING:
-    import duckdb
     import pandas as pd
 
     from ml.declaration import Prediction
     from ml.evaluation import Task, Vector
-    from turnout.engines import Warehouse
+    from turnout.engines import Session
 
 BANDS = 10
 
@@ -106,7 +105,7 @@ def outcomes_of(
     ]
 
 
-def record_published(warehouse: Warehouse, prediction: Prediction) -> tuple[date, ...]:
+def record_published(session: Session, prediction: Prediction) -> tuple[date, ...]:
     """Record what came true of the scores whose labels have matured since, in one transaction.
 
     The rows of each such as-of date take the place of those from before, as a label may have been corrected; what was
@@ -120,58 +119,53 @@ def record_published(warehouse: Warehouse, prediction: Prediction) -> tuple[date
     tuple of date
         The as-of dates that were recorded, ascending.
     """
-    if not warehouse.has_table("scores", prediction.name) or not warehouse.has_table("records", "champions"):
+    if not session.has_table("scores", prediction.name) or not session.has_table("records", "champions"):
         return ()
-    with warehouse.transaction() as connection:
-        connection.execute(DDL)
+    with session.transaction():
         recorded = []
-        for as_of_date, version in _forecasts(connection, prediction):
-            key = {"prediction": prediction.name, "as_of_date": as_of_date}
-            connection.execute(
-                """delete from records.outcomes
-                   where prediction = $prediction and basis = 'published' and as_of_date = $as_of_date""",
-                key,
-            )
-            connection.execute(_aggregated(prediction), {**key, "version": version})
+        for as_of_date, version in _forecasts(session, prediction):
+            key = {"prediction": prediction.name, "basis": "published", "as_of_date": as_of_date}
+            session.delete("records", "outcomes", key)
+            sql, parameters = _aggregated(prediction, version, as_of_date)
+            session.insert("records", "outcomes", sql, parameters)
             recorded.append(as_of_date)
     return tuple(recorded)
 
 
-def _forecasts(connection: duckdb.DuckDBPyConnection, prediction: Prediction) -> list[tuple[date, int]]:
+def _forecasts(session: Session, prediction: Prediction) -> list[tuple[date, int]]:
     """Return the scored as-of dates with a matured label, each with the version that scored it without knowing one."""
     as_of = identifier(prediction.as_of)
-    rows: list[tuple[date, int]] = connection.execute(
+    rows = session.rows(
         f"""with
             scored as (
                 select cast({as_of} as date) as as_of_date, max(model_version) as version, max(scored_at) as scored_at
-                from {identifier("scores", prediction.name)} group by all
+                from {identifier("scores", prediction.name)} group by cast({as_of} as date)
             ),
             matured as (
                 select distinct cast({as_of} as date) as as_of_date
                 from {identifier(prediction.schema, prediction.table)}
                 where {identifier(prediction.label)} is not null
             )
-            select as_of_date, version
+            select scored.as_of_date, scored.version
             from scored
-            inner join matured using (as_of_date)
-            where as_of_date > (
-                select max_by(last_as_of_date, since) from records.champions
-                where prediction = ? and version = scored.version and since <= scored.scored_at
-            )
-            order by as_of_date""",
-        [prediction.name],
-    ).fetchall()
-    return rows
+            inner join matured on scored.as_of_date = matured.as_of_date
+            inner join records.champions on scored.version = champions.version and champions.since <= scored.scored_at
+            where champions.prediction = ?
+            group by scored.as_of_date, scored.version
+            having scored.as_of_date > max_by(champions.last_as_of_date, champions.since)
+            order by scored.as_of_date""",
+        (prediction.name,),
+    )
+    return [(row["as_of_date"], row["version"]) for row in rows]
 
 
-def _aggregated(prediction: Prediction) -> str:
-    """Return the statement that records one as-of date, with the parameters prediction, version and as_of_date."""
+def _aggregated(prediction: Prediction, version: int, as_of_date: date) -> tuple[str, tuple[object, ...]]:
+    """Return the query for the rows of one as-of date, and its parameters."""
     entity, as_of, label = (identifier(name) for name in (prediction.entity, prediction.as_of, prediction.label))
     band = f"least(floor(score * {BANDS}), {BANDS - 1}) + 1"
     if prediction.task != "binary":
-        band = f"(rank() over (order by score) - 1) * {BANDS} // count(*) over () + 1"
-    return f"""insert into records.outcomes by name
-        with
+        band = f"floor((rank() over (order by score) - 1) * {BANDS} / count(*) over ()) + 1"
+    sql = f"""with
         judged as (
             select
                 coalesce(scores.is_released, true) as is_released,
@@ -180,16 +174,14 @@ def _aggregated(prediction: Prediction) -> str:
             from {identifier("scores", prediction.name)} as scores
             inner join {identifier(prediction.schema, prediction.table)} as examples
                 on scores.{entity} = examples.{entity}
-            where
-                scores.{as_of} = $as_of_date and examples.{as_of} = $as_of_date
-                and examples.{label} is not null
+            where scores.{as_of} = ? and examples.{as_of} = ? and examples.{label} is not null
         ),
-        banded as (select *, cast({band} as integer) as score_band from judged)
+        banded as (select is_released, score, label, cast({band} as integer) as score_band from judged)
         select
-            $prediction as prediction,
-            $version as version,
+            ? as prediction,
+            ? as version,
             'published' as basis,
-            $as_of_date as as_of_date,
+            ? as as_of_date,
             is_released,
             score_band,
             count(*) as example_count,
@@ -198,3 +190,4 @@ def _aggregated(prediction: Prediction) -> str:
             stddev_samp(label) as realised_stddev
         from banded
         group by is_released, score_band"""
+    return sql, (as_of_date, as_of_date, prediction.name, version, as_of_date)

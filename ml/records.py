@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +17,7 @@ from ml.evaluation import Evaluation, Task, Validation
 from ml.outcomes import DDL as OUTCOMES
 from ml.outcomes import Outcome
 from ml.promotion import Decision, is_better
-from turnout.engines import Warehouse
+from turnout.engines import Session
 
 if TYPE_CHECKING:
     from ml.search import Trial
@@ -194,53 +194,54 @@ class Championship:
     data_fingerprint: str
 
 
-def champion_of(warehouse: Warehouse, prediction: str) -> ModelVersion | None:
+def prepare(session: Session) -> None:
+    """Make the tables of records, and give those of an earlier release what they lack."""
+    with session.transaction():
+        for statement in DDL:
+            session.run(statement)
+
+
+def champion_of(session: Session, prediction: str) -> ModelVersion | None:
     """Return the version whose scores are published, with the fit in service; None if there is none yet."""
-    if not warehouse.has_table(SCHEMA, "promotions"):
+    if not session.has_table(SCHEMA, "promotions"):
         return None
-    warehouse.append({}, DDL)  # an earlier release may have written less
-    rows = warehouse.query(
-        f"""select
-                model_versions.* replace (
-                    champions.file as file,
-                    champions.file_hash as file_hash,
-                    champions.first_as_of_date as first_as_of_date,
-                    champions.last_as_of_date as last_as_of_date,
-                    champions.example_count as example_count
-                )
-            from {SCHEMA}.model_versions
-            inner join {SCHEMA}.champions using (prediction, version)
-            where prediction = ?
-            order by champions.since desc limit 1""",
-        (prediction,),
-    ).to_pylist()
-    return _version(rows[0]) if rows else None
+    prepare(session)  # an earlier release may have written less
+    served = _last_championship(session, "prediction = ?", (prediction,))
+    version = served and version_of(session, prediction, served.version)
+    if served is None or version is None:
+        return None
+    return replace(
+        version,
+        file=served.file,
+        file_hash=served.file_hash,
+        first_as_of_date=served.first_as_of_date,
+        last_as_of_date=served.last_as_of_date,
+        example_count=served.example_count,
+    )
 
 
-def championship_of(warehouse: Warehouse, prediction: str, version: int) -> Championship | None:
+def championship_of(session: Session, prediction: str, version: int) -> Championship | None:
     """Return the last time that a version became champion; None if it never was."""
-    if not warehouse.has_table(SCHEMA, "champions"):
+    if not session.has_table(SCHEMA, "champions"):
         return None
-    sql = f"select * from {SCHEMA}.champions where prediction = ? and version = ? order by since desc limit 1"
-    rows = warehouse.query(sql, (prediction, version)).to_pylist()
-    return Championship(**rows[0]) if rows else None
+    return _last_championship(session, "prediction = ? and version = ?", (prediction, version))
 
 
-def version_of(warehouse: Warehouse, prediction: str, version: int) -> ModelVersion | None:
+def version_of(session: Session, prediction: str, version: int) -> ModelVersion | None:
     """Return a version as it was recorded; None if there is none of that number."""
-    if not warehouse.has_table(SCHEMA, "model_versions"):
+    if not session.has_table(SCHEMA, "model_versions"):
         return None
-    warehouse.append({}, DDL)  # an earlier release may have written less
+    prepare(session)  # an earlier release may have written less
     sql = f"select * from {SCHEMA}.model_versions where prediction = ? and version = ?"
-    rows = warehouse.query(sql, (prediction, version)).to_pylist()
+    rows = session.rows(sql, (prediction, version))
     return _version(rows[0]) if rows else None
 
 
-def best_parameters(warehouse: Warehouse, prediction: str) -> dict[str, Parameters]:
+def best_parameters(session: Session, prediction: str) -> dict[str, Parameters]:
     """Return the best parameters that the last training found for each candidate, by its folds."""
-    if not warehouse.has_table(SCHEMA, "trials"):
+    if not session.has_table(SCHEMA, "trials"):
         return {}
-    rows = warehouse.query(
+    rows = session.rows(
         f"""select candidate, trial, metric, value, parameters
             from {SCHEMA}.trials
             inner join {SCHEMA}.promotions using (prediction, version)
@@ -249,7 +250,7 @@ def best_parameters(warehouse: Warehouse, prediction: str) -> dict[str, Paramete
                 and version = (select max(version) from {SCHEMA}.trials where prediction = ?)
             order by trial""",
         (prediction, prediction),
-    ).to_pylist()
+    )
     best: dict[str, dict[str, Any]] = {}
     for row in rows:
         known = best.get(row["candidate"])
@@ -258,16 +259,17 @@ def best_parameters(warehouse: Warehouse, prediction: str) -> dict[str, Paramete
     return {candidate: json.loads(row["parameters"]) for candidate, row in best.items()}
 
 
-def next_version(warehouse: Warehouse, prediction: str) -> int:
+def next_version(session: Session, prediction: str) -> int:
     """Return the number for a new model version of a prediction, from 1 on."""
-    if not warehouse.has_table(SCHEMA, "model_versions"):
+    if not session.has_table(SCHEMA, "model_versions"):
         return 1
-    sql = f"select coalesce(max(version), 0) + 1 as next from {SCHEMA}.model_versions where prediction = ?"
-    return int(warehouse.query(sql, (prediction,))["next"][0].as_py())
+    sql = f"select coalesce(max(version), 0) + 1 as number from {SCHEMA}.model_versions where prediction = ?"
+    (row,) = session.rows(sql, (prediction,))
+    return int(row["number"])
 
 
 def remember(
-    warehouse: Warehouse,
+    session: Session,
     version: ModelVersion,
     *,
     evaluations: Sequence[Evaluation],
@@ -281,39 +283,45 @@ def remember(
     """Record a training in one transaction: all that was tried and measured, the decision, and what came of it."""
     key = {"prediction": version.prediction, "version": version.version}
     # Values come from metrics; a nan is the absence of one, which SQL calls null.
-    warehouse.append(
-        {
-            (SCHEMA, "model_versions"): [_row(version)],
-            (SCHEMA, "evaluations"): [{**key, **asdict(evaluation)} for evaluation in evaluations],
-            (SCHEMA, "validations"): [
-                {**key, **asdict(validation), "value": _known(validation.value)} for validation in validations
-            ],
-            (SCHEMA, "trials"): [
-                {
-                    **key,
-                    "trial": trial.number,
-                    "candidate": trial.candidate,
-                    "parameters": json.dumps(dict(trial.parameters)),
-                    "state": trial.state,
-                    "value": _known(trial.value),
-                    "folds": trial.folds,
-                    "seconds": trial.seconds,
-                }
-                for trial in trials
-            ],
-            (SCHEMA, "promotions"): [{**key, "decided_at": version.trained_at, **_decided(decision)}],
-            (SCHEMA, "promotion_limits"): [{**key, **asdict(finding)} for finding in decision.findings],
-            (SCHEMA, "training_steps"): [{**key, "step": step, "seconds": taken} for step, taken in steps.items()],
-            (SCHEMA, "outcomes"): [{**key, **asdict(outcome)} for outcome in outcomes],
-            (SCHEMA, "champions"): [asdict(championship)] if championship else [],
-        },
-        DDL,
-    )
+    rows: dict[str, list[dict[str, Any]]] = {
+        "model_versions": [_row(version)],
+        "evaluations": [{**key, **asdict(evaluation)} for evaluation in evaluations],
+        "validations": [{**key, **asdict(validation), "value": _known(validation.value)} for validation in validations],
+        "trials": [
+            {
+                **key,
+                "trial": trial.number,
+                "candidate": trial.candidate,
+                "parameters": json.dumps(dict(trial.parameters)),
+                "state": trial.state,
+                "value": _known(trial.value),
+                "folds": trial.folds,
+                "seconds": trial.seconds,
+            }
+            for trial in trials
+        ],
+        "promotions": [{**key, "decided_at": version.trained_at, **_decided(decision)}],
+        "promotion_limits": [{**key, **asdict(finding)} for finding in decision.findings],
+        "training_steps": [{**key, "step": step, "seconds": taken} for step, taken in steps.items()],
+        "outcomes": [{**key, **asdict(outcome)} for outcome in outcomes],
+        "champions": [asdict(championship)] if championship else [],
+    }
+    with session.transaction():
+        prepare(session)
+        for table, records in rows.items():
+            session.append(SCHEMA, table, records)
 
 
-def crown(warehouse: Warehouse, championship: Championship) -> None:
+def crown(session: Session, championship: Championship) -> None:
     """Record that a version is champion from now on."""
-    warehouse.append({(SCHEMA, "champions"): [asdict(championship)]}, DDL)
+    with session.transaction():
+        prepare(session)
+        session.append(SCHEMA, "champions", [asdict(championship)])
+
+
+def _last_championship(session: Session, which: str, parameters: Sequence[object]) -> Championship | None:
+    rows = session.rows(f"select * from {SCHEMA}.champions where {which} order by since desc limit 1", parameters)
+    return Championship(**rows[0]) if rows else None
 
 
 def _decided(decision: Decision) -> dict[str, Any]:

@@ -68,18 +68,19 @@ def replay(warehouse: Warehouse, prediction: Prediction, model_folder: Path, ver
     ModelError
         If there is no such version, its file is not whole, or the examples are not what they were.
     """
-    made = recorded(warehouse, prediction, version)
     where = f"prediction '{prediction.name}', version {version}"
-    held = inspect(warehouse, prediction)
-    if problem := missing_features(made.features, held.features):
-        raise ModelError(
-            f"Version {version} cannot be replayed: {problem}.",
-            where=where,
-            rule="a version is made again from what it was made from.",
-            remedy=f"check out its code ({made.code_version}) and build the examples with it.",
-        )
+    with warehouse.session() as session:
+        made = recorded(session, prediction, version)
+        held = inspect(session, prediction)
+        if problem := missing_features(made.features, held.features):
+            raise ModelError(
+                f"Version {version} cannot be replayed: {problem}.",
+                where=where,
+                rule="a version is made again from what it was made from.",
+                remedy=f"check out its code ({made.code_version}) and build the examples with it.",
+            )
+        matured = read_matured(session, prediction, made.features, until=made.holdout_last_as_of_date)
     names = [feature.name for feature in made.features]
-    matured = read_matured(warehouse, prediction, made.features, until=made.holdout_last_as_of_date)
     days = matured[prediction.as_of].map(day_of)
     found = data_fingerprint(prediction, made.features, matured)
     if found != made.data_fingerprint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -10,13 +11,13 @@ from typing import TYPE_CHECKING
 from ml import persistence
 from ml.candidates import predict
 from ml.declaration import Prediction
-from ml.examples import feature_frame, inspect, missing_features
+from ml.examples import INFINITY, feature_frame, inspect, missing_features
 from ml.outcomes import record_published
 from ml.reasons import explainer_of, no_reasons, reason_fields, reasons
 from ml.records import champion_of
 from ml.release import is_released
-from turnout.engines import Warehouse
-from turnout.errors import ModelError
+from turnout.engines import Session, Warehouse, identifier
+from turnout.errors import ModelError, WarehouseError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,10 +59,12 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
     """
     import pyarrow as pa
 
-    champion = champion_of(warehouse, prediction.name)
-    if champion is None:
-        return None
-    held = inspect(warehouse, prediction)
+    with warehouse.session() as session:
+        champion = champion_of(session, prediction.name)
+        if champion is None:
+            return None
+        held = inspect(session, prediction)
+        examples = session.columns_of(prediction.schema, prediction.table)
     problem = missing_features(champion.features, held.features)
     if problem:
         raise ModelError(
@@ -73,7 +76,6 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
     pipeline = persistence.load(model_folder / champion.file, champion.file_hash, prediction.trusted_types)
     as_of_date = held.as_of_dates[-1]
     scored_at = datetime.now(UTC).replace(tzinfo=None)
-    examples = warehouse.schema_of(prediction.schema, prediction.table)
     schema = pa.schema(
         [
             examples.field(prediction.entity),
@@ -85,7 +87,6 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
             *reason_fields(),
         ]
     )
-
     explainer = explainer_of(pipeline, prediction.task, champion.features) if prediction.reasons else None
 
     def scored(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -107,16 +108,77 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
             schema=schema,
         )
 
-    row_count = warehouse.replace_scores(
-        examples=(prediction.schema, prediction.table),
-        scores=(SCHEMA, prediction.name),
-        columns=[prediction.entity, prediction.as_of, *(feature.name for feature in champion.features)],
-        computed={RELEASED: is_released(prediction)},
-        entity=prediction.entity,
-        as_of=prediction.as_of,
-        as_of_date=as_of_date,
-        schema=schema,
-        score=scored,
-    )
-    record_published(warehouse, prediction)
+    needed = [prediction.entity, prediction.as_of, *(feature.name for feature in champion.features)]
+    wanted = [*map(identifier, needed), f"{is_released(prediction)} as {identifier(RELEASED)}"]
+    with warehouse.session() as session:
+        row_count = replace_scores(session, prediction, as_of_date, schema, wanted, scored)
+        record_published(session, prediction)
     return Scoring(champion.version, as_of_date, row_count)
+
+
+def replace_scores(
+    session: Session,
+    prediction: Prediction,
+    as_of_date: date,
+    schema: pa.Schema,
+    wanted: Sequence[str],
+    score_batch: Callable[[pa.RecordBatch], pa.RecordBatch],
+) -> int:
+    """Replace a prediction's scores of one as-of date, in one transaction, as a stream.
+
+    Examples are read, scored and written batch by batch: memory does not grow with the table. Readers and a process
+    killed at any moment see the scores from before or the scores from after.
+
+    Parameters
+    ----------
+    as_of_date : date
+        The as-of date whose scores are replaced.
+    schema : Schema
+        The columns of the scores: entity, as-of date, `score` and others. The table, and each of its columns, is
+        created if it is missing.
+    wanted : sequence of str
+        What `score_batch` needs of an example, in SQL: columns, or expressions with a name.
+    score_batch : callable
+        Takes a batch of examples with what is wanted, returns a batch with `schema`.
+
+    Returns
+    -------
+    int
+        The number of rows written.
+
+    Raises
+    ------
+    WarehouseError
+        If an entity would have two scores or none, or a score is missing; nothing is written then.
+    """
+    import pyarrow as pa
+
+    entity, as_of = identifier(prediction.entity), identifier(prediction.as_of)
+    examples, scores = identifier(prediction.schema, prediction.table), identifier(SCHEMA, prediction.name)
+    with session.transaction():
+        session.create(SCHEMA, prediction.name, schema)
+        session.delete(SCHEMA, prediction.name, {prediction.as_of: as_of_date})
+        with (
+            session.batches(f"select {', '.join(wanted)} from {examples} where {as_of} = ?", (as_of_date,)) as batches,
+            pa.RecordBatchReader.from_batches(schema, (score_batch(batch) for batch in batches)) as scored,
+        ):
+            session.append(SCHEMA, prediction.name, scored)
+        (found,) = session.rows(
+            f"""select
+                    count(*) as written,
+                    count(*) - count(distinct {entity}) as repeated,
+                    count(*) filter (where score is null or isnan(score) or abs(score) = {INFINITY}) as missing,
+                    (select count(*) from {examples} where {as_of} = ?) as expected
+                from {scores} where {as_of} = ?""",
+            (as_of_date, as_of_date),
+        )
+        if found["repeated"] or found["missing"] or found["written"] != found["expected"]:
+            raise WarehouseError(
+                f"The scores of {as_of_date} are not whole: {found['written']} written for {found['expected']} "
+                f"examples, {found['repeated']} of them for an entity that already has one, {found['missing']} without "
+                "a finite value.",
+                where=f"table {SCHEMA}.{prediction.name}",
+                rule="every example of an as-of date has exactly one score; writes replace, atomically.",
+                remedy="the scores from before are still in place; test the examples' key and run again.",
+            )
+    return int(found["written"])

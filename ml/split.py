@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from turnout.dealing import bucket_of
 from turnout.errors import ExamplesError
 
 if TYPE_CHECKING:
@@ -121,12 +122,7 @@ def side_of(groups: pd.Series[Any]) -> Sides:
     ndarray of shape (n_examples,), uint64
         0 to `SIDES` - 1; `HOLDOUT_SIDE` is the holdout's.
     """
-    import numpy as np
-    import pandas as pd
-
-    places, values = pd.factorize(groups, use_na_sentinel=False)
-    texts = np.array([_text(value) for value in values], dtype="object")
-    return pd.util.hash_array(texts)[places] % SIDES
+    return bucket_of(groups, SIDES)
 
 
 def fold_side(number: int) -> int:
@@ -164,13 +160,6 @@ def divide(
     parts = ((learned, split.training), (judged, split.holdout))
     training, holdout = (examples[days.isin([day_of(day) for day in dates]) & mask] for mask, dates in parts)
     return training, holdout
-
-
-def _text(value: object) -> str:
-    """Return what a value is hashed by: a whole number comes as a float where a column also has missing values."""
-    if value is None or value != value:  # only nan differs from itself
-        return ""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def day_of(moment: date) -> date:

@@ -34,10 +34,8 @@ from turnout.errors import TurnoutError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    import duckdb
-
     from ml.declaration import Prediction
-    from turnout.engines import Warehouse
+    from turnout.engines import Session, Warehouse
 
 TABLES = ("tracked_versions", "tracked_aliases")
 
@@ -204,7 +202,9 @@ def track(
             # A store that was removed has forgotten what it was told.
             file = _database_file(uri)
             told = "" if file is not None and not file.exists() else done.uri
-            states = [(prediction, _state(warehouse, prediction.name, told)) for prediction in predictions]
+            with warehouse.session() as session:
+                _prepare(session)
+                states = [(prediction, _state(session, prediction.name, told)) for prediction in predictions]
             states = [(prediction, state) for prediction, state in states if state.fits]
             if not states or (not ask and all(state.is_tracked for _, state in states)):
                 return done
@@ -245,10 +245,12 @@ def _track(
         new = sorted(set(state.fits) - tracked)
         for number in new:
             doing = f"MLflow did not take version {number} of '{prediction.name}'"
-            record = _record(warehouse, prediction.name, number)
+            with warehouse.session() as session:
+                record = _record(session, prediction.name, number)
             run_id = mirror.send(prediction, record, state.fits[number], done)
             key = {"prediction": prediction.name, "version": number, "tracking_uri": done.uri}
-            warehouse.append({(SCHEMA, TABLES[0]): [{**key, "run_id": run_id, "tracked_at": _now()}]}, DDL)
+            with warehouse.session() as session:
+                session.append(SCHEMA, "tracked_versions", [{**key, "run_id": run_id, "tracked_at": _now()}])
             done.sent.append(Sent(prediction.name, number, run_id))
             done.waiting -= 1
         if ask or new or not state.are_aliases_tracked:
@@ -256,7 +258,8 @@ def _track(
             if mirror.set_aliases(prediction, state, done) and not state.are_aliases_tracked:
                 key = {"prediction": prediction.name, "tracking_uri": done.uri}
                 aliases = _aliases(state.champion, state.challenger)
-                warehouse.append({(SCHEMA, TABLES[1]): [{**key, **aliases, "tracked_at": _now()}]}, DDL)
+                with warehouse.session() as session:
+                    session.append(SCHEMA, "tracked_aliases", [{**key, **aliases, "tracked_at": _now()}])
                 done.aliased.append(prediction.name)
     except Exception as error:  # noqa: BLE001 - stores fail in many ways, and nothing but the mirror may notice
         done.problems.append(_in_words(doing, error, mirror.uri))
@@ -288,31 +291,30 @@ def _cause(error: BaseException) -> BaseException:
     return found
 
 
-def _state(warehouse: Warehouse, prediction: str, uri: str) -> _State:
-    with warehouse.transaction() as connection:
+def _prepare(session: Session) -> None:
+    """Make the tables that are read here, where nobody has yet."""
+    with session.transaction():
         for statement in DDL:
-            connection.execute(statement)
-        versions = _rows(connection, f"select * from {SCHEMA}.model_versions where prediction = ?", prediction)
-        served = _rows(
-            connection,
-            f"""select version, file, file_hash, since, how, name, reason
-                from {SCHEMA}.champions where prediction = ? order by since""",
-            prediction,
-        )
-        tracked = _rows(
-            connection,
-            f"select version from {SCHEMA}.tracked_versions where prediction = ? and tracking_uri = ?",
-            prediction,
-            uri,
-        )
-        aliases = _rows(
-            connection,
-            f"""select champion_version, champion_file_hash, challenger_version, challenger_file_hash
-                from {SCHEMA}.tracked_aliases where prediction = ? and tracking_uri = ?
-                order by tracked_at desc limit 1""",
-            prediction,
-            uri,
-        )
+            session.run(statement)
+
+
+def _state(session: Session, prediction: str, uri: str) -> _State:
+    versions = session.rows(f"select * from {SCHEMA}.model_versions where prediction = ?", (prediction,))
+    served = session.rows(
+        f"""select version, file, file_hash, since, how, name, reason
+            from {SCHEMA}.champions where prediction = ? order by since""",
+        (prediction,),
+    )
+    tracked = session.rows(
+        f"select version from {SCHEMA}.tracked_versions where prediction = ? and tracking_uri = ?",
+        (prediction, uri),
+    )
+    aliases = session.rows(
+        f"""select champion_version, champion_file_hash, challenger_version, challenger_file_hash
+            from {SCHEMA}.tracked_aliases where prediction = ? and tracking_uri = ?
+            order by tracked_at desc limit 1""",
+        (prediction, uri),
+    )
     by_number = {row["version"]: row for row in versions}
     fits = {number: _Fit(row, row["file"], row["file_hash"]) for number, row in by_number.items()}
     for row in served:
@@ -329,26 +331,20 @@ def _state(warehouse: Warehouse, prediction: str, uri: str) -> _State:
     )
 
 
-def _record(warehouse: Warehouse, prediction: str, number: int) -> _Record:
+def _record(session: Session, prediction: str, number: int) -> _Record:
     def rows(table: str, order: str) -> list[dict[str, Any]]:
         sql = f"select * from {SCHEMA}.{table} where prediction = ? and version = ? order by {order}"
-        return _rows(connection, sql, prediction, number)
+        return session.rows(sql, (prediction, number))
 
-    with warehouse.connect() as connection:
-        return _Record(
-            version=rows("model_versions", "version")[0],
-            decision=rows("promotions", "version")[0],
-            evaluations=rows("evaluations", "candidate, group_column, group_value, metric"),
-            validations=rows("validations", "candidate, fold"),
-            trials=rows("trials", "trial"),
-            limits=rows("promotion_limits", "limit_name, group_column, group_value"),
-            steps=rows("training_steps", "step"),
-        )
-
-
-def _rows(connection: duckdb.DuckDBPyConnection, sql: str, *parameters: object) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = connection.sql(sql, params=list(parameters)).to_arrow_table().to_pylist()
-    return rows
+    return _Record(
+        version=rows("model_versions", "version")[0],
+        decision=rows("promotions", "version")[0],
+        evaluations=rows("evaluations", "candidate, group_column, group_value, metric"),
+        validations=rows("validations", "candidate, fold"),
+        trials=rows("trials", "trial"),
+        limits=rows("promotion_limits", "limit_name, group_column, group_value"),
+        steps=rows("training_steps", "step"),
+    )
 
 
 def _aliases(champion: _Fit | None, challenger: _Fit | None) -> dict[str, Any]:

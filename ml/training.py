@@ -155,6 +155,9 @@ def train(warehouse: Warehouse, prediction: Prediction, model_folder: Path, prov
     Killed at any moment and run again, it comes to the same: files are written before the records that name
     them, and the records in one transaction.
 
+    One session reads all that is needed and is left before the search begins, another one records: a search and its
+    fits take minutes, and nobody else could have the warehouse for so long.
+
     Parameters
     ----------
     model_folder : Path
@@ -169,18 +172,24 @@ def train(warehouse: Warehouse, prediction: Prediction, model_folder: Path, prov
     """
     steps = Steps()
     with steps.step("read"):
-        held = inspect(warehouse, prediction)
-        split = split_by_time(
-            held.matured, gap_days=prediction.gap_days, holdout_dates=prediction.holdout_dates, where=_where(prediction)
-        )
-        matured = read_matured(warehouse, prediction, held.features)
+        with warehouse.session() as session:
+            held = inspect(session, prediction)
+            split = split_by_time(
+                held.matured,
+                gap_days=prediction.gap_days,
+                holdout_dates=prediction.holdout_dates,
+                where=_where(prediction),
+            )
+            matured = read_matured(session, prediction, held.features)
+            number = next_version(session, prediction.name)
+            earlier = best_parameters(session, prediction.name)
+            in_service = champion_of(session, prediction.name)
         sides = None if prediction.group is None else side_of(matured[prediction.group])
         training, holdout = divide(matured, prediction.as_of, split, sides)
         _require_both_sides(prediction, matured, training, holdout)
         label = training[prediction.label]
         if prediction.task == "binary" and label.nunique() == 1:
             raise one_class(prediction, int(label.iloc[0]), "of the training examples")
-        number = next_version(warehouse, prediction.name)
         names = [feature.name for feature in held.features]
         data = data_fingerprint(prediction, held.features, matured)
 
@@ -192,7 +201,7 @@ def train(warehouse: Warehouse, prediction: Prediction, model_folder: Path, prov
         choice = Search(prediction, held.features, folds).choose(
             _journal(model_folder, prediction, data),
             version=number,
-            earlier=best_parameters(warehouse, prediction.name),
+            earlier=earlier,
         )
     recalibration = _recalibration(prediction, choice)
 
@@ -221,7 +230,7 @@ def train(warehouse: Warehouse, prediction: Prediction, model_folder: Path, prov
 
     with steps.step("judge"):
         prediction_seconds = _prediction_seconds(fitted[challenger], prediction, holdout[names])
-        champion = _judge_champion(warehouse, prediction, model_folder, held.features, holdout)
+        champion = _judge_champion(in_service, prediction, model_folder, held.features, holdout)
         truth = holdout[prediction.label].to_numpy()
         segments = _segments(prediction, holdout)
         resamples = resample(holdout[prediction.entity])
@@ -305,17 +314,18 @@ def train(warehouse: Warehouse, prediction: Prediction, model_folder: Path, prov
         importance,
     )
     card.write(made, folder)
-    remember(
-        warehouse,
-        version,
-        evaluations=evaluations,
-        validations=choice.validations,
-        trials=choice.trials,
-        steps=steps.seconds,
-        outcomes=outcomes,
-        decision=decision,
-        championship=championship,
-    )
+    with warehouse.session() as session:
+        remember(
+            session,
+            version,
+            evaluations=evaluations,
+            validations=choice.validations,
+            trials=choice.trials,
+            steps=steps.seconds,
+            outcomes=outcomes,
+            decision=decision,
+            championship=championship,
+        )
     logger.info("%s: version %d, %s", prediction.name, number, decision.reason)
     return made
 
@@ -437,7 +447,7 @@ def _where(prediction: Prediction) -> str:
 
 
 def _judge_champion(
-    warehouse: Warehouse,
+    champion: ModelVersion | None,
     prediction: Prediction,
     model_folder: Path,
     held: Sequence[Feature],
@@ -449,7 +459,6 @@ def _judge_champion(
     became champion, which ended a gap before its own holdout; that one is honest unless today's begins earlier. Where
     a group is declared, the fit in service has learned from the holdout's groups, so it is always the latter.
     """
-    champion = champion_of(warehouse, prediction.name)
     if champion is None:
         return None
     asked = (prediction.task, prediction.label, prediction.horizon_days)

@@ -39,7 +39,9 @@ def print_summary(project: Project, console: Console) -> None:
     console.print(table)
     console.print("\n".join(decisions), markup=False)
     for prediction in predictions_of(project):
-        for version in waiting(project.warehouse, prediction.name):
+        with project.warehouse.session() as session:
+            versions = waiting(session, prediction.name)
+        for version in versions:
             console.print(
                 f"{prediction.name}: version {version} waits for a person; make approve PREDICTION={prediction.name} "
                 f'VERSION={version} NAME="who you are" BECAUSE="the reason"',
@@ -57,7 +59,8 @@ def print_summary(project: Project, console: Console) -> None:
 
 
 def _cells(project: Project, prediction: Prediction) -> tuple[str, ...]:
-    champion = champion_of(project.warehouse, prediction.name)
+    with project.warehouse.session() as session:
+        champion = champion_of(session, prediction.name)
     if champion is None:
         return ("none yet", prediction.metric, "", "", "nothing", "")
     values = {

@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
+import pandas as pd
+
 from ml.candidates import Candidate
 from ml.declaration import Prediction, SearchBudget
+from ml.examples import Examples, inspect, read_matured
+from ml.records import ModelVersion, champion_of
 from turnout.engines import Warehouse
 from turnout.engines.duckdb import DuckDB
 from turnout.project.provenance import Provenance
@@ -46,14 +51,33 @@ class World:
     provenance: Provenance = PROVENANCE
 
     def change(self, sql: str) -> None:
-        """Change the warehouse."""
-        with self.warehouse.connect() as connection:
+        """Change the warehouse, past the seam: in DuckDB's own words."""
+        with duckdb.connect(self.warehouse.path) as connection:
             connection.execute(sql)
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:
-        """Query the warehouse."""
-        with self.warehouse.connect() as connection:
+        """Query the warehouse, past the seam."""
+        with duckdb.connect(self.warehouse.path) as connection:
             return connection.execute(sql).fetchall()
+
+    @property
+    def champion(self) -> ModelVersion | None:
+        """The champion with the fit in service."""
+        with self.warehouse.session() as session:
+            return champion_of(session, self.prediction.name)
+
+    @property
+    def held(self) -> Examples:
+        """What the examples hold."""
+        with self.warehouse.session() as session:
+            return inspect(session, self.prediction)
+
+    @property
+    def matured(self) -> pd.DataFrame:
+        """The examples to learn from."""
+        features = self.held.features
+        with self.warehouse.session() as session:
+            return read_matured(session, self.prediction, features)
 
 
 def world_in(folder: Path) -> World:
@@ -78,6 +102,7 @@ def world_in(folder: Path) -> World:
         candidates=(Candidate("linear"), Candidate("lightgbm")),
         search=SearchBudget(trials=0),
     )
+    folder.mkdir(parents=True, exist_ok=True)
     made = World(DuckDB(folder / "warehouse.duckdb"), prediction, folder / "models")
     made.change(EXAMPLES)
     return made

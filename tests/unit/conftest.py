@@ -1,12 +1,21 @@
-"""A small warehouse for every test."""
+"""A small warehouse for every test, and an eye on the SQL that is handed to it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from one_sql import watched
 from worlds import World, world_in
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_sql() -> Iterator[None]:
+    """Every statement that is handed to a session is one that all engines read alike."""
+    with watched():
+        yield
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from worlds import World
 from ml.candidates import Candidate
 from ml.champions import approve, roll_back, waiting
 from ml.promotion import Limits
-from ml.records import champion_of
 from ml.replay import replay
 from ml.scoring import score
 from ml.training import Training, train
@@ -27,8 +26,13 @@ def trained(world: World) -> Training:
 
 
 def champion(world: World) -> int | None:
-    found = champion_of(world.warehouse, world.prediction.name)
+    found = world.champion
     return None if found is None else found.version
+
+
+def waits(world: World) -> list[int]:
+    with world.warehouse.session() as session:
+        return waiting(session, "will_return")
 
 
 def approved(world: World, version: int, name: str = "the one on duty", reason: str = "looked at every group") -> None:
@@ -48,13 +52,13 @@ def test_where_mistakes_are_severe_a_challenger_waits_for_a_person_with_name_and
     world.prediction = replace(world.prediction, severe=True)
     training = trained(world)
     assert (training.decision.outcome, champion(world)) == ("waits", None)
-    assert waiting(world.warehouse, "will_return") == [1]
+    assert waits(world) == [1]
     assert score(world.warehouse, world.prediction, world.models) is None
     for name, reason, missing in (("", "why", "name"), ("who", "  ", "reason")):
         with pytest.raises(ModelError, match=f"The {missing} is missing"):
             approved(world, 1, name, reason)
     approved(world, 1)
-    assert (champion(world), waiting(world.warehouse, "will_return")) == (1, [])
+    assert (champion(world), waits(world)) == (1, [])
     assert world.rows("select how, name, reason, example_count from records.champions") == [
         ("approved", "the one on duty", "looked at every group", 18 * 200)
     ]
@@ -85,7 +89,7 @@ def test_any_earlier_version_can_be_brought_back_with_the_fit_it_had_in_service(
     with pytest.raises(ModelError, match="Version 2 is the champion already"):
         rolled_back(world, 2)
     rolled_back(world, 1)
-    found = champion_of(world.warehouse, "will_return")
+    found = world.champion
     assert found is not None
     assert (found.version, found.file) == (1, served)
     scored = score(world.warehouse, world.prediction, world.models)

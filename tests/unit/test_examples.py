@@ -8,12 +8,12 @@ import pytest
 from worlds import World
 
 from ml.candidates import Feature
-from ml.examples import fingerprint, inspect, read_matured
+from ml.examples import fingerprint
 from turnout.errors import ExamplesError, WarehouseError
 
 
 def test_every_column_without_a_role_is_a_feature_and_a_sensitive_one_never(world: World) -> None:
-    held = inspect(world.warehouse, world.prediction)
+    held = world.held
     assert held.features == (
         Feature("strength", "numeric"),
         Feature("amount", "numeric"),
@@ -24,18 +24,17 @@ def test_every_column_without_a_role_is_a_feature_and_a_sensitive_one_never(worl
 
 
 def test_matured_examples_are_read_in_a_fixed_order_so_that_their_fingerprint_is_the_same(world: World) -> None:
-    held = inspect(world.warehouse, world.prediction)
-    frame = read_matured(world.warehouse, world.prediction, held.features)
+    frame = world.matured
     assert frame.shape == (18 * 200, 3 + 1 + 4)
     first = fingerprint(frame)
     world.change(
         "create or replace table predictions.will_return as select * from predictions.will_return order by random()"
     )
-    assert fingerprint(read_matured(world.warehouse, world.prediction, held.features)) == first
+    assert fingerprint(world.matured) == first
     world.change(
         "update predictions.will_return set strength = strength + 0.001 where entity = 7 and day = '2024-02-04'"
     )
-    assert fingerprint(read_matured(world.warehouse, world.prediction, held.features)) != first
+    assert fingerprint(world.matured) != first
 
 
 @pytest.mark.parametrize(
@@ -60,11 +59,11 @@ def test_matured_examples_are_read_in_a_fixed_order_so_that_their_fingerprint_is
 def test_a_broken_promise_is_refused_with_table_and_remedy(world: World, change: str, words: str) -> None:
     world.change(change)
     with pytest.raises(ExamplesError, match=words) as caught:
-        inspect(world.warehouse, world.prediction)
+        _ = world.held
     assert "table predictions.will_return, declared in models/predictions/will_return.yml" in caught.value.where
     assert caught.value.remedy
 
 
 def test_a_table_that_was_not_built_is_named(world: World) -> None:
     with pytest.raises(WarehouseError, match=r"no table predictions\.other"):
-        inspect(world.warehouse, replace(world.prediction, table="other"))
+        _ = replace(world, prediction=replace(world.prediction, table="other")).held

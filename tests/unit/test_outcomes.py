@@ -43,8 +43,13 @@ def scored(world: World) -> World:
     return world
 
 
+def recorded(world: World) -> tuple[date, ...]:
+    with world.warehouse.session() as session:
+        return record_published(session, world.prediction)
+
+
 def test_matured_scores_are_recorded_by_band_and_release(scored: World) -> None:
-    assert record_published(scored.warehouse, scored.prediction) == (SCORED,)
+    assert recorded(scored) == (SCORED,)
     rows = scored.rows(RECORDED)
     assert rows == scored.rows(
         """select
@@ -56,20 +61,20 @@ def test_matured_scores_are_recorded_by_band_and_release(scored: World) -> None:
 
 
 def test_recording_again_gives_the_same_and_takes_a_correction_in(scored: World) -> None:
-    record_published(scored.warehouse, scored.prediction)
+    recorded(scored)
     before = scored.rows(RECORDED)
-    record_published(scored.warehouse, scored.prediction)
+    recorded(scored)
     assert scored.rows(RECORDED) == before
     scored.change("update predictions.will_return set outcome = 1 where day = '2024-03-10'")
-    record_published(scored.warehouse, scored.prediction)
+    recorded(scored)
     assert {row[6] for row in scored.rows(RECORDED)} == {1.0}
 
 
 def test_what_is_in_the_examples_no_more_stays_recorded(scored: World) -> None:
-    record_published(scored.warehouse, scored.prediction)
+    recorded(scored)
     before = scored.rows(RECORDED)
     scored.change("delete from predictions.will_return where day = '2024-03-10'")
-    assert record_published(scored.warehouse, scored.prediction) == ()
+    assert recorded(scored) == ()
     assert scored.rows(RECORDED) == before
 
 
@@ -79,25 +84,25 @@ def test_scores_by_a_fit_that_knew_the_labels_are_no_forecast(scored: World) -> 
         f"""{CHAMPION}; update records.champions set since = '2024-04-01', last_as_of_date = '2024-03-10'
             where rowid = (select max(rowid) from records.champions)"""
     )
-    assert record_published(scored.warehouse, scored.prediction) == (SCORED,)
+    assert recorded(scored) == (SCORED,)
     scored.change("update scores.will_return set scored_at = '2024-04-02'")
-    assert record_published(scored.warehouse, scored.prediction) == ()
+    assert recorded(scored) == ()
 
 
 def test_scores_of_an_earlier_release_count_as_released(scored: World) -> None:
     scored.change("update scores.will_return set is_released = null")
-    record_published(scored.warehouse, scored.prediction)
+    recorded(scored)
     assert {row[2] for row in scored.rows(RECORDED)} == {True}
 
 
 def test_without_scores_there_is_nothing_to_record(world: World) -> None:
-    assert record_published(world.warehouse, world.prediction) == ()
+    assert recorded(world) == ()
 
 
 def test_the_tenths_of_a_regression_are_equal_and_equals_stand_together(spend: World) -> None:
     spend.change(";".join([*DDL, SCORES, CHAMPION, "update scores.will_return set is_released = true"]))
     spend.change("update scores.will_return set score = case when entity < 60 then -5 else entity end")
-    record_published(spend.warehouse, spend.prediction)
+    recorded(spend)
     bands = spend.rows("select score_band, example_count from records.outcomes order by 1")
     assert bands == [(1, 60), *((band, 20) for band in range(4, 11))]
 
@@ -137,21 +142,21 @@ def test_every_example_of_a_training_is_in_one_band_of_its_date(
 def test_a_training_and_the_warehouse_count_alike(request: pytest.FixtureRequest, kind: str) -> None:
     made: World = request.getfixturevalue(kind)
     made.change(";".join([*DDL, SCORES, CHAMPION, "update scores.will_return set is_released = false"]))
-    record_published(made.warehouse, made.prediction)
+    recorded(made)
     rows = made.rows(
         """select score, outcome from scores.will_return
            inner join predictions.will_return using (entity, day) where day = '2024-03-10'"""
     )
     score, outcome = np.array(rows, dtype=float).T
     found = outcomes_of(made.prediction.task, "holdout", pd.Series([SCORED] * len(score)), outcome, score)
-    recorded = made.rows(RECORDED)
-    assert [row[3:5] for row in recorded] == [(one.score_band, one.example_count) for one in found]
-    for row, one in zip(recorded, found, strict=True):
+    rows = made.rows(RECORDED)
+    assert [row[3:5] for row in rows] == [(one.score_band, one.example_count) for one in found]
+    for row, one in zip(rows, found, strict=True):
         assert row[5:] == pytest.approx((one.expected, one.realised, one.realised_stddev))
 
 
 def test_a_process_killed_while_recording_leaves_what_was_recorded(scored: World) -> None:
-    record_published(scored.warehouse, scored.prediction)
+    recorded(scored)
     before = scored.rows(RECORDED)
     script = f"""
 import sys, time
@@ -161,12 +166,13 @@ from worlds import world_in
 import ml.outcomes
 from turnout.engines.duckdb import DuckDB
 
-def aggregated(prediction):
+def aggregated(*key):
     print("deleted", flush=True)
     time.sleep(60)
 ml.outcomes._aggregated = aggregated
 made = world_in(Path({str(scored.models.parent)!r}) / "other")
-ml.outcomes.record_published(DuckDB(Path({str(scored.warehouse.path)!r})), made.prediction)
+with DuckDB(Path({str(scored.warehouse.path)!r})).session() as session:
+    ml.outcomes.record_published(session, made.prediction)
 """
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None

@@ -14,7 +14,6 @@ from worlds import World
 
 from ml.candidates import Candidate
 from ml.declaration import SearchBudget
-from ml.examples import inspect, read_matured
 from ml.search import Choice, Fold, Search, folds_in
 from ml.split import divide, split_by_time
 from ml.training import train
@@ -24,9 +23,8 @@ LIGHTGBM = Candidate("lightgbm", {"n_estimators": 20})
 
 def folds_of_world(world: World) -> tuple[Fold, ...]:
     prediction = world.prediction
-    held = inspect(world.warehouse, prediction)
-    split = split_by_time(held.matured, gap_days=14, holdout_dates=3, where="")
-    training, _ = divide(read_matured(world.warehouse, prediction, held.features), prediction.as_of, split)
+    split = split_by_time(world.held.matured, gap_days=14, holdout_dates=3, where="")
+    training, _ = divide(world.matured, prediction.as_of, split)
     return folds_in(prediction, split, training, None)
 
 
@@ -34,8 +32,7 @@ def choose(world: World, journal: Path, *, version: int = 1, earlier: Any = None
     world.prediction = replace(
         world.prediction, candidates=(Candidate("linear"), LIGHTGBM), search=SearchBudget(**budget)
     )
-    features = inspect(world.warehouse, world.prediction).features
-    search = Search(world.prediction, features, folds_of_world(world))
+    search = Search(world.prediction, world.held.features, folds_of_world(world))
     return search.choose(journal, version=version, earlier=earlier or {})
 
 

@@ -114,7 +114,8 @@ def registered(at: str) -> list[tuple[str, str]]:
 
 
 def rows(world: World, sql: str) -> list[dict[str, Any]]:
-    return world.warehouse.query(sql).to_pylist()
+    with world.warehouse.session() as session:
+        return session.rows(sql)
 
 
 def in_service(world: World, version: int, file: str) -> str:
@@ -197,7 +198,8 @@ def test_a_data_scientist_loads_the_champion_from_mlflow(world: World) -> None:
 
     kinds = json.loads(rows(world, "select features from records.model_versions")[0]["features"])
     features = [Feature(name, kind) for name, kind in kinds.items()]
-    examples = world.warehouse.query("select * from predictions.will_return where outcome is not null")
+    with world.warehouse.session() as session:
+        examples = session.table("select * from predictions.will_return where outcome is not null")
     frame, label = (
         feature_frame(examples.combine_chunks().to_batches()[0], features, "day"),
         examples["outcome"].to_pandas(),

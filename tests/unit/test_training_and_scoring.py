@@ -10,15 +10,16 @@ import time
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 from worlds import PROVENANCE, World
 
+from ml import scoring
 from ml.candidates import Candidate
 from ml.declaration import SearchBudget
 from ml.evaluation import overall
-from ml.records import champion_of
 from ml.replay import replay
 from ml.scoring import Scoring, score
 from ml.training import Training, train
@@ -41,7 +42,7 @@ def test_the_best_candidate_becomes_champion_and_is_refitted_on_all_matured_exam
     # With outcome = strength + noise > 1 the best reachable log loss is 1/2 (the mean entropy of p uniform on [0, 1]).
     assert 0.45 < value < 0.56
     assert overall(training.evaluations, "baseline", "log_loss") > 0.68
-    champion = champion_of(world.warehouse, "will_return")
+    champion = world.champion
     assert champion is not None
     assert (training.version.example_count, training.version.last_as_of_date) == (14 * 200, date(2024, 4, 7))
     assert (champion.example_count, champion.last_as_of_date) == (18 * 200, date(2024, 5, 5))
@@ -55,7 +56,7 @@ def test_the_records_lead_from_a_version_to_its_data_loads_and_code(world: World
     )
     assert row[:3] == ("commit 0", ["load a", "load b"], training.version.data_fingerprint)
     assert hashlib.sha256((world.models / str(row[3])).read_bytes()).hexdigest() == row[4]
-    champion = champion_of(world.warehouse, "will_return")
+    champion = world.champion
     assert champion is not None
     assert (champion.version, champion.parameters) == (training.version.version, training.version.parameters)
     (served,) = world.rows("select file, file_hash, how, reason from records.champions")
@@ -68,7 +69,7 @@ def test_the_same_training_again_is_not_promoted(world: World) -> None:
     again = trained(world)
     assert (again.version.version, again.decision.is_promoted) == (2, False)
     assert again.decision.champion_value == pytest.approx(again.decision.challenger_value)
-    champion = champion_of(world.warehouse, "will_return")
+    champion = world.champion
     assert champion is not None
     assert champion.version == 1
 
@@ -281,17 +282,8 @@ def replace_scores(world: World, broken: str) -> None:
         values = pa.repeat(pa.scalar(value), len(rows))
         return pa.record_batch([rows["entity"], rows["day"], values], schema=schema)
 
-    world.warehouse.replace_scores(
-        examples=("predictions", "will_return"),
-        scores=("scores", "will_return"),
-        columns=["entity", "day"],
-        computed={},
-        entity="entity",
-        as_of="day",
-        as_of_date=date(2024, 5, 19),
-        schema=schema,
-        score=score_batch,
-    )
+    with world.warehouse.session() as session:
+        scoring.replace_scores(session, world.prediction, date(2024, 5, 19), schema, ["entity", "day"], score_batch)
 
 
 @pytest.mark.parametrize(
@@ -312,22 +304,22 @@ def test_a_process_killed_while_writing_back_leaves_the_scores_from_before(world
     replace_scores(world, "")
     before = world.rows("select * from scores.will_return order by entity")
     script = f"""
-import time
-import sys
+import sys, time
 sys.path[:0] = {sys.path!r}
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 import pyarrow as pa
+from ml.scoring import replace_scores
 from turnout.engines.duckdb import DuckDB
+from worlds import world_in
 
 schema = pa.schema({{"entity": pa.int64(), "day": pa.date32(), "score": pa.float64()}})
-def score(batch):
+def score_batch(batch):
     print("deleted", flush=True)
     time.sleep(60)
-DuckDB(Path({str(world.warehouse.path)!r})).replace_scores(
-    examples=("predictions", "will_return"), scores=("scores", "will_return"), columns=["entity", "day"],
-    computed={{}}, entity="entity", as_of="day", as_of_date=date(2024, 5, 19), schema=schema, score=score)
+prediction = world_in(Path({str(world.models.parent)!r}) / "other").prediction
+with DuckDB(Path({str(world.warehouse.path)!r})).session() as session:
+    replace_scores(session, prediction, date(2024, 5, 19), schema, ["entity", "day"], score_batch)
 """
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None
@@ -337,6 +329,10 @@ DuckDB(Path({str(world.warehouse.path)!r})).replace_scores(
 
 
 def test_a_locked_warehouse_is_waited_for_and_then_told_in_words(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked() -> list[dict[str, Any]]:
+        with world.warehouse.session() as session:
+            return session.rows("select 1 as answer")
+
     script = f"""
 import duckdb, sys
 connection = duckdb.connect({str(world.warehouse.path)!r})
@@ -350,17 +346,17 @@ sys.stdin.readline()
         assert holder.stdout.readline() == "locked\n"
         monkeypatch.setattr("turnout.engines.duckdb.LOCK_SECONDS", 1.0)
         with pytest.raises(WarehouseError, match="in use by another process"):
-            world.rows("select 1")
+            asked()
         monkeypatch.setattr("turnout.engines.duckdb.LOCK_SECONDS", 30.0)
         started = time.perf_counter()
         subprocess.Popen(["sh", "-c", f"sleep 1; kill {holder.pid}"])
-        assert world.rows("select 1") == [(1,)]
+        assert asked() == [{"answer": 1}]
         assert time.perf_counter() - started > 0.5
 
 
 def test_a_model_file_that_was_changed_is_not_loaded(world: World) -> None:
     trained(world)
-    champion = champion_of(world.warehouse, "will_return")
+    champion = world.champion
     assert champion is not None
     file = world.models / champion.file
     file.write_bytes(file.read_bytes()[:-1] + b"!")

@@ -6,10 +6,9 @@ Connections are opened late and closed early, as DuckDB lets one process in at a
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +26,8 @@ BATCH_ROWS = 50_000
 LOCK_SECONDS = 60.0
 # The storage version that DuckDB clients from 1.0 on can open.
 STORAGE_VERSION = "v1.0.0"
+# What engines do in different ways of their own is done in one: nulls come before all values, as if they were small.
+PINNED = "set default_null_order = 'nulls_first_on_asc_last_on_desc'"
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class DuckDB:
     def session(self, *, memory: str | None = None) -> Iterator[DuckDBSession]:
         """Open the file, waiting up to `LOCK_SECONDS` for another process to leave it, and close it after use."""
         with self.connect() as connection:
+            connection.execute(PINNED)
             if memory is not None:
                 connection.execute(f"set memory_limit = {literal(memory)}")
             yield DuckDBSession(connection, self.path)
@@ -61,6 +63,7 @@ class DuckDB:
             with duckdb.connect(folder / "scratch.duckdb", config={"memory_limit": memory}) as connection:
                 connection.execute("set enable_progress_bar = false; set preserve_insertion_order = false")
                 connection.execute("set autoinstall_known_extensions = false")  # nothing is downloaded at run time
+                connection.execute(PINNED)
                 yield DuckDBSession(connection, folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -157,101 +160,6 @@ class DuckDB:
                         list(record.values()),
                     )
 
-    def replace_scores(
-        self,
-        *,
-        examples: tuple[str, str],
-        scores: tuple[str, str],
-        columns: Sequence[str],
-        computed: Mapping[str, str],
-        entity: str,
-        as_of: str,
-        as_of_date: date,
-        schema: pa.Schema,
-        score: Callable[[pa.RecordBatch], pa.RecordBatch],
-    ) -> int:
-        """Replace the scores of one as-of date, in one transaction, as a stream.
-
-        Examples are read, scored and written batch by batch: memory does not grow with the table. Readers
-        and a process killed at any moment see the scores from before or the scores from after.
-
-        Parameters
-        ----------
-        examples, scores : (schema, table)
-            Where to read from and where to write to; the scores table, and each of its columns, is created if
-            it is missing.
-        columns : sequence of str
-            The columns of the examples that `score` needs.
-        computed : mapping of str to str
-            What else it needs, by the name that it has there: SQL over the columns of the examples.
-        entity, as_of : str
-            The key columns, in the examples as in the scores.
-        as_of_date : date
-            The as-of date whose scores are replaced.
-        schema : Schema
-            The columns of the scores, with the types in which a new table is created.
-        score : callable
-            Takes a batch of examples with `columns` and `computed`, returns a batch with `schema`.
-
-        Returns
-        -------
-        int
-            The number of rows written.
-
-        Raises
-        ------
-        WarehouseError
-            If an entity would have two scores or none, or a score is missing; nothing is written then.
-        """
-        import pyarrow as pa
-
-        target = identifier(*scores)
-        source = f"from {identifier(*examples)} where {identifier(as_of)} = ?"
-        with self.transaction() as connection:
-            # The order of rows in a table means nothing, and keeping it would buffer the whole result.
-            connection.execute("set preserve_insertion_order = false")
-            connection.register("score_columns", schema.empty_table())
-            connection.execute(f"create schema if not exists {identifier(scores[0])}")
-            connection.execute(f"create table if not exists {target} as select * from score_columns")
-            for name, kind, *_ in connection.execute("describe score_columns").fetchall():
-                # A table from before may lack what scores have since come to hold.
-                connection.execute(f"alter table {target} add column if not exists {identifier(name)} {kind}")
-            connection.execute(f"delete from {target} where {identifier(as_of)} = ?", [as_of_date])
-            wanted = ", ".join(
-                [*map(identifier, columns), *(f"{sql} as {identifier(name)}" for name, sql in computed.items())]
-            )
-            names = ", ".join(identifier(name) for name in schema.names)
-            # A relation streams; `execute(...).to_arrow_reader` would hold the whole result in memory. Whatever
-            # streams is closed here, also after an error: while a reader lives on, in a traceback for example,
-            # the next connection to this file from this process would wait for it for ever.
-            with (
-                connection.cursor() as reading,
-                reading.sql(f"select {wanted} {source}", params=[as_of_date]).to_arrow_reader(BATCH_ROWS) as batches,
-                pa.RecordBatchReader.from_batches(schema, (score(batch) for batch in batches)) as scored,
-            ):
-                connection.register("scored", scored)
-                connection.execute(f"insert into {target} ({names}) select {names} from scored")
-            checks = connection.execute(
-                f"""select
-                        count(*),
-                        count(*) - count(distinct {identifier(entity)}),
-                        count(*) filter (where score is null or not isfinite(score)),
-                        (select count(*) {source})
-                    from {target} where {identifier(as_of)} = ?""",
-                [as_of_date, as_of_date],
-            ).fetchone()
-            assert checks is not None  # an aggregate always has a row
-            written, repeated, missing, expected = checks
-            if repeated or missing or written != expected:
-                raise WarehouseError(
-                    f"The scores of {as_of_date} are not whole: {written} written for {expected} examples, "
-                    f"{repeated} of them for an entity that already has one, {missing} without a finite value.",
-                    where=f"{self.path}, table {'.'.join(scores)}",
-                    rule="every example of an as-of date has exactly one score; writes replace, atomically.",
-                    remedy="the scores from before are still in place; test the examples' key and run again.",
-                )
-        return int(written)
-
 
 class DuckDBSession:
     """A connection to a DuckDB file; see `turnout.engines.warehouse.Session` for its verbs.
@@ -290,7 +198,7 @@ class DuckDBSession:
         # A relation streams; `execute(...).to_arrow_reader` would hold the whole result in memory. Whatever
         # streams is closed here, also after an error: while a reader lives on, in a traceback for example,
         # the next connection to this file from this process would wait for it for ever.
-        with self._connection.cursor() as cursor:
+        with self._in_any_order(), self._connection.cursor() as cursor:
             with _in_words():
                 reader = cursor.sql(sql, params=list(parameters)).to_arrow_reader(rows)
             with reader:
@@ -330,8 +238,12 @@ class DuckDBSession:
         finally:
             self._is_in_transaction = False
 
-    def create(self, schema: str, table: str, columns: Mapping[str, str], constraints: Sequence[str] = ()) -> None:
+    def create(
+        self, schema: str, table: str, columns: Mapping[str, str] | pa.Schema, constraints: Sequence[str] = ()
+    ) -> None:
         """Create a table if it is missing, and each column that a table from before lacks."""
+        if not isinstance(columns, Mapping):
+            columns = self._types(columns)
         target = identifier(schema, table)
         described = ", ".join([*(f"{identifier(name)} {kind}" for name, kind in columns.items()), *constraints])
         self._execute(f"create schema if not exists {identifier(schema)}")
@@ -349,15 +261,9 @@ class DuckDBSession:
                 names, marks = ", ".join(map(identifier, row)), ", ".join("?" for _ in row)
                 self._execute(f"insert into {target} ({names}) values ({marks})", list(row.values()))
             return len(rows)
-        # The order of rows in a table means nothing, and keeping it would buffer the whole result.
-        self._execute("set preserve_insertion_order = false")
-        self._connection.register("appended", rows)
-        try:
+        with self._in_any_order(), self._registered("appended", rows):
             names = ", ".join(map(identifier, rows.schema.names))
             return self._count(f"insert into {target} ({names}) select {names} from appended")
-        finally:
-            self._connection.unregister("appended")
-            self._execute("reset preserve_insertion_order")
 
     def delete(self, schema: str, table: str, where: Mapping[str, object]) -> None:
         """Delete the rows that have these values."""
@@ -370,16 +276,17 @@ class DuckDBSession:
 
     def keep(self, name: str, source: str | pa.RecordBatchReader, parameters: Sequence[object] = ()) -> None:
         """Keep the result of a query, or what is streamed, as a temporary table."""
-        self._execute("set preserve_insertion_order = false")
-        try:
+        made = f"create or replace temp table {identifier(name)} as"
+        with self._in_any_order():
             if isinstance(source, str):
-                self._execute(f"create or replace temp table {identifier(name)} as {source}", parameters)
+                self._execute(f"{made} {source}", parameters)
             else:
-                self._connection.register("streamed", source)
-                self._execute(f"create or replace temp table {identifier(name)} as select * from streamed")
-                self._connection.unregister("streamed")
-        finally:
-            self._execute("reset preserve_insertion_order")
+                with self._registered("kept", source):
+                    self._execute(f"{made} select * from kept")
+
+    def run(self, statement: str) -> None:
+        """TRANSITION: run a statement that no verb says."""
+        self._execute(statement)
 
     def show(self, schema: str, view: str, sql: str) -> None:
         """Make a view, in the place of one that is there."""
@@ -406,6 +313,32 @@ class DuckDBSession:
         finally:
             self._execute("detach copied")
         return counts
+
+    @contextmanager
+    def _in_any_order(self) -> Iterator[None]:
+        """Let rows come as they like: their order in a table means nothing, and to keep it buffers a whole result."""
+        ((before,),) = self._execute("select current_setting('preserve_insertion_order')").fetchall()
+        self._execute("set preserve_insertion_order = false")
+        try:
+            yield
+        finally:
+            # On another cursor, as after an error in a transaction this one hears nothing but a rollback.
+            with self._connection.cursor() as cursor:
+                cursor.execute(f"set preserve_insertion_order = {before}")
+
+    @contextmanager
+    def _registered(self, name: str, rows: pa.Table | pa.RecordBatchReader) -> Iterator[None]:
+        """Let SQL read what is in memory, or streams through it, by a name."""
+        self._connection.register(name, rows)
+        try:
+            yield
+        finally:
+            self._connection.unregister(name)
+
+    def _types(self, columns: pa.Schema) -> dict[str, str]:
+        """Return DuckDB's types of Arrow's columns."""
+        with self._registered("described", columns.empty_table()):
+            return {name: kind for name, kind, *_ in self._execute("describe described").fetchall()}
 
     def _execute(self, sql: str, parameters: Sequence[object] = ()) -> duckdb.DuckDBPyConnection:
         with _in_words():

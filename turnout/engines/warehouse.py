@@ -96,13 +96,15 @@ class Session(Protocol):
         """Commit what is done inside, or none of it if an error is raised. A transaction within one is a part of it."""
         ...
 
-    def create(self, schema: str, table: str, columns: Mapping[str, str], constraints: Sequence[str] = ()) -> None:
+    def create(
+        self, schema: str, table: str, columns: Mapping[str, str] | pa.Schema, constraints: Sequence[str] = ()
+    ) -> None:
         """Create a table if it is missing, and each column that a table from before lacks.
 
         Parameters
         ----------
-        columns : mapping of str to str
-            Name to type, in the words of standard SQL.
+        columns : mapping of str to str, or Schema
+            Name to type, in the words of standard SQL or as Arrow's.
         constraints : sequence of str
             What the engine is to refuse, in SQL, as far as it can; they are not added to a table that is there.
         """
@@ -127,6 +129,10 @@ class Session(Protocol):
 
         What was kept under that name before is gone.
         """
+        ...
+
+    def run(self, statement: str) -> None:
+        """TRANSITION: run a statement that no verb says; it goes when records are brought up by migrations."""
         ...
 
     def show(self, schema: str, view: str, sql: str) -> None:
@@ -170,8 +176,6 @@ class Transition(Protocol):
     def schema_of(self) -> Any: ...  # noqa: ANN401, D102
     @property
     def append(self) -> Any: ...  # noqa: ANN401, D102
-    @property
-    def replace_scores(self) -> Any: ...  # noqa: ANN401, D102
 
 
 class Warehouse(Transition, Protocol):
