@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,6 +20,7 @@ from turnout.errors import WarehouseError
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+    from splink import DuckDBAPI
 
 # Rows that are in memory at once while they stream: large enough to keep a model busy, small enough to forget.
 BATCH_ROWS = 50_000
@@ -61,7 +62,7 @@ class DuckDB:
             with duckdb.connect(folder / "scratch.duckdb", config={"memory_limit": memory}) as connection:
                 connection.execute("set enable_progress_bar = false; set preserve_insertion_order = false")
                 connection.execute("set autoinstall_known_extensions = false")  # nothing is downloaded at run time
-                yield DuckDBSession(connection, folder)
+                yield DuckDBSession(connection, folder, is_scratch=True)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -262,10 +263,14 @@ class DuckDBSession:
         Nobody else uses it meanwhile.
     path : Path
         The file; for messages.
+    is_scratch : bool
+        Whether the whole file is this session's own.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path, *, is_scratch: bool = False) -> None:
         self._connection, self._path, self._is_in_transaction = connection, path, False
+        # A temporary table is out of a cursor's sight, and stands uncompressed.
+        self._kept = "table" if is_scratch else "temp table"
 
     @property
     def expressions(self) -> DuckDBExpressions:
@@ -349,15 +354,15 @@ class DuckDBSession:
                 names, marks = ", ".join(map(identifier, row)), ", ".join("?" for _ in row)
                 self._execute(f"insert into {target} ({names}) values ({marks})", list(row.values()))
             return len(rows)
-        # The order of rows in a table means nothing, and keeping it would buffer the whole result.
-        self._execute("set preserve_insertion_order = false")
-        self._connection.register("appended", rows)
-        try:
-            names = ", ".join(map(identifier, rows.schema.names))
-            return self._count(f"insert into {target} ({names}) select {names} from appended")
-        finally:
-            self._connection.unregister("appended")
-            self._execute("reset preserve_insertion_order")
+        names = ", ".join(map(identifier, rows.schema.names))
+        with self._streamed(rows) as source:
+            return self._count(f"insert into {target} ({names}) select {names} from {source}")
+
+    def replace(self, schema: str, table: str, rows: pa.Table | pa.RecordBatchReader) -> int:
+        """Put a table in the place of one that is there, whole, and return how many rows it has."""
+        with self.transaction(), self._streamed(rows) as source:
+            self._execute(f"create schema if not exists {identifier(schema)}")
+            return self._count(f"create or replace table {identifier(schema, table)} as select * from {source}")
 
     def delete(self, schema: str, table: str, where: Mapping[str, object]) -> None:
         """Delete the rows that have these values."""
@@ -370,16 +375,13 @@ class DuckDBSession:
 
     def keep(self, name: str, source: str | pa.RecordBatchReader, parameters: Sequence[object] = ()) -> None:
         """Keep the result of a query, or what is streamed, as a temporary table."""
-        self._execute("set preserve_insertion_order = false")
-        try:
-            if isinstance(source, str):
-                self._execute(f"create or replace temp table {identifier(name)} as {source}", parameters)
-            else:
-                self._connection.register("streamed", source)
-                self._execute(f"create or replace temp table {identifier(name)} as select * from streamed")
-                self._connection.unregister("streamed")
-        finally:
-            self._execute("reset preserve_insertion_order")
+        kept = f"create or replace {self._kept} {identifier(name)} as"
+        if isinstance(source, str):
+            with self._in_any_order():
+                self._execute(f"{kept} {source}", parameters)
+        else:
+            with self._streamed(source) as streamed:
+                self._execute(f"{kept} select * from {streamed}")
 
     def show(self, schema: str, view: str, sql: str) -> None:
         """Make a view, in the place of one that is there."""
@@ -406,6 +408,38 @@ class DuckDBSession:
         finally:
             self._execute("detach copied")
         return counts
+
+    def splink(self) -> DuckDBAPI:
+        """Return what splink calls a database: this one."""
+        from splink import DuckDBAPI
+
+        return DuckDBAPI(self._connection)
+
+    @contextmanager
+    def _streamed(self, rows: pa.Table | pa.RecordBatchReader) -> Iterator[str]:
+        """Give rows a name in SQL, under which they can be read once."""
+        import duckdb
+
+        self._connection.register("streamed", rows)
+        try:
+            with self._in_any_order():
+                yield "streamed"
+        finally:
+            # A transaction that failed takes the name back itself.
+            with suppress(duckdb.TransactionException):
+                self._connection.unregister("streamed")
+
+    @contextmanager
+    def _in_any_order(self) -> Iterator[None]:
+        """Let rows be written as they come: their order means nothing, and keeping it would buffer the whole result."""
+        # The setting is the database's. By a cursor it is set back although the session's transaction has failed.
+        with self._connection.cursor() as cursor:
+            ((before,),) = cursor.execute("select current_setting('preserve_insertion_order')").fetchall()
+            cursor.execute("set preserve_insertion_order = false")
+            try:
+                yield
+            finally:
+                cursor.execute(f"set preserve_insertion_order = {before}")
 
     def _execute(self, sql: str, parameters: Sequence[object] = ()) -> duckdb.DuckDBPyConnection:
         with _in_words():
