@@ -354,15 +354,15 @@ class DuckDBSession:
                 names, marks = ", ".join(map(identifier, row)), ", ".join("?" for _ in row)
                 self._execute(f"insert into {target} ({names}) values ({marks})", list(row.values()))
             return len(rows)
-        names = ", ".join(map(identifier, rows.schema.names))
-        with self._streamed(rows) as source:
-            return self._count(f"insert into {target} ({names}) select {names} from {source}")
+        with self._in_any_order(), self._registered("appended", rows):
+            names = ", ".join(map(identifier, rows.schema.names))
+            return self._count(f"insert into {target} ({names}) select {names} from appended")
 
     def replace(self, schema: str, table: str, rows: pa.Table | pa.RecordBatchReader) -> int:
         """Put a table in the place of one that is there, whole, and return how many rows it has."""
-        with self.transaction(), self._streamed(rows) as source:
+        with self.transaction(), self._in_any_order(), self._registered("replacing", rows):
             self._execute(f"create schema if not exists {identifier(schema)}")
-            return self._count(f"create or replace table {identifier(schema, table)} as select * from {source}")
+            return self._count(f"create or replace table {identifier(schema, table)} as select * from replacing")
 
     def delete(self, schema: str, table: str, where: Mapping[str, object]) -> None:
         """Delete the rows that have these values."""
@@ -375,13 +375,13 @@ class DuckDBSession:
 
     def keep(self, name: str, source: str | pa.RecordBatchReader, parameters: Sequence[object] = ()) -> None:
         """Keep the result of a query, or what is streamed, as a temporary table."""
-        kept = f"create or replace {self._kept} {identifier(name)} as"
-        if isinstance(source, str):
-            with self._in_any_order():
-                self._execute(f"{kept} {source}", parameters)
-        else:
-            with self._streamed(source) as streamed:
-                self._execute(f"{kept} select * from {streamed}")
+        made = f"create or replace {self._kept} {identifier(name)} as"
+        with self._in_any_order():
+            if isinstance(source, str):
+                self._execute(f"{made} {source}", parameters)
+            else:
+                with self._registered("kept", source):
+                    self._execute(f"{made} select * from kept")
 
     def show(self, schema: str, view: str, sql: str) -> None:
         """Make a view, in the place of one that is there."""
@@ -416,30 +416,29 @@ class DuckDBSession:
         return DuckDBAPI(self._connection)
 
     @contextmanager
-    def _streamed(self, rows: pa.Table | pa.RecordBatchReader) -> Iterator[str]:
-        """Give rows a name in SQL, under which they can be read once."""
-        import duckdb
-
-        self._connection.register("streamed", rows)
+    def _in_any_order(self) -> Iterator[None]:
+        """Let rows come as they like: their order in a table means nothing, and to keep it buffers a whole result."""
+        ((before,),) = self._execute("select current_setting('preserve_insertion_order')").fetchall()
+        self._execute("set preserve_insertion_order = false")
         try:
-            with self._in_any_order():
-                yield "streamed"
+            yield
         finally:
-            # A transaction that failed takes the name back itself.
-            with suppress(duckdb.TransactionException):
-                self._connection.unregister("streamed")
+            # On another cursor, as after an error in a transaction this one hears nothing but a rollback.
+            with self._connection.cursor() as cursor:
+                cursor.execute(f"set preserve_insertion_order = {before}")
 
     @contextmanager
-    def _in_any_order(self) -> Iterator[None]:
-        """Let rows be written as they come: their order means nothing, and keeping it would buffer the whole result."""
-        # The setting is the database's. By a cursor it is set back although the session's transaction has failed.
-        with self._connection.cursor() as cursor:
-            ((before,),) = cursor.execute("select current_setting('preserve_insertion_order')").fetchall()
-            cursor.execute("set preserve_insertion_order = false")
-            try:
-                yield
-            finally:
-                cursor.execute(f"set preserve_insertion_order = {before}")
+    def _registered(self, name: str, rows: pa.Table | pa.RecordBatchReader) -> Iterator[None]:
+        """Let SQL read what is in memory, or streams through it, by a name."""
+        import duckdb
+
+        self._connection.register(name, rows)
+        try:
+            yield
+        finally:
+            # A transaction that has failed takes the name back itself, and hears nothing before its rollback.
+            with suppress(duckdb.TransactionException):
+                self._connection.unregister(name)
 
     def _execute(self, sql: str, parameters: Sequence[object] = ()) -> duckdb.DuckDBPyConnection:
         with _in_words():
