@@ -183,7 +183,7 @@ def _load(project: Project, days: Mapping[str, str]) -> None:
         for refused in load_landed(project, table).blocking:
             release(project, [table], refused.load_id, "It is to be found by the audit.")
         if table.name in days:
-            with project.warehouse.connect() as connection:
+            with duckdb.connect(project.warehouse.path) as connection:
                 connection.execute(
                     """update records.loads set loaded_at = ?::timestamp where table_name = ?
                        and loaded_at > timestamp '2018-01-01'""",
@@ -229,8 +229,9 @@ def _said(made: Audit, column: str) -> Iterator[str]:
 
 
 def _reviewed(project: Project, made: Audit) -> Iterator[str]:
+    (prediction,) = predictions_named(project, [made.prediction.name])
     try:
-        for told in review(project.warehouse, made.prediction, made.differing).unacknowledged:
+        for told in review(project.warehouse, prediction, made.differing).unacknowledged:
             yield finding(told.name)
     except ExamplesError:
         yield EXAMPLES

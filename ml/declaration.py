@@ -19,7 +19,9 @@ from ml.candidates import FAMILIES, Candidate
 from ml.evaluation import METRICS, Task, metrics_of
 from ml.promotion import Limits
 from turnout.errors import DeclarationError, did_you_mean
+from turnout.leakage.result import FINDINGS as AUDIT_FINDINGS
 from turnout.personal import PERSONAL, is_personal
+from turnout.project.examples_table import ExamplesTable
 
 Manifest = Mapping[str, Any]
 
@@ -29,7 +31,7 @@ DEFAULT_METRICS: Mapping[Task, str] = {"binary": "log_loss", "regression": "rmse
 LONGEST_TITLE = 80
 
 # What may be found and acknowledged, and what the finding is about: a column of the model, or a source, `name.table`.
-# `late` and `unaudited` are the leakage audit's; the others are explained in `ml.findings`.
+# The leakage audit has its own; the others are explained in `ml.findings`.
 FINDINGS: Mapping[str, Literal["column", "source"]] = {
     "missing": "column",
     "unlabelled": "column",
@@ -41,8 +43,7 @@ FINDINGS: Mapping[str, Literal["column", "source"]] = {
     "counts_up": "column",
     "sounds_sensitive": "column",
     "twins": "column",
-    "late": "column",
-    "unaudited": "source",
+    **AUDIT_FINDINGS,
 }
 
 _TYPES_IN_WORDS = {
@@ -177,20 +178,12 @@ class Declaration:
     trusted_types: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Prediction:
+@dataclass(frozen=True, kw_only=True)
+class Prediction(ExamplesTable):
     """A dbt model of examples and what was declared about it, every default filled in.
 
     Parameters
     ----------
-    name : str
-        The dbt model's name, and the name of its scores table.
-    unique_id : str
-        The node's id in dbt's manifest.
-    schema, table : str
-        Where the examples stand in the warehouse.
-    file : str
-        The file of the declaration, from the dbt project's folder; for messages.
     description : str
         The model's description.
     reasons : bool
@@ -199,20 +192,11 @@ class Prediction:
         What a reader calls each documented column: the `title` in its `config.meta`, or the first sentence of its
         description if it is short, or its name with blanks.
 
-    The other attributes are those of `Declaration`.
+    The other attributes are those of `Declaration` and of `ExamplesTable`, whose `name` the scores table has as well.
     """
 
-    name: str
-    unique_id: str
-    schema: str
-    table: str
-    file: str
     description: str
     task: Task
-    entity: str
-    as_of: str
-    label: str
-    horizon_days: int
     metric: str
     sensitive: tuple[str, ...]
     retrain: str | None
@@ -221,9 +205,6 @@ class Prediction:
     group: str | None = None
     leave_out: str | None = None
     sample: int = 500_000
-    severe: bool = False
-    arrival_days: int = 1
-    acknowledged: Mapping[str, Mapping[str, str]] = field(default_factory=dict, hash=False)
     candidates: tuple[Candidate, ...] = tuple(Candidate(family) for family in FAMILIES)
     baseline: Literal["prior", "own_past"] = "prior"
     reduce: int | None = None
@@ -235,11 +216,6 @@ class Prediction:
     release: float = 100.0
     trusted_types: tuple[str, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict, hash=False)
-
-    @property
-    def where(self) -> str:
-        """The place to name in a message about this prediction."""
-        return f"{self.file}, model '{self.name}'"
 
     @property
     def grouping(self) -> tuple[str, ...]:

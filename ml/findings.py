@@ -16,13 +16,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ml.declaration import FINDINGS
+from turnout.leakage.result import FINDINGS as AUDIT_FINDINGS
 
 if TYPE_CHECKING:
     from ml.declaration import Prediction
     from ml.feature_measures import Difference, Measures, Strength, Twins, Unlabelled
 
 # What can be found here; the others are the leakage audit's.
-REVIEWED = frozenset(FINDINGS) - {"late", "unaudited"}
+REVIEWED = frozenset(FINDINGS) - frozenset(AUDIT_FINDINGS)
 
 # What one example in twenty has can hardly teach anything, and a mistake in a join looks like this.
 MISSING = 0.95

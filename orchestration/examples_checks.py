@@ -71,7 +71,7 @@ def examples_checks(project: Project) -> tuple[AssetChecksDefinition, ...]:
                 asset_key=key,
                 check_name=LEAKAGE,
                 passed=found.problem is None,
-                description=str(found.problem or _summary(found.prediction, found)),
+                description=str(found.problem or _summary(found)),
                 metadata=_metadata(found),
             )
         for key, prediction in predictions.items():
@@ -102,7 +102,7 @@ def _reviewed(
     )
 
 
-def _summary(prediction: Prediction, found: Audit) -> str:
+def _summary(found: Audit) -> str:
     days = sorted({comparison.past.as_of_date for comparison in found.comparisons})
     unaudited = ", ".join(
         [
@@ -111,7 +111,7 @@ def _summary(prediction: Prediction, found: Audit) -> str:
         ]
     )
     return (
-        f"{prediction.name} came out as stored at {', '.join(map(str, days))}."
+        f"{found.prediction.name} came out as stored at {', '.join(map(str, days))}."
         f"{f' Not audited: {unaudited}.' if unaudited else ''}"
     )
 

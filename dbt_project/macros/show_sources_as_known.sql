@@ -40,7 +40,8 @@
 {#- The rows that were in force at the time, from the history that the loader keeps in the schema `loads`. -#}
 {% macro as_loaded(relation) -%}
     {%- set time = "timestamp '" ~ turnout.as_loaded_by() ~ "'" -%}
-    select * exclude (_replaced_at) from {{ relation.incorporate(path={'schema': 'loads'}) }}
+    {%- set history = relation.incorporate(path={'schema': 'loads'}) -%}
+    select {{ turnout.columns_without(history, '_replaced_at') }} from {{ history }}
     where _loaded_at <= {{ time }} and (_replaced_at is null or _replaced_at > {{ time }})
 {%- endmacro %}
 
@@ -56,7 +57,7 @@
             timestamp '{{ window.left_out_from }}',
             (select max({{ event_time }}) from {{ relation }} where {{ event_time }} < timestamp '{{ window.starts }}')
         )
-        or ({{ event_time }} < timestamp '{{ window.starts }}' and hash(known) % 4 = 0)
+        or ({{ event_time }} < timestamp '{{ window.starts }}' and {{ turnout.is_one_in_four(relation, 'known') }})
         or ({{ event_time }} >= timestamp '{{ window.starts }}' and {{ event_time }} < timestamp '{{ window.ends }}')
     union all
     (
@@ -65,6 +66,45 @@
         order by {{ event_time }}
         limit 1
     )
+{%- endmacro %}
+
+
+{#- For a SELECT: all columns of a relation but one. -#}
+{% macro columns_without(relation, column) -%}
+    {{ return(adapter.dispatch('columns_without', 'turnout')(relation, column)) }}
+{%- endmacro %}
+
+
+{% macro duckdb__columns_without(relation, column) -%}
+    * exclude ({{ column }})
+{%- endmacro %}
+
+
+{% macro default__columns_without(relation, column) -%}
+    {{ adapter.get_columns_in_relation(relation) | rejectattr('name', 'equalto', column) | map(attribute='quoted')
+        | join(', ') }}
+{%- endmacro %}
+
+
+{#- For a WHERE: whether a row of a relation, which has the alias, is of a fourth that only its values decide. -#}
+{% macro is_one_in_four(relation, alias) -%}
+    {{ return(adapter.dispatch('is_one_in_four', 'turnout')(relation, alias)) }}
+{%- endmacro %}
+
+
+{% macro duckdb__is_one_in_four(relation, alias) -%}
+    hash({{ alias }}) % 4 = 0
+{%- endmacro %}
+
+
+{% macro default__is_one_in_four(relation, alias) -%}
+    {%- set values = [] -%}
+    {%- for column in adapter.get_columns_in_relation(relation) -%}
+        {%- do values.append(
+            'coalesce(cast(' ~ alias ~ '.' ~ column.quoted ~ ' as ' ~ dbt.type_string() ~ "), '')"
+        ) -%}
+    {%- endfor -%}
+    substring({{ dbt.hash(dbt.concat(values)) }}, 1, 1) in ('0', '4', '8', 'c')
 {%- endmacro %}
 
 

@@ -178,7 +178,7 @@ def load_at(project: Project, day: str, since: str = "2024-01-01") -> None:
     """Load what stands in landing, and let what was loaded after `since` have come on a day of the past."""
     for table in source_tables(manifest_of(project)):
         load_landed(project, table)
-        with project.warehouse.connect() as connection:
+        with duckdb.connect(project.warehouse.path) as connection:
             moved = (
                 "update records.loads set loaded_at = ?::timestamp where table_name = ? and loaded_at > ?::timestamp"
             )

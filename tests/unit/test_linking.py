@@ -8,13 +8,14 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
-from linking import linkage
 from people import heard, people
 
 from turnout.engines.duckdb import DuckDB
 from turnout.errors import DeclarationError, LinkError, TurnoutError
+from turnout.linking import linkage
 from turnout.linking.declaration import Link, links_in
 from turnout.linking.linkage import Linkage, link
 
@@ -69,20 +70,22 @@ class World:
                 others, pa.schema([("person_id", pa.string()), *fields, ("status", pa.string())])
             ),
         }
-        with self.warehouse.connect() as connection:
-            connection.execute("create schema intermediate")
+        with self.warehouse.session() as session:
             for name, content in tables.items():
-                connection.register("content", content)
-                connection.execute(f"create table intermediate.{name} as from content")
+                session.replace("intermediate", name, content)
 
     def change(self, sql: str) -> None:
-        with self.warehouse.connect() as connection:
+        with duckdb.connect(self.warehouse.path) as connection:
             connection.execute(sql)
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        with self.warehouse.session() as session:
+            return session.rows(sql)
 
     def link(self, declared: Link = LINK) -> tuple[Linkage, dict[str, dict[str, Any]]]:
         """Link, and return what came of it, and the rows by record."""
         found = link(self.warehouse, declared)
-        rows = self.warehouse.query("select * exclude (linked_at) from links.records").to_pylist()
+        rows = self.rows("select * exclude (linked_at) from links.records")
         assert len(rows) == len({row["record_id"] for row in rows}) == found.found
         return found, {row["record_id"]: row for row in rows}
 
@@ -202,9 +205,10 @@ def test_where_there_is_nothing_the_table_is_empty(village: World, emptied: str)
     village.change(f"delete from intermediate.{emptied}")
     found, rows = village.link()
     assert (found.found, found.share_found, rows) == (0, 0.0, {})
-    assert village.warehouse.schema_of("links", "records").names == [
-        "record_id", "person_id", "match_probability", "runner_up_probability", "linked_at"
-    ]  # fmt: skip
+    with village.warehouse.session() as session:
+        assert session.columns_of("links", "records").names == [
+            "record_id", "person_id", "match_probability", "runner_up_probability", "linked_at"
+        ]  # fmt: skip
 
 
 def test_what_was_found_before_stays_if_linking_fails(village: World) -> None:
@@ -212,7 +216,7 @@ def test_what_was_found_before_stays_if_linking_fails(village: World) -> None:
     village.change("create table links.records as select 'r-1' as record_id")
     with pytest.raises(LinkError):
         link(village.warehouse, replace(LINK, where="stauts = 'active'"))
-    assert village.warehouse.query("from links.records").to_pylist() == [{"record_id": "r-1"}]
+    assert village.rows("from links.records") == [{"record_id": "r-1"}]
 
 
 @pytest.mark.parametrize(

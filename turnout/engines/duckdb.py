@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from turnout.errors import WarehouseError
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+    from splink import DuckDBAPI
 
 # Rows that are in memory at once while they stream: large enough to keep a model busy, small enough to forget.
 BATCH_ROWS = 50_000
@@ -64,7 +65,7 @@ class DuckDB:
                 connection.execute("set enable_progress_bar = false; set preserve_insertion_order = false")
                 connection.execute("set autoinstall_known_extensions = false")  # nothing is downloaded at run time
                 connection.execute(PINNED)
-                yield DuckDBSession(connection, folder)
+                yield DuckDBSession(connection, folder, is_scratch=True)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -170,10 +171,14 @@ class DuckDBSession:
         Nobody else uses it meanwhile.
     path : Path
         The file; for messages.
+    is_scratch : bool
+        Whether the whole file is this session's own.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path, *, is_scratch: bool = False) -> None:
         self._connection, self._path, self._is_in_transaction = connection, path, False
+        # A temporary table is out of a cursor's sight, and stands uncompressed.
+        self._kept = "table" if is_scratch else "temp table"
 
     @property
     def expressions(self) -> DuckDBExpressions:
@@ -265,6 +270,12 @@ class DuckDBSession:
             names = ", ".join(map(identifier, rows.schema.names))
             return self._count(f"insert into {target} ({names}) select {names} from appended")
 
+    def replace(self, schema: str, table: str, rows: pa.Table | pa.RecordBatchReader) -> int:
+        """Put a table in the place of one that is there, whole, and return how many rows it has."""
+        with self.transaction(), self._in_any_order(), self._registered("replacing", rows):
+            self._execute(f"create schema if not exists {identifier(schema)}")
+            return self._count(f"create or replace table {identifier(schema, table)} as select * from replacing")
+
     def delete(self, schema: str, table: str, where: Mapping[str, object]) -> None:
         """Delete the rows that have these values."""
         conditions = " and ".join(f"{identifier(name)} = ?" for name in where) or "true"
@@ -276,7 +287,7 @@ class DuckDBSession:
 
     def keep(self, name: str, source: str | pa.RecordBatchReader, parameters: Sequence[object] = ()) -> None:
         """Keep the result of a query, or what is streamed, as a temporary table."""
-        made = f"create or replace temp table {identifier(name)} as"
+        made = f"create or replace {self._kept} {identifier(name)} as"
         with self._in_any_order():
             if isinstance(source, str):
                 self._execute(f"{made} {source}", parameters)
@@ -314,6 +325,12 @@ class DuckDBSession:
             self._execute("detach copied")
         return counts
 
+    def splink(self) -> DuckDBAPI:
+        """Return what splink calls a database: this one."""
+        from splink import DuckDBAPI
+
+        return DuckDBAPI(self._connection)
+
     @contextmanager
     def _in_any_order(self) -> Iterator[None]:
         """Let rows come as they like: their order in a table means nothing, and to keep it buffers a whole result."""
@@ -329,11 +346,15 @@ class DuckDBSession:
     @contextmanager
     def _registered(self, name: str, rows: pa.Table | pa.RecordBatchReader) -> Iterator[None]:
         """Let SQL read what is in memory, or streams through it, by a name."""
+        import duckdb
+
         self._connection.register(name, rows)
         try:
             yield
         finally:
-            self._connection.unregister(name)
+            # A transaction that has failed takes the name back itself, and hears nothing before its rollback.
+            with suppress(duckdb.TransactionException):
+                self._connection.unregister(name)
 
     def _types(self, columns: pa.Schema) -> dict[str, str]:
         """Return DuckDB's types of Arrow's columns."""

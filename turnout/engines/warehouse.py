@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from splink.internals.database_api import DatabaseAPI
 
 
 class QueryError(Exception):
@@ -116,6 +117,13 @@ class Session(Protocol):
         """Append rows, matched by the names of their columns, and return how many."""
         ...
 
+    def replace(self, schema: str, table: str, rows: pa.Table | pa.RecordBatchReader) -> int:
+        """Put a table in the place of one that is there, whole, and return how many rows it has.
+
+        Others see the one before or the one after, also if the process is killed.
+        """
+        ...
+
     def delete(self, schema: str, table: str, where: Mapping[str, object]) -> None:
         """Delete the rows that have these values."""
         ...
@@ -141,6 +149,10 @@ class Session(Protocol):
 
     def drop_schemas(self, beginning: str) -> None:
         """Drop every schema whose name begins so, with all that is in it."""
+        ...
+
+    def splink(self) -> DatabaseAPI[Any]:
+        """Return what splink calls a database: this one, with all that was kept. It leaves its own tables there."""
         ...
 
     def copy_into(self, file: Path, tables: Mapping[str, str]) -> dict[str, int]:

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from turnout.engines import identifier
 from turnout.leakage.comparison import compare_features, compare_label, first_models, labels_too_early
-from turnout.leakage.coverage import can_be_cut_by_loads, coverage_of
+from turnout.leakage.coverage import can_be_cut_by_loads, coverage_of, first_loads_of
 from turnout.leakage.past import Past, chosen_dates, known_by
 from turnout.leakage.rebuild import rebuilding
 from turnout.leakage.records import audits_until_now, remember
@@ -19,12 +19,13 @@ from turnout.leakage.result import WITHOUT, Audit, Comparison
 from turnout.project.manifest import manifest_of
 
 if TYPE_CHECKING:
-    import duckdb
-
-    from ml.declaration import Prediction
+    from turnout.engines import Session
     from turnout.leakage.comparison import Difference
     from turnout.leakage.rebuild import Rebuild
+    from turnout.project.examples_table import ExamplesTable
     from turnout.project.paths import Project
+
+Manifest = Mapping[str, Any]
 
 # For each prediction the last matured as-of date and another one: two rebuilds and one of the label with each training.
 DATES = 2
@@ -32,7 +33,7 @@ DATES = 2
 
 def audit(
     project: Project,
-    predictions: Sequence[Prediction],
+    predictions: Sequence[ExamplesTable],
     *,
     dates: int = DATES,
     seed: int | None = None,
@@ -59,15 +60,18 @@ def audit(
     """
     if seed is None:
         seed = audits_until_now(project.warehouse)
-    calendars = {prediction.name: _calendar(project, prediction) for prediction in predictions}
+    manifest = manifest_of(project)  # dbt, which may have to read the project again for it, also wants the warehouse
+    with project.warehouse.session() as session:
+        calendars = {prediction.name: _calendar(session, prediction) for prediction in predictions}
+        first_loads = first_loads_of(session, manifest)
     audited_at, audit_id = datetime.now(UTC).replace(tzinfo=None), uuid4().hex[:12]
     comparisons: dict[str, list[Comparison]] = {prediction.name: [] for prediction in predictions}
-    pasts = _pasts(project, predictions, calendars, dates=dates, seed=seed)
+    pasts = _pasts(manifest, predictions, calendars, first_loads, dates=dates, seed=seed)
     with rebuilding(project) as rebuild:
         for number, (past, audited) in enumerate(pasts.items(), start=1):
             names = ", ".join(prediction.name for prediction in audited)
             tell(f"{number} of {len(pasts)}: {past.as_of_date} {WITHOUT[past.kind]} ({names})")
-            for name, comparison in _compare(project, rebuild, past, audited).items():
+            for name, comparison in _compare(project, manifest, rebuild, past, audited).items():
                 comparisons[name].append(comparison)
     audits = [
         Audit(
@@ -76,7 +80,9 @@ def audit(
             seed,
             prediction,
             tuple(comparisons[prediction.name]),
-            coverage_of(project, prediction, is_cut_by_loads=_is_cut_by_loads(comparisons[prediction.name])),
+            coverage_of(
+                manifest, prediction, first_loads, is_cut_by_loads=_is_cut_by_loads(comparisons[prediction.name])
+            ),
         )
         for prediction in predictions
     ]
@@ -85,13 +91,14 @@ def audit(
 
 
 def _pasts(
-    project: Project,
-    predictions: Sequence[Prediction],
+    manifest: Manifest,
+    predictions: Sequence[ExamplesTable],
     calendars: Mapping[str, Mapping[date, bool]],
+    first_loads: Mapping[str, datetime],
     *,
     dates: int,
     seed: int,
-) -> dict[Past, list[Prediction]]:
+) -> dict[Past, list[ExamplesTable]]:
     """Choose the pasts to build, each with the predictions that are compared there."""
     # Before anything has matured, the last as-of date is all there is.
     matured = {
@@ -100,14 +107,14 @@ def _pasts(
         if days
     }
     chosen = chosen_dates(matured, dates=dates, seed=seed)
-    pasts: dict[Past, list[Prediction]] = {}
+    pasts: dict[Past, list[ExamplesTable]] = {}
     for day in chosen:
         for prediction in predictions:
             if day not in calendars[prediction.name]:
                 continue
             pasts.setdefault(Past("event_time", day), []).append(prediction)
             known = known_by(day, prediction.arrival_days)
-            if can_be_cut_by_loads(project, prediction, known):
+            if can_be_cut_by_loads(manifest, prediction, first_loads, known):
                 pasts.setdefault(Past("loaded_at", day, loaded_by=known), []).append(prediction)
             days = matured[prediction.name]
             own = chosen_dates({prediction.name: days}, dates=dates, seed=seed)
@@ -118,33 +125,33 @@ def _pasts(
 
 
 def _compare(
-    project: Project, rebuild: Rebuild, past: Past, predictions: Sequence[Prediction]
+    project: Project, manifest: Manifest, rebuild: Rebuild, past: Past, predictions: Sequence[ExamplesTable]
 ) -> dict[str, Comparison]:
     started = time.perf_counter()
     rebuild(past, [prediction.name for prediction in predictions])
     shared = (time.perf_counter() - started) / len(predictions)
     compared = {}
-    with project.warehouse.connect() as connection:
+    with project.warehouse.session() as session:  # dbt leaves the warehouse to us until the next rebuild
         for prediction in predictions:
             started = time.perf_counter()
-            row_count, differences = _differences(connection, project, past, prediction)
+            row_count, differences = _differences(session, manifest, past, prediction)
             seconds = shared + time.perf_counter() - started
             compared[prediction.name] = Comparison(past, row_count, tuple(differences), seconds)
     return compared
 
 
 def _differences(
-    connection: duckdb.DuckDBPyConnection, project: Project, past: Past, prediction: Prediction
+    session: Session, manifest: Manifest, past: Past, prediction: ExamplesTable
 ) -> tuple[int, list[Difference]]:
     if past.kind == "label_window":
-        return compare_label(connection, prediction, past.as_of_date)
-    row_count, differences = compare_features(connection, prediction, past.as_of_date)
+        return compare_label(session, prediction, past.as_of_date)
+    row_count, differences = compare_features(session, prediction, past.as_of_date)
     if differences:
         names = [difference.column for difference in differences]
-        first = first_models(connection, manifest_of(project), prediction, past.as_of_date, names)
+        first = first_models(session, manifest, prediction, past.as_of_date, names)
         differences = [replace(found, first_model=first.get(found.column, "")) for found in differences]
     if past.kind == "event_time":
-        differences += labels_too_early(connection, prediction, past.as_of_date)
+        differences += labels_too_early(session, prediction, past.as_of_date)
     return row_count, differences
 
 
@@ -152,11 +159,12 @@ def _is_cut_by_loads(comparisons: Sequence[Comparison]) -> bool:
     return any(comparison.past.kind == "loaded_at" for comparison in comparisons)
 
 
-def _calendar(project: Project, prediction: Prediction) -> dict[date, bool]:
+def _calendar(session: Session, prediction: ExamplesTable) -> dict[date, bool]:
     """Return the as-of dates of the stored examples, and whether their labels have matured."""
-    _ = project.warehouse.schema_of(prediction.schema, prediction.table)  # says in words that it is not built
-    rows = project.warehouse.query(
-        f"""select {identifier(prediction.as_of)}::date as day, count({identifier(prediction.label)}) > 0 as has_matured
-            from {identifier(prediction.schema, prediction.table)} group by 1 order by 1"""
-    ).to_pylist()
-    return {row["day"]: row["has_matured"] for row in rows}
+    _ = session.columns_of(prediction.schema, prediction.table)  # says in words that it is not built
+    day = f"cast({identifier(prediction.as_of)} as date)"
+    rows = session.rows(
+        f"""select {day} as as_of_day, count({identifier(prediction.label)}) > 0 as has_matured
+            from {identifier(prediction.schema, prediction.table)} group by {day} order by as_of_day"""
+    )
+    return {row["as_of_day"]: row["has_matured"] for row in rows}

@@ -11,9 +11,8 @@ from turnout.engines import identifier
 from turnout.leakage.rebuild import rebuilt_schema
 
 if TYPE_CHECKING:
-    import duckdb
-
-    from ml.declaration import Prediction
+    from turnout.engines import Session
+    from turnout.project.examples_table import ExamplesTable
 
 # Stands for the column when the rows themselves are there in one table only.
 ROWS = "(rows)"
@@ -56,15 +55,13 @@ class Keyed:
         moment = f"where {identifier(self.as_of)} = date '{as_of_date.isoformat()}'"
         key = identifier(self.entity)
         return (
-            f"(from {identifier(self.schema, self.table)} {moment}) as stored full join "
-            f"(from {identifier(rebuilt_schema(self.schema), self.table)} {moment}) as rebuilt "
+            f"(select * from {identifier(self.schema, self.table)} {moment}) as stored full join "
+            f"(select * from {identifier(rebuilt_schema(self.schema), self.table)} {moment}) as rebuilt "
             f"on stored.{key} = rebuilt.{key}"
         )
 
 
-def compare_features(
-    connection: duckdb.DuckDBPyConnection, prediction: Prediction, as_of_date: date
-) -> tuple[int, list[Difference]]:
+def compare_features(session: Session, prediction: ExamplesTable, as_of_date: date) -> tuple[int, list[Difference]]:
     """Compare the examples of an as-of date, and in those that are on both sides every feature, bit for bit.
 
     Returns
@@ -74,17 +71,17 @@ def compare_features(
     list of Difference
         One for each column that differs, in the order of the columns, and one for rows on one side only.
     """
-    columns = _columns(connection, prediction.schema, prediction.table)
+    columns = session.columns_of(prediction.schema, prediction.table).names
     others = {prediction.entity, prediction.as_of, prediction.label}
-    return _compare_rows(connection, _keyed(prediction), as_of_date, [name for name in columns if name not in others])
+    return _compare_rows(session, _keyed(prediction), as_of_date, [name for name in columns if name not in others])
 
 
-def _keyed(prediction: Prediction) -> Keyed:
+def _keyed(prediction: ExamplesTable) -> Keyed:
     return Keyed(prediction.schema, prediction.table, prediction.entity, prediction.as_of)
 
 
 def _compare_rows(
-    connection: duckdb.DuckDBPyConnection, table: Keyed, as_of_date: date, columns: Sequence[str]
+    session: Session, table: Keyed, as_of_date: date, columns: Sequence[str]
 ) -> tuple[int, list[Difference]]:
     key = identifier(table.entity)
     alone = f"stored.{key} is null or rebuilt.{key} is null"
@@ -92,19 +89,20 @@ def _compare_rows(
     for column in columns:
         name = identifier(column)
         conditions[column] = f"not ({alone}) and stored.{name} is distinct from rebuilt.{name}"
-    counts = ", ".join(f"count(*) filter (where {condition})" for condition in conditions.values())
-    sql = f"select count(stored.{key}), {counts} from {table.joined(as_of_date)}"
-    ((stored, *differing),) = connection.execute(sql).fetchall()
-    return stored, [
-        Difference(column, count, _shown(connection, table, as_of_date, column, conditions[column]))
+    counts = ", ".join(
+        f"count(*) filter (where {condition}) as differing_{number}"
+        for number, condition in enumerate(conditions.values())
+    )
+    (counted,) = session.rows(f"select count(stored.{key}) as row_count, {counts} from {table.joined(as_of_date)}")
+    row_count, *differing = counted.values()
+    return row_count, [
+        Difference(column, count, _shown(session, table, as_of_date, column, conditions[column]))
         for column, count in zip(conditions, differing, strict=True)
         if count
     ]
 
 
-def compare_label(
-    connection: duckdb.DuckDBPyConnection, prediction: Prediction, as_of_date: date
-) -> tuple[int, list[Difference]]:
+def compare_label(session: Session, prediction: ExamplesTable, as_of_date: date) -> tuple[int, list[Difference]]:
     """Compare the label of examples of an as-of date that stand on both sides and have matured on both.
 
     Returns
@@ -117,34 +115,39 @@ def compare_label(
     table, key, label = _keyed(prediction), identifier(prediction.entity), identifier(prediction.label)
     on_both = f"stored.{key} is not null and rebuilt.{label} is not null"
     differs = f"{on_both} and stored.{label} is distinct from rebuilt.{label}"
-    counts = f"count(*) filter (where {on_both}), count(*) filter (where {differs})"
-    ((compared, differing),) = connection.execute(f"select {counts} from {table.joined(as_of_date)}").fetchall()
-    if not differing:
-        return compared, []
-    shown = _shown(connection, table, as_of_date, prediction.label, differs)
-    return compared, [Difference(prediction.label, differing, shown)]
+    (counted,) = session.rows(
+        f"""select count(*) filter (where {on_both}) as compared, count(*) filter (where {differs}) as differing
+            from {table.joined(as_of_date)}"""
+    )
+    if not counted["differing"]:
+        return counted["compared"], []
+    shown = _shown(session, table, as_of_date, prediction.label, differs)
+    return counted["compared"], [Difference(prediction.label, counted["differing"], shown)]
 
 
-def labels_too_early(connection: duckdb.DuckDBPyConnection, prediction: Prediction, cut: date) -> list[Difference]:
+def labels_too_early(session: Session, prediction: ExamplesTable, cut: date) -> list[Difference]:
     """Find rebuilt examples that have a label although the data end before their horizon does."""
     rebuilt = identifier(rebuilt_schema(prediction.schema), prediction.table)
     entity, as_of, label = (identifier(name) for name in (prediction.entity, prediction.as_of, prediction.label))
     early = f"""from {rebuilt} where {label} is not null
         and {as_of} + interval '{prediction.horizon_days}' day > date '{cut.isoformat()}'"""
-    ((count,),) = connection.execute(f"select count(*) {early}").fetchall()
-    if not count:
+    (counted,) = session.rows(f"select count(*) as row_count {early}")
+    if not counted["row_count"]:
         return []
-    shown = connection.execute(
-        f"""select {entity}::varchar || ' on ' || {as_of}::date::varchar, null, {label}::varchar {early}
-            order by {as_of} desc, {entity} limit {SHOWN_ENTITIES}"""
-    ).fetchall()
-    return [Difference(prediction.label, count, tuple(shown))]
+    shown = session.rows(
+        f"""select
+                cast({entity} as string) || ' on ' || cast(cast({as_of} as date) as string) as shown_entity,
+                cast({label} as string) as shown_label
+            {early} order by {as_of} desc, {entity} limit {SHOWN_ENTITIES}"""
+    )
+    told = tuple((row["shown_entity"], None, row["shown_label"]) for row in shown)
+    return [Difference(prediction.label, counted["row_count"], told)]
 
 
 def first_models(
-    connection: duckdb.DuckDBPyConnection,
+    session: Session,
     manifest: Mapping[str, Any],
-    prediction: Prediction,
+    prediction: ExamplesTable,
     as_of_date: date,
     columns: Sequence[str],
 ) -> dict[str, str]:
@@ -163,21 +166,20 @@ def first_models(
     upstream = models_upstream(manifest, prediction.unique_id)
     for unique_id in upstream:
         node = manifest["nodes"][unique_id]
-        names = _columns(connection, node["schema"], node["alias"])
-        if not _columns(connection, rebuilt_schema(node["schema"]), node["alias"]):
+        schemas = (node["schema"], rebuilt_schema(node["schema"]))
+        if not all(session.has_table(schema, node["alias"]) for schema in schemas):
             continue  # an ephemeral model has no table
+        names = session.columns_of(node["schema"], node["alias"]).names
         # The label of a prediction upstream is not there yet; that is as it should be.
         names = [name for name in names if name != node["config"]["meta"].get("prediction", {}).get("label")]
         if prediction.entity in names and prediction.as_of in names:
             table = Keyed(node["schema"], node["alias"], prediction.entity, prediction.as_of)
-            _, found = _compare_rows(connection, table, as_of_date, names)
+            _, found = _compare_rows(session, table, as_of_date, names)
             by_row[unique_id] = {difference.column for difference in found}
         else:
-            relation = [
-                identifier(schema, node["alias"]) for schema in (node["schema"], rebuilt_schema(node["schema"]))
-            ]
-            new = f"select * from {relation[1]} except all select * from {relation[0]}"
-            if connection.execute(f"select exists ({new})").fetchall() == [(True,)]:
+            stored, rebuilt = (identifier(schema, node["alias"]) for schema in schemas)
+            new = f"select * from {rebuilt} except all select * from {stored}"
+            if session.rows(f"select 1 as differs from ({new}) as new_rows limit 1"):
                 changed.add(unique_id)
     first = {}
     for column in columns:
@@ -207,22 +209,18 @@ def models_upstream(manifest: Mapping[str, Any], unique_id: str) -> list[str]:
 
 
 def _shown(
-    connection: duckdb.DuckDBPyConnection, table: Keyed, as_of_date: date, column: str, condition: str
+    session: Session, table: Keyed, as_of_date: date, column: str, condition: str
 ) -> tuple[tuple[str, str | None, str | None], ...]:
     key = identifier(table.entity)
     if column == ROWS:
         stored, rebuilt = (f"case when {side}.{key} is not null then 'a row' end" for side in ("stored", "rebuilt"))
     else:
-        stored, rebuilt = (f"{side}.{identifier(column)}::varchar" for side in ("stored", "rebuilt"))
-    rows = connection.execute(
-        f"""select coalesce(stored.{key}, rebuilt.{key})::varchar, {stored}, {rebuilt}
-            from {table.joined(as_of_date)} where {condition} order by 1 limit {SHOWN_ENTITIES}"""
-    ).fetchall()
-    return tuple(rows)
-
-
-def _columns(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> list[str]:
-    """Return the columns of a table; none if there is no such table."""
-    sql = """select column_name from information_schema.columns
-        where table_schema = ? and table_name = ? order by ordinal_position"""
-    return [name for (name,) in connection.execute(sql, [schema, table]).fetchall()]
+        stored, rebuilt = (f"cast({side}.{identifier(column)} as string)" for side in ("stored", "rebuilt"))
+    rows = session.rows(
+        f"""select
+                cast(coalesce(stored.{key}, rebuilt.{key}) as string) as shown_entity,
+                {stored} as shown_stored,
+                {rebuilt} as shown_rebuilt
+            from {table.joined(as_of_date)} where {condition} order by shown_entity limit {SHOWN_ENTITIES}"""
+    )
+    return tuple((row["shown_entity"], row["shown_stored"], row["shown_rebuilt"]) for row in rows)

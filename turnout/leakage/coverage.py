@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ml.records import SCHEMA
 from turnout.leakage.comparison import models_upstream
 from turnout.leakage.result import UNAUDITED, Coverage
-from turnout.project.manifest import manifest_of
+from turnout.records import SCHEMA
 
 if TYPE_CHECKING:
-    from ml.declaration import Prediction
-    from turnout.project.paths import Project
+    from turnout.engines import Session
+    from turnout.project.examples_table import ExamplesTable
 
 
-def coverage_of(project: Project, prediction: Prediction, *, is_cut_by_loads: bool) -> tuple[Coverage, ...]:
+def coverage_of(
+    manifest: Mapping[str, Any],
+    prediction: ExamplesTable,
+    first_loads: Mapping[str, datetime],
+    *,
+    is_cut_by_loads: bool,
+) -> tuple[Coverage, ...]:
     """Return, by name, whether the audit could see the past of each table that a prediction is made from.
 
     Parameters
     ----------
+    manifest : mapping
+        The content of dbt's `manifest.json`.
+    first_loads : mapping of str to datetime
+        What `first_loads_of` returns.
     is_cut_by_loads : bool
         Whether an as-of date was among those audited at which loads tell what was known.
     """
-    reasons = prediction.acknowledged.get(UNAUDITED, {})
-    first_loads, covered = _first_loads(project), []
-    for node in _given(project, prediction):
+    reasons, covered = prediction.acknowledged.get(UNAUDITED, {}), []
+    for node in _given(manifest, prediction):
         by_event = ("event_time",) if node["config"].get("event_time") else ()
         by_load = ("loaded_at",) if is_cut_by_loads and _is_landed(node) else ()
         name, first = _name(node), first_loads.get(node["unique_id"])
@@ -34,16 +43,32 @@ def coverage_of(project: Project, prediction: Prediction, *, is_cut_by_loads: bo
     return tuple(covered)
 
 
-def can_be_cut_by_loads(project: Project, prediction: Prediction, known: datetime) -> bool:
+def can_be_cut_by_loads(
+    manifest: Mapping[str, Any], prediction: ExamplesTable, first_loads: Mapping[str, datetime], known: datetime
+) -> bool:
     """Return whether loads tell what was known at a time: each table from landing had one by then."""
-    first_loads = _first_loads(project)
-    landed = [first_loads.get(node["unique_id"]) for node in _given(project, prediction) if _is_landed(node)]
+    landed = [first_loads.get(node["unique_id"]) for node in _given(manifest, prediction) if _is_landed(node)]
     return bool(landed) and all(first is not None and first <= known for first in landed)
 
 
-def _given(project: Project, prediction: Prediction) -> list[dict[str, Any]]:
+def first_loads_of(session: Session, manifest: Mapping[str, Any]) -> dict[str, datetime]:
+    """Return when each source table was loaded first, UTC, by the source's id."""
+    if not session.has_table(SCHEMA, "loads"):
+        return {}
+    rows = session.rows(
+        f"""select source, table_name, min(loaded_at) as first_loaded_at from {SCHEMA}.loads
+            group by source, table_name"""
+    )
+    found = {(row["source"], row["table_name"]): row["first_loaded_at"] for row in rows}
+    return {
+        unique_id: found[node["source_name"], node["name"]]
+        for unique_id, node in manifest["sources"].items()
+        if (node["source_name"], node["name"]) in found
+    }
+
+
+def _given(manifest: Mapping[str, Any], prediction: ExamplesTable) -> list[dict[str, Any]]:
     """Return the nodes that a prediction is made from and that no model makes: sources, seeds, snapshots; by name."""
-    manifest = manifest_of(project)
     models = [*models_upstream(manifest, prediction.unique_id), prediction.unique_id]
     parents = {parent for model in models for parent in manifest["nodes"][model]["depends_on"]["nodes"]}
     nodes = [{**manifest["nodes"], **manifest["sources"]}[parent] for parent in sorted(parents - set(models))]
@@ -73,16 +98,3 @@ def _what_to_do(node: dict[str, Any], first_load: datetime | None) -> str:
         "If a column tells from when on a row holds, declare it: 'config: {event_time: <column>}'. Rows that are "
         f"overwritten in place have none; they are {by_loads}"
     )
-
-
-def _first_loads(project: Project) -> dict[str, datetime]:
-    """Return when each source table was loaded first, UTC, by the source's id."""
-    if not project.warehouse.has_table(SCHEMA, "loads"):
-        return {}
-    sql = f"select source, table_name, min(loaded_at) as first from {SCHEMA}.loads group by all"
-    found = {(row["source"], row["table_name"]): row["first"] for row in project.warehouse.query(sql).to_pylist()}
-    return {
-        unique_id: found[node["source_name"], node["name"]]
-        for unique_id, node in manifest_of(project)["sources"].items()
-        if (node["source_name"], node["name"]) in found
-    }

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
-from turnout.engines import identifier
 from turnout.errors import TurnoutError
 from turnout.leakage.dbt_process import SCHEMA, SCHEMA_VARIABLE
 from turnout.project.manifest import manifest_of
@@ -96,9 +95,5 @@ def rebuilding(project: Project) -> Iterator[Rebuild]:
 
 
 def _drop_rebuilt(project: Project) -> None:
-    with project.warehouse.connect() as connection:
-        schemas = connection.execute(
-            "select distinct schema_name from information_schema.schemata where starts_with(schema_name, ?)", [SCHEMA]
-        ).fetchall()
-        for (schema,) in schemas:
-            connection.execute(f"drop schema {identifier(schema)} cascade")
+    with project.warehouse.session() as session:
+        session.drop_schemas(SCHEMA)

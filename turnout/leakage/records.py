@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ml.records import SCHEMA
+from turnout.records import SCHEMA
 
 if TYPE_CHECKING:
     from turnout.engines import Warehouse

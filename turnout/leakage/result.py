@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import isclose
-from typing import TYPE_CHECKING
+from typing import Literal
 
 from turnout.errors import TurnoutError
 from turnout.leakage.comparison import ROWS, Difference
 from turnout.leakage.past import Past
+from turnout.project.examples_table import ExamplesTable
 
-if TYPE_CHECKING:
-    from ml.declaration import Prediction
-
-# Findings that a person may acknowledge; see `ml.declaration.FINDINGS`.
-UNAUDITED = "unaudited"
+# What a person may acknowledge, and what it is about: a column of the examples, or a source, `name.table`.
 LATE = "late"
+UNAUDITED = "unaudited"
+FINDINGS: Mapping[str, Literal["column", "source"]] = {LATE: "column", UNAUDITED: "source"}
 _RULES = {
     "event_time": "a feature at an as-of date uses events strictly before it; a label is null until the horizon ends.",
     "loaded_at": "a feature at an as-of date uses what was known then: rows loaded by 'arrival_days' after it.",
@@ -88,7 +87,7 @@ class Audit:
     audit_id: str
     audited_at: datetime
     seed: int
-    prediction: Prediction
+    prediction: ExamplesTable
     comparisons: tuple[Comparison, ...]
     coverage: tuple[Coverage, ...]
 
@@ -147,7 +146,7 @@ class Audit:
         return None
 
 
-def _unexcused(prediction: Prediction, found: Comparison) -> Iterator[Difference]:
+def _unexcused(prediction: ExamplesTable, found: Comparison) -> Iterator[Difference]:
     """Yield the differences that nobody acknowledged, as only those of late rows may be."""
     excused = prediction.acknowledged.get(LATE, {}) if found.past.kind == "loaded_at" else {}
     for difference in found.differences:
@@ -155,7 +154,7 @@ def _unexcused(prediction: Prediction, found: Comparison) -> Iterator[Difference
             yield difference
 
 
-def _told(prediction: Prediction, failed: Sequence[Comparison]) -> LeakageError:
+def _told(prediction: ExamplesTable, failed: Sequence[Comparison]) -> LeakageError:
     seen = {
         (comparison.past.as_of_date, difference.column)
         for comparison in failed
@@ -218,7 +217,7 @@ def _told(prediction: Prediction, failed: Sequence[Comparison]) -> LeakageError:
     )
 
 
-def _sentence(prediction: Prediction, difference: Difference, past: Past, compared: int) -> str:
+def _sentence(prediction: ExamplesTable, difference: Difference, past: Past, compared: int) -> str:
     if difference.column == prediction.label and difference.shown and difference.shown[0][1] is None:
         shown = ", ".join(f"{label} for {entity}" for entity, _, label in difference.shown)
         return (

@@ -1,30 +1,23 @@
 """From the warehouse to the warehouse: which record of one table is which of another.
 
-Both tables are copied into a database file of their own, so that the warehouse is open only to read them and to write
-what was found. That file is removed afterwards, also after an error; what a killed process left is removed by the next.
+Both tables are streamed into a scratch database, so that the warehouse is open only to read them and to write what was
+found.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from turnout.engines import Warehouse, identifier
+from turnout.engines import QueryError, Session, Warehouse, identifier
 from turnout.errors import LinkError
 from turnout.linking.comparisons import cleaned
 from turnout.linking.declaration import Kind, Link, column_error
-from turnout.linking.matching import POOL, SOUGHT, Weight, match, pairs_of, row
-
-if TYPE_CHECKING:
-    import duckdb
+from turnout.linking.matching import POOL, SOUGHT, Weight, count, match, pairs_of
 
 SCHEMA = "links"
-# What the database of its own may hold in memory; the rest goes to disk, beside it.
+# What the scratch database may hold in memory.
 MEMORY_LIMIT = "2GB"
 # More pairs than these take hours, and say that a list of columns to block on is too wide.
 MOST_PAIRS = 500_000_000
@@ -84,27 +77,21 @@ def link(warehouse: Warehouse, declared: Link) -> Linkage:
     WarehouseError
         If one of the tables is not there.
     """
-    import duckdb
-
-    _check_columns(warehouse, declared)
     # Plain names: whatever a column is called, splink's SQL must be able to say it.
     plain = {name: f"column_{number}" for number, name in enumerate(declared.columns)}
     kinds = {plain[name]: kind for name, kind in declared.compare}
     block = [[plain[name] for name in names] for names in declared.block]
-    with _scratch(warehouse, declared) as scratch:
-        _copy(warehouse, declared, plain, scratch)
-        with duckdb.connect(scratch) as connection:
-            connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
-            connection.execute("set preserve_insertion_order = false")
-            connection.execute("set autoinstall_known_extensions = false")  # nothing is downloaded at run time
-            connection.execute("set enable_progress_bar = false")
-            linkage = _matched(connection, declared, kinds, block)
+    with warehouse.scratch(f"{SCHEMA}_{declared.table}", memory=MEMORY_LIMIT) as scratch:
+        with warehouse.session() as session:
+            _check_columns(session, declared)
+            _copy(session, declared, plain, scratch)
+        linkage = _matched(scratch, declared, kinds, block)
         _write(warehouse, declared, scratch)
     named = {plain[name]: name for name in plain}
     return replace(linkage, weights=tuple(replace(one, column=named[one.column]) for one in linkage.weights))
 
 
-def _check_columns(warehouse: Warehouse, declared: Link) -> None:
+def _check_columns(session: Session, declared: Link) -> None:
     import pyarrow as pa
 
     wanted = [("compare", name) for name, _ in declared.compare]
@@ -113,7 +100,7 @@ def _check_columns(warehouse: Warehouse, declared: Link) -> None:
         (declared.relation, ("key", declared.key)),
         (declared.to_relation, ("to_key", declared.to_key)),
     ):
-        schema = warehouse.schema_of(*table)
+        schema = session.columns_of(*table)
         for role, name in (own, *wanted):
             if name not in schema.names:
                 raise column_error(declared, table, name, role, schema.names)
@@ -129,82 +116,67 @@ def _check_columns(warehouse: Warehouse, declared: Link) -> None:
                 )
 
 
-@contextmanager
-def _scratch(warehouse: Warehouse, declared: Link) -> Iterator[Path]:
-    """Make a folder beside the warehouse, with the same access, in which a database may grow."""
-    folder = warehouse.path.parent / "linking" / declared.table
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        yield folder / "linking.duckdb"
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _attached(connection: duckdb.DuckDBPyConnection, scratch: Path) -> Iterator[None]:
-    path = str(scratch).replace("'", "''")
-    connection.execute(f"attach '{path}' as scratch")
-    try:
-        yield
-    finally:
-        connection.execute("detach scratch")
-
-
-def _copy(warehouse: Warehouse, declared: Link, plain: dict[str, str], scratch: Path) -> None:
+def _copy(session: Session, declared: Link, plain: dict[str, str], scratch: Session) -> None:
     """Copy both tables: the key with the number of its record, and the cleaned columns under plain names."""
-    import duckdb
-
-    columns = [f"{cleaned(name, kind)} as {plain[name]}" for name, kind in declared.columns.items()]
+    columns = [
+        f"{cleaned(name, kind, session.expressions)} as {plain[name]}" for name, kind in declared.columns.items()
+    ]
     sides = (
-        (SOUGHT, declared.relation, declared.key, None),
-        (POOL, declared.to_relation, declared.to_key, declared.where),
+        (SOUGHT, declared.relation, declared.key, "true"),
+        (POOL, declared.to_relation, declared.to_key, _condition(session, declared)),
     )
-    with warehouse.connect() as connection, _attached(connection, scratch):
-        for name, table, key, where in sides:
-            _check_key(connection, declared, table, key)
-            kept = f"where ({where})" if where else ""
-            try:
-                # Numbered by key, so that nothing depends on the order in which rows happen to stand.
-                connection.execute(
-                    f"""create table scratch.{name}_with_key as
-                        select row_number() over (order by key) as record, key, {", ".join(plain.values())}
-                        from (select {identifier(key)} as key, {", ".join(columns)} from {identifier(*table)} {kept})"""
-                )
-            except duckdb.Error as error:
-                if where is None:
-                    raise
-                # What fails on a row may quote its value, which may be personal.
-                is_of_sql = isinstance(error, (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException))
-                why = str(error).splitlines()[0] if is_of_sql else f"it fails on some row, {type(error).__name__}."
-                raise LinkError(
-                    f"The condition cannot be evaluated: {why}",
-                    where=f"{declared.place}, key 'config.meta.link.where': {where}",
-                    rule=f"'where' is a condition in SQL on the columns of {'.'.join(table)}.",
-                    remedy="correct it; in a duckdb shell it can be tried after WHERE.",
-                ) from None
+    for name, table, key, condition in sides:
+        _check_key(session, declared, table, key)
+        # Numbered by key, so that nothing depends on the order in which rows happen to stand.
+        with session.batches(
+            f"""select row_number() over (order by key) as record, key, {", ".join(plain.values())}
+                from (
+                    select {identifier(key)} as key, {", ".join(columns)}
+                    from {identifier(*table)} where ({condition})
+                ) as cleaned"""
+        ) as rows:
+            scratch.keep(f"{name}_with_key", rows)
+        scratch.keep(name, f"select record, {', '.join(plain.values())} from {name}_with_key")
 
 
-def _check_key(connection: duckdb.DuckDBPyConnection, declared: Link, table: tuple[str, str], key: str) -> None:
-    counted = f"select count(*), count({identifier(key)}), count(distinct {identifier(key)}) from {identifier(*table)}"
-    rows, filled, distinct = row(connection, counted)
-    if not rows == filled == distinct:
+def _condition(session: Session, declared: Link) -> str:
+    """Return the condition for records of the other model, after a try."""
+    if declared.where is None:
+        return "true"
+    try:
+        session.rows(f"select count(*) as n from {identifier(*declared.to_relation)} where ({declared.where})")
+    except QueryError as error:
+        # What fails on a row may quote its value, which may be personal.
+        why = str(error) if error.is_about_sql else f"it fails on some row, {type(error.__cause__).__name__}."
         raise LinkError(
-            f"{rows - filled} rows of {'.'.join(table)} have no '{key}', and {filled - distinct} repeat one.",
+            f"The condition cannot be evaluated: {why}",
+            where=f"{declared.place}, key 'config.meta.link.where': {declared.where}",
+            rule=f"'where' is a condition in SQL on the columns of {'.'.join(declared.to_relation)}.",
+            remedy="correct it; it can be tried in a query, after WHERE.",
+        ) from None
+    return declared.where
+
+
+def _check_key(session: Session, declared: Link, table: tuple[str, str], key: str) -> None:
+    name = identifier(key)
+    (counted,) = session.rows(
+        f"""select count(*) as records, count({name}) as filled, count(distinct {name}) as different
+            from {identifier(*table)}"""
+    )
+    records, filled, different = counted["records"], counted["filled"], counted["different"]
+    if not records == filled == different:
+        raise LinkError(
+            f"{records - filled} rows of {'.'.join(table)} have no '{key}', and {filled - different} repeat one.",
             where=f"{declared.place}, table {'.'.join(table)}",
             rule="a link is written by key, so each record needs one of its own.",
             remedy=f"test '{key}' in the model as unique and not_null, and mend it.",
         )
 
 
-def _matched(
-    connection: duckdb.DuckDBPyConnection, declared: Link, kinds: dict[str, Kind], block: Sequence[Sequence[str]]
-) -> Linkage:
-    """Match, write the table `found` with the two numbers, and count."""
-    for name in (SOUGHT, POOL):
-        connection.execute(f"create view {name} as select * exclude (key) from {name}_with_key")
-    (records,), (pool,) = (row(connection, f"select count(*) from {name}") for name in (SOUGHT, POOL))
-    counts = [pairs_of(connection, columns) for columns in block]
+def _matched(scratch: Session, declared: Link, kinds: dict[str, Kind], block: Sequence[Sequence[str]]) -> Linkage:
+    """Match, keep the table `found` with the two numbers, and count."""
+    records, pool = count(scratch, SOUGHT), count(scratch, POOL)
+    counts = [pairs_of(scratch, columns) for columns in block]
     if sum(counts) > MOST_PAIRS:
         widest = declared.block[counts.index(max(counts))]
         raise LinkError(
@@ -216,49 +188,39 @@ def _matched(
     weights: tuple[Weight, ...] = ()
     share_there = None
     if sum(counts):
-        matching = match(connection, kinds, block)
+        matching = match(scratch, kinds, block)
         weights, share_there = matching.weights, matching.share_there
     else:
-        connection.execute(
-            """create table best (
-                record bigint, other bigint, match_probability double, runner_up_probability double,
-                any_probability double
-            )"""
-        )
-    connection.execute("create table found as from best where match_probability >= ?", [declared.accept_above])
-    (found,) = row(connection, "select count(*) from found")
-    alike = "select count(*) from best where any_probability >= $1 and match_probability < $1"
-    (undecided,) = row(connection, alike, [declared.accept_above])
-    (without,) = row(connection, f"select count(*) from {SOUGHT} anti join best using (record)")
-    bands = {"no candidate": int(without)}
+        probabilities = ("match_probability", "runner_up_probability", "any_probability")
+        unknown = ", ".join(f"cast(null as double) as {name}" for name in probabilities)
+        scratch.keep("best", f"select record, record as other, {unknown} from {SOUGHT} where false")
+    scratch.keep("found", "select * from best where match_probability >= ?", [declared.accept_above])
+    alike = "any_probability >= ? and match_probability < ?"
+    undecided = count(scratch, "best", alike, [declared.accept_above, declared.accept_above])
+    bands = {"no candidate": records - count(scratch, "best")}
     for low, high in zip(BANDS, (*BANDS[1:], 2), strict=True):
-        banded = "select count(*) from best where match_probability >= ? and match_probability < ?"
-        (bands[f"{low:g} to {min(high, 1):g}"],) = row(connection, banded, [low, high])
+        banded = "match_probability >= ? and match_probability < ?"
+        bands[f"{low:g} to {min(high, 1):g}"] = count(scratch, "best", banded, [low, high])
+    found = count(scratch, "found")
     return Linkage(records, pool, sum(counts), found, undecided, bands, weights, share_there)
 
 
-def _write(warehouse: Warehouse, declared: Link, scratch: Path) -> None:
-    """Replace the table, whole; readers and a process killed at any moment see the one before or the one after."""
-    target = identifier(SCHEMA, declared.table)
-    with warehouse.connect() as connection, _attached(connection, scratch):
-        connection.execute("begin")
-        try:
-            connection.execute(f"create schema if not exists {SCHEMA}")
-            connection.execute(
-                f"""create or replace table {target} as
-                    select
-                        sought.key as {identifier(declared.key)},
-                        pool.key as {identifier(declared.to_key)},
-                        found.match_probability,
-                        found.runner_up_probability,
-                        cast(? as timestamp) as linked_at
-                    from scratch.found
-                    inner join scratch.{SOUGHT}_with_key as sought on found.record = sought.record
-                    inner join scratch.{POOL}_with_key as pool on found.other = pool.record
-                    order by sought.record""",
-                [datetime.now(UTC).replace(tzinfo=None)],
-            )
-        except BaseException:
-            connection.execute("rollback")
-            raise
-        connection.execute("commit")
+def _write(warehouse: Warehouse, declared: Link, scratch: Session) -> None:
+    """Replace the table, whole."""
+    with (
+        scratch.batches(
+            f"""select
+                    sought.key as {identifier(declared.key)},
+                    pool.key as {identifier(declared.to_key)},
+                    found.match_probability,
+                    found.runner_up_probability,
+                    cast(? as timestamp) as linked_at
+                from found
+                inner join {SOUGHT}_with_key as sought on found.record = sought.record
+                inner join {POOL}_with_key as pool on found.other = pool.record
+                order by sought.record""",
+            [datetime.now(UTC).replace(tzinfo=None)],
+        ) as rows,
+        warehouse.session() as session,
+    ):
+        session.replace(SCHEMA, declared.table, rows)

@@ -26,8 +26,9 @@ from turnout.linking.comparisons import LEVELS, comparison
 from turnout.linking.declaration import Kind
 
 if TYPE_CHECKING:
-    import duckdb
     from splink import Linker, SettingsCreator
+
+    from turnout.engines import Session
 
 # The tables that are compared: `record`, a number of its own, and the cleaned columns. Splink wants the one whose
 # records come first in a pair to have the name that comes first.
@@ -87,20 +88,16 @@ class Matching:
     share_there: float
 
 
-def match(
-    connection: duckdb.DuckDBPyConnection,
-    compare: Mapping[str, Kind],
-    block: Sequence[Sequence[str]],
-) -> Matching:
-    """Find the candidates of every record in `SOUGHT` among those in `POOL`, and write the table `best`.
+def match(session: Session, compare: Mapping[str, Kind], block: Sequence[Sequence[str]]) -> Matching:
+    """Find the candidates of every record in `SOUGHT` among those in `POOL`, and keep the table `best`.
 
     It has a row for each record that has a candidate: `record`, `other`, `match_probability`,
     `runner_up_probability` (0 if there is no second) and `any_probability`, that one of all candidates is it.
 
     Parameters
     ----------
-    connection : DuckDBPyConnection
-        A database of its own, with both tables; neither of them empty.
+    session : Session
+        On a scratch database, where both tables are kept; neither of them empty.
     compare : mapping of str to kind
         The columns that are compared.
     block : sequence of sequence of str
@@ -112,77 +109,73 @@ def match(
     # Where all pairs that are compared share a column, all that is learned is about such pairs, and each record has so
     # many others to choose from.
     shared = [name for name in block[0] if all(name in names for names in block)]
-    (records,) = row(connection, f"select count(*) from {SOUGHT}")
-    others = max(1.0, pairs_of(connection, shared) / records)
+    records = count(session, SOUGHT)
+    others = max(1.0, pairs_of(session, shared) / records)
+    dialect = session.splink().sql_dialect
     settings = SettingsCreator(
         link_type="link_only",
-        comparisons=[comparison(column, kind) for column, kind in compare.items()],
+        comparisons=[comparison(column, kind, dialect) for column, kind in compare.items()],
         blocking_rules_to_generate_predictions=[block_on(*columns) for columns in block],
         probability_two_random_records_match=_of_two(others),
         unique_id_column_name="record",
         retain_matching_columns=True,  # without it, splink does not tell which levels a pair reached
     )
-    learner = _linker(connection, SOUGHT, settings)
-    _learn(connection, learner, list(compare), shared)
-    model, weights = _steadied(connection, learner.misc.save_model_to_json(), compare)
-    connection.execute(
-        f"create table {AGAIN} as from {POOL} order by hash(record + {SEED}), record limit {RECORDS_AGAIN}"
-    )
-    for left in (SOUGHT, AGAIN):
-        _compare(connection, left, model, block)
-    _weigh_jointly(connection, compare, weights, others)
-    share = _share(connection, records, others)
+    learner = _linker(session, SOUGHT, settings)
+    _learn(session, learner, list(compare), shared)
+    model, weights = _steadied(session, learner.misc.save_model_to_json(), compare)
+    by_chance = session.expressions.fingerprint(f"record + {SEED}")
+    session.keep(AGAIN, f"select * from {POOL} order by {by_chance}, record limit {RECORDS_AGAIN}")
+    compared, compared_again = (_compare(session, left, model, block) for left in (SOUGHT, AGAIN))
+    _weigh_jointly(session, compared, compared_again, compare, weights, others)
+    share = _share(session, records, others)
     return Matching(weights, share)
 
 
-def pairs_of(connection: duckdb.DuckDBPyConnection, columns: Sequence[str], left: str = SOUGHT) -> int:
+def pairs_of(session: Session, columns: Sequence[str], left: str = SOUGHT) -> int:
     """Return how many pairs of records, of a table and `POOL`, share all of these columns; all pairs, if none."""
     names = ", ".join(columns)
-    per_value = f"select {names}, count(*)::hugeint as n from {{}} group by {names}"
-    counts = per_value if columns else "select count(*)::hugeint as n from {}"
-    (pairs,) = row(
-        connection,
-        f"""select coalesce(sum(sought.n * pool.n), 0)::hugeint
+    number = "cast(count(*) as decimal(38, 0)) as n"  # a product of two may be greater than a bigint
+    counts = f"select {names}, {number} from {{}} group by {names}" if columns else f"select {number} from {{}}"
+    (row,) = session.rows(
+        f"""select coalesce(sum(sought.n * pool.n), 0) as pairs
             from ({counts.format(left)}) as sought
-            inner join ({counts.format(POOL)}) as pool {f"using ({names})" if columns else "on true"}""",
+            inner join ({counts.format(POOL)}) as pool {f"using ({names})" if columns else "on true"}"""
     )
-    return int(pairs)
+    return int(row["pairs"])
 
 
-def row(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] = ()) -> tuple[Any, ...]:
-    """Return the only row of a query, read to its end: splink goes on with the same connection."""
-    (found,) = connection.execute(sql, list(parameters)).fetchall()
-    return tuple(found)
+def count(session: Session, table: str, condition: str = "true", parameters: Sequence[object] = ()) -> int:
+    """Return how many rows of a kept table meet a condition."""
+    (row,) = session.rows(f"select count(*) as n from {table} where {condition}", parameters)
+    return int(row["n"])
 
 
-def _linker(connection: duckdb.DuckDBPyConnection, left: str, settings: SettingsCreator | dict[str, Any]) -> Linker:
-    from splink import DuckDBAPI, Linker
+def _linker(session: Session, left: str, settings: SettingsCreator | dict[str, Any]) -> Linker:
+    from splink import Linker
 
-    database = DuckDBAPI(connection)
+    database = session.splink()
     tables = [database.register(name, dataset_display_name=name) for name in (left, POOL)]
     return Linker(tables, settings, log_level=None)
 
 
-def _learn(
-    connection: duckdb.DuckDBPyConnection, learner: Linker, columns: Sequence[str], shared: Sequence[str]
-) -> None:
+def _learn(session: Session, learner: Linker, columns: Sequence[str], shared: Sequence[str]) -> None:
     """Learn u of every level from random pairs, then m from pairs that share one column, which tells nothing then."""
     if shared:
         # Nearly none of them belong together, and those that do count for little.
-        _train(connection, learner, shared, fix_m_probabilities=True, fix_u_probabilities=False)
+        _train(session, learner, shared, fix_m_probabilities=True, fix_u_probabilities=False)
     else:
         learner.training.estimate_u_using_random_sampling(max_pairs=RANDOM_PAIRS, seed=SEED)
     # The fewer pairs, the larger the part of them that belong together.
-    for _, column in sorted((pairs_of(connection, [*shared, column]), column) for column in columns)[:TRAINING_RULES]:
-        _train(connection, learner, [*shared, column])
+    for _, column in sorted((pairs_of(session, [*shared, column]), column) for column in columns)[:TRAINING_RULES]:
+        _train(session, learner, [*shared, column])
 
 
-def _train(connection: duckdb.DuckDBPyConnection, learner: Linker, columns: Sequence[str], **fixed: bool) -> None:
+def _train(session: Session, learner: Linker, columns: Sequence[str], **fixed: bool) -> None:
     """Train on pairs that share columns, or on a sample of them, if they are very many."""
     from splink import block_on
     from splink.internals.exceptions import EMTrainingException
 
-    pairs = pairs_of(connection, columns)
+    pairs = pairs_of(session, columns)
     sampling: dict[str, Any] = {}
     if pairs > TRAINING_PAIRS:
         # Splink first counts the pairs of a part of the records: of as many as make some ten thousand pairs.
@@ -195,12 +188,12 @@ def _train(connection: duckdb.DuckDBPyConnection, learner: Linker, columns: Sequ
 
 
 def _steadied(
-    connection: duckdb.DuckDBPyConnection, model: dict[str, Any], compare: Mapping[str, Kind]
+    session: Session, model: dict[str, Any], compare: Mapping[str, Kind]
 ) -> tuple[dict[str, Any], tuple[Weight, ...]]:
     """Return splink's model with m drawn to what is usual, u above nought and both rounded; and its weights."""
     weights = []
     for made, (column, kind) in zip(model["comparisons"], compare.items(), strict=True):
-        (sought,), (pool,) = (row(connection, f"select count({column}) from {name}") for name in (SOUGHT, POOL))
+        sought, pool = (count(session, name, f"{column} is not null") for name in (SOUGHT, POOL))
         found = [level for level in made["comparison_levels"] if not level.get("is_null_level")]
         learned_m, learned_u = (sum(level.get(f"{one}_probability", 0.0) for level in found) for one in "mu")
         least = 1 / max(2, min(TRAINING_PAIRS, sought * pool))
@@ -215,34 +208,36 @@ def _steadied(
     return model, tuple(weights)
 
 
-def _compare(
-    connection: duckdb.DuckDBPyConnection,
-    left: str,
-    model: dict[str, Any],
-    block: Sequence[Sequence[str]],
-) -> None:
-    """Compare a table with `POOL`, chunk by chunk, and write what splink says of each pair as `<left>_compared`."""
-    chunks = max(1, math.ceil(sum(pairs_of(connection, names, left) for names in block) / PAIRS_AT_ONCE))
-    compared = _linker(connection, left, model).inference.predict(
+def _compare(session: Session, left: str, model: dict[str, Any], block: Sequence[Sequence[str]]) -> str:
+    """Compare a table with `POOL`, chunk by chunk, and return the table of what splink says of each pair."""
+    chunks = max(1, math.ceil(sum(pairs_of(session, names, left) for names in block) / PAIRS_AT_ONCE))
+    compared = _linker(session, left, model).inference.predict(
         threshold_match_probability=LEAST_PROBABILITY,
         num_chunks_left=chunks,
         num_chunks_right=1,
         warning_mode="never",
     )
-    connection.execute(f"create view {left}_compared as from {compared.physical_name}")
+    return str(compared.physical_name)
 
 
 def _weigh_jointly(
-    connection: duckdb.DuckDBPyConnection, compare: Mapping[str, Kind], weights: Sequence[Weight], others: float
+    session: Session,
+    compared: str,
+    compared_again: str,
+    compare: Mapping[str, Kind],
+    weights: Sequence[Weight],
+    others: float,
 ) -> None:
-    """Write the table `candidates`: the odds of each pair, set right by how often strangers agree in all of it at once.
+    """Keep the table `candidates`: the odds of each pair, set right by how often strangers agree in all of it at once.
 
     Column by column, a shared name and a shared address count as two coincidences. Often they are one: who lives
     together shares both, however rare the name is. So records of the pool are compared with all others of the pool,
     none of which is the same. How often some combination of levels is found there beyond what the columns one by one
     say is added to the chance that such a pair are strangers. A missing value fits every level.
     """
-    levels = [f"gamma_{column}" for column in compare]
+    names = [f"gamma_{column}" for column in compare]
+    levels = ", ".join(names)
+    sought_levels = ", ".join(f"sought.{name}" for name in names)
 
     def of_pair(share: str) -> str:
         """Return the product over all columns that a pair of `sought` has; splink calls a missing value -1."""
@@ -253,71 +248,74 @@ def _weigh_jointly(
             factors.append(f"cast(case sought.gamma_{column} {cases} else 1 end as double)")
         return " * ".join(factors)
 
-    fits = " and ".join(f"(sought.{level} = -1 or sought.{level} = again.{level})" for level in levels)
-    connection.execute(
-        f"""create table joint as
-            with
-            sought as (select distinct {", ".join(levels)} from {SOUGHT}_compared),
+    fits = " and ".join(f"(sought.{name} = -1 or sought.{name} = again.{name})" for name in names)
+    session.keep(
+        "joint",
+        f"""with
+            sought as (select distinct {levels} from {compared}),
             again as (
-                select {", ".join(levels)}, count(*) as pairs
-                from {AGAIN}_compared
-                where record_l <> record_r
-                group by all
+                select {levels}, count(*) as pairs from {compared_again} where record_l <> record_r group by {levels}
             ),
             counted as (
                 select
-                    {", ".join(f"sought.{level}" for level in levels)},
+                    {sought_levels},
                     coalesce(sum(again.pairs), 0) / (select count(*) from {AGAIN}) / ? as u,
                     any_value({of_pair("u")}) as u_by_column,
                     any_value({of_pair("m")}) as m
                 from sought left join again on {fits}
-                group by {", ".join(f"sought.{level}" for level in levels)}
+                group by {sought_levels}
             )
             select *, greatest(0, u - u_by_column) / m as beyond_chance from counted""",
         [others],
     )
     assumed = math.log2(_of_two(others) / (1 - _of_two(others)))  # what splink has added to each weight
-    connection.execute(
-        f"""create table candidates as
-            select record_l as record, record_r as other, 1 / (pow(2, ? - match_weight) + beyond_chance) as odds
-            from {SOUGHT}_compared inner join joint using ({", ".join(levels)})""",
+    session.keep(
+        "candidates",
+        f"""select record_l as record, record_r as other, 1 / (power(2, ? - match_weight) + beyond_chance) as odds
+            from {compared} inner join joint using ({levels})""",
         [assumed],
     )
 
 
-def _share(connection: duckdb.DuckDBPyConnection, records: int, others: float) -> float:
-    """Share the probability of each record among its candidates, write `best`, and return the share that is there.
+def _share(session: Session, records: int, others: float) -> float:
+    """Share the probability of each record among its candidates, keep `best`, and return the share that is there.
 
     Before anything is compared, every record is there with the same probability, and then is each of the others with
     the same. That probability is found by expectation maximisation: it is the mean of what comes out.
     """
-    connection.execute("create table odds as select record, sum(odds) as odds from candidates group by record")
+    session.keep("odds", "select record, sum(odds) as odds from candidates group by record")
     share = 0.5
     for _ in range(100):
         before, each = share, share / (1 - share) / others
-        (there,) = row(connection, "select coalesce(sum(odds * $1 / (1 + odds * $1)), 0) from odds", [each])
-        share = _rounded((there + 1) / (records + 2))
+        (row,) = session.rows("select coalesce(sum(odds * ? / (1 + odds * ?)), 0) as there from odds", [each, each])
+        share = _rounded((row["there"] + 1) / (records + 2))
         if abs(share - before) < 1e-4:
             break
-    connection.execute(
-        f"""create table best as
-            with shared as (
+    each = share / (1 - share) / others
+    session.keep(
+        "best",
+        f"""with
+            shared as (
                 select
                     candidates.record,
                     candidates.other,
-                    candidates.odds * $1 / (1 + odds.odds * $1) as probability,
-                    odds.odds * $1 / (1 + odds.odds * $1) as any_probability
+                    candidates.odds * ? / (1 + odds.odds * ?) as probability,
+                    odds.odds * ? / (1 + odds.odds * ?) as any_probability
                 from candidates inner join odds using (record)
+            ),
+            placed as (
+                select *, row_number() over (partition by record order by probability desc, other) as place
+                from shared
             )
             select
                 record,
-                arg_max(other, (probability, -other)) as other,
+                max(case when place = 1 then other end) as other,
                 round(max(probability), {DIGITS}) as match_probability,
-                round(coalesce(max(probability, 2)[2], 0), {DIGITS}) as runner_up_probability,
-                round(any_value(any_probability), {DIGITS}) as any_probability
-            from shared
+                round(coalesce(max(case when place = 2 then probability end), 0), {DIGITS}) as runner_up_probability,
+                round(max(any_probability), {DIGITS}) as any_probability
+            from placed
             group by record""",
-        [share / (1 - share) / others],
+        [each, each, each, each],
     )
     return share
 

@@ -1,0 +1,3 @@
+"""Records: what is remembered of loads, trainings, audits and reviews."""
+
+SCHEMA = "records"
