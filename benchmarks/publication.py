@@ -31,7 +31,16 @@ ROWS = (1_000_000, 10_000_000, 50_000_000)
 TIMES = 3
 MEBIBYTE = 2**20
 # Like those of the worked examples: some features, each with many values.
-SCORES = """create table marts.scores as
+COLUMNS = {
+    "entity": "bigint",
+    "as_of_date": "date",
+    "score": "double",
+    "model_version": "integer",
+    "reason_1": "varchar",
+    "reason_2": "varchar",
+    "reason_3": "varchar",
+}
+SCORES = """
     select
         row_number::bigint as entity,
         date '2026-11-01' as as_of_date,
@@ -53,9 +62,9 @@ def main() -> None:
     for rows in [int(argument) for argument in sys.argv[1:]] or ROWS:
         with tempfile.TemporaryDirectory(prefix="turnout-publication-") as folder:
             project = Project(Path(folder))
-            with project.warehouse.connect() as connection:
-                connection.execute("create schema marts")
-                connection.execute(SCORES.format(rows=rows))
+            with project.warehouse.session() as session:
+                session.create("marts", "scores", COLUMNS)
+                session.insert("marts", "scores", SCORES.format(rows=rows))
             measured = [(published(project), written(project)) for _ in range(TIMES)]
             took, limit = min(one["seconds"] for one, _ in measured), min(seconds for _, seconds in measured)
             size, memory = project.published.stat().st_size, max(one["memory"] for one, _ in measured)

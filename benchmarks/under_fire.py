@@ -215,13 +215,16 @@ def _copy_over(self: Path, target: Path) -> Path:
 
 def build(project: Project, number: int) -> None:
     """Build marts in the working file, each row with the number of the publication that they are for."""
-    with project.warehouse.transaction() as connection:
-        connection.execute("create schema if not exists marts")
+    columns = {"publication_id": "bigint", "row_number": "bigint", "noise": "ubigint"}
+    with project.warehouse.session() as session, session.transaction():
         for name, rows in ROWS.items():
-            connection.execute(
-                f"""create or replace table marts.{name} as
-                select {number} as publication_id, row_number, hash(row_number + {number}) as noise
-                from range({rows + number}) as rows(row_number)"""
+            session.create("marts", name, columns)
+            session.delete("marts", name, {})
+            session.insert(
+                "marts",
+                name,
+                f"""select {number} as publication_id, row_number, hash(row_number + {number}) as noise
+                from range({rows + number}) as rows(row_number)""",
             )
 
 

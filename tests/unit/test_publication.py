@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -47,20 +47,17 @@ MARTS = marts_in(manifest_of({}))
 def project(tmp_path: Path) -> Project:
     """A project with that mart in its warehouse."""
     made = Project(tmp_path)
-    made.warehouse.path.parent.mkdir()
-    with made.warehouse.connect() as connection:
-        connection.execute(
-            """create schema marts;
-               create table marts.people as
-               select 1 as id, 'A Name' as full_name, date '1970-01-01' as born_on, 'Town' as town
-               union all select 2, null, null, null"""
-        )
+    with made.warehouse.session() as session:
+        columns = {"id": "integer", "full_name": "varchar", "born_on": "date", "town": "varchar"}
+        session.create("marts", "people", columns)
+        known = {"id": 1, "full_name": "A Name", "born_on": date(1970, 1, 1), "town": "Town"}
+        session.append("marts", "people", [known, {"id": 2}])
     return made
 
 
 def add_a_person(project: Project) -> None:
-    with project.warehouse.connect() as connection:
-        connection.execute("insert into marts.people (id) select max(id) + 1 from marts.people")
+    with project.warehouse.session() as session:
+        session.insert("marts", "people", "select max(id) + 1 as id from marts.people")
 
 
 def in_place(project: Project) -> tuple[int, int, bool]:
@@ -76,7 +73,8 @@ def test_personal_columns_are_masked_in_the_publication_alone(project: Project) 
         (1, "•••", None, "Town"),
         (2, None, None, None),
     ]
-    kept = project.warehouse.query("select full_name from marts.people order by id").to_pylist()
+    with project.warehouse.session() as session:
+        kept = session.rows("select full_name from marts.people order by id")
     assert kept == [{"full_name": "A Name"}, {"full_name": None}]
 
 
@@ -125,14 +123,15 @@ def test_held_back_readers_learn_why_and_keep_their_marts_until_something_is_pub
 
 
 def test_held_back_what_tells_of_the_trouble_is_published_all_the_same(project: Project) -> None:
-    with project.warehouse.connect() as connection:
-        connection.execute("create table marts.loads as select 'good.csv' as file_name, 'loaded' as status")
+    with project.warehouse.session() as session:
+        session.create("marts", "loads", {"file_name": "varchar", "status": "varchar"})
+        session.append("marts", "loads", [{"file_name": "good.csv", "status": "loaded"}])
     marts = {**MARTS, "loads": Mart("model.turnout.loads", "marts", "loads", HEALTH)}
     judged = publish(project, marts).publication
     add_a_person(project)
     hold_back(project, "bad.csv is quarantined, and dbt could not be run.", {}, [FAILED], judged=judged)
-    with project.warehouse.connect() as connection:
-        connection.execute("insert into marts.loads values ('bad.csv', 'quarantined')")
+    with project.warehouse.session() as session:
+        session.append("marts", "loads", [{"file_name": "bad.csv", "status": "quarantined"}])
     hold_back(project, "bad.csv is quarantined.", {}, [FAILED], {"loads": marts["loads"]}, judged=judged)
     assert published(project, "select count(*) from people") == [(2,)]
     assert published(project, "select status from loads where file_name = 'bad.csv'") == [("quarantined",)]

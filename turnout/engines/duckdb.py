@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from turnout.engines.sql import identifier, literal
-from turnout.engines.warehouse import QueryError
+from turnout.engines.warehouse import QueryError, StorageError
 from turnout.errors import WarehouseError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class DuckDB:
             connection = waiting(duckdb.connect, self.path)
         except duckdb.IOException as error:
             if not is_locked(error):
-                raise
+                raise StorageError(str(error).strip()) from error
             raise WarehouseError(
                 f"The warehouse is in use by another process, also after {LOCK_SECONDS:.0f} s of waiting.",
                 where=f"{self.path}: {error}",
@@ -236,7 +236,8 @@ class DuckDBSession:
         try:
             yield
         except BaseException:
-            self._execute("rollback")
+            with suppress(QueryError):  # where the disk is full even that may fail; what is told is what failed first
+                self._execute("rollback")
             raise
         else:
             self._execute("commit")
@@ -321,9 +322,16 @@ class DuckDBSession:
                 }
             # Writes the log into the file, and fails if that cannot be done; to detach would do the same in silence.
             self._execute("checkpoint copied")
-        finally:
-            self._execute("detach copied")
+        except BaseException:
+            with suppress(QueryError):  # what is told is what failed first
+                self._execute("detach copied")
+            raise
+        self._execute("detach copied")
         return counts
+
+    def export(self, sql: str, file: Path) -> None:
+        """Write the result of a query as a Parquet file."""
+        self._execute(f"copy ({sql}) to {literal(str(file))} (format parquet, compression zstd)")
 
     def splink(self) -> DuckDBAPI:
         """Return what splink calls a database: this one."""
@@ -397,6 +405,8 @@ def _in_words() -> Iterator[None]:
 
     try:
         yield
+    except (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException) as error:
+        raise StorageError(str(error).strip(), is_in_use=is_locked(error)) from error
     except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException) as error:
         raise QueryError(str(error).splitlines()[0], is_about_sql=True) from error
     except duckdb.Error as error:

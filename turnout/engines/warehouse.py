@@ -35,6 +35,22 @@ class QueryError(Exception):
         super().__init__(message)
 
 
+class StorageError(QueryError):
+    """What is on disk cannot be read or written: the disk is full, the file is damaged, or somebody else has it.
+
+    Parameters
+    ----------
+    message : str
+        All that the engine says; it quotes no values.
+    is_in_use : bool
+        Whether another process has the file open.
+    """
+
+    def __init__(self, message: str, *, is_in_use: bool = False) -> None:
+        self.is_in_use = is_in_use
+        super().__init__(message, is_about_sql=False)
+
+
 class Expressions(Protocol):
     """What is said in other words on each engine, as SQL to stand in a statement."""
 
@@ -169,6 +185,11 @@ class Session(Protocol):
         -------
         dict of str to int
             Rows by table.
+
+        Raises
+        ------
+        StorageError
+            If the file cannot be written, as the disk is full for example. The file is not to be used then.
         """
         ...
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,15 @@ def manifest_of(project: Project) -> dict[str, Any]:
         If dbt cannot parse the project.
     """
     return _manifest(project, _state_of(project.dbt))
+
+
+def declared_predictions(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Return the `unique_id` of the model that declares each prediction, by name; what it declares is not read."""
+    return {
+        node["name"]: node["unique_id"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and "prediction" in node["config"]["meta"]
+    }
 
 
 @lru_cache(maxsize=8)

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from turnout.engines import identifier
+from turnout.engines import identifier, literal
 from turnout.errors import did_you_mean
 from turnout.personal import MASK, is_personal
 from turnout.project.manifest import ProjectError
 
 if TYPE_CHECKING:
-    import duckdb
+    from turnout.engines import Session
 
 # What a mart may say under `config.meta.personal_data`; the first is what holds if it says nothing.
 PERSONAL_DATA = ("masked", "shown")
@@ -45,19 +45,26 @@ class Mart:
     domain: str = ""
     masked: frozenset[str] = frozenset()
 
-    def published_columns(self, connection: duckdb.DuckDBPyConnection) -> str:
-        """Return what to select of it: of personal columns, text is masked and other values are left out."""
+    def published_rows(self, session: Session) -> str:
+        """Return the query of what is published of it: of personal columns, text is masked, other values are left out.
+
+        Raises
+        ------
+        WarehouseError
+            If it has not been built.
+        """
+        from pyarrow import types
+
         columns = []
-        described = connection.execute(f"describe {identifier(self.schema, self.table)}").fetchall()
-        for name, data_type, *_ in described:
-            column = identifier(name)
-            if name not in self.masked:
+        for field in session.columns_of(self.schema, self.table):
+            column = identifier(field.name)
+            if field.name not in self.masked:
                 columns.append(column)
-            elif data_type == "VARCHAR":
-                columns.append(f"case when {column} is not null then '{MASK}' end as {column}")
-            else:
-                columns.append(f"cast(null as {data_type}) as {column}")
-        return ", ".join(columns)
+            elif types.is_string(field.type):
+                columns.append(f"case when {column} is not null then {literal(MASK)} end as {column}")
+            else:  # a null of the column's type, whatever the engine calls that
+                columns.append(f"case when false then {column} end as {column}")
+        return f"select {', '.join(columns)} from {identifier(self.schema, self.table)}"
 
 
 def marts_in(manifest: Mapping[str, Any]) -> dict[str, Mart]:

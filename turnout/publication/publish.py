@@ -9,14 +9,15 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestration.project import predictions_of
-from turnout.engines import identifier
+from turnout.engines import Session, StorageError, identifier
+from turnout.engines.file import opened, write
 from turnout.errors import WarehouseError
+from turnout.project.manifest import declared_predictions, manifest_of
 from turnout.project.provenance import code_version
 from turnout.publication.shelf import shelf_of
 from turnout.publication.tables import (
@@ -25,20 +26,17 @@ from turnout.publication.tables import (
     Freshness,
     Publication,
     PublicationError,
+    freshness_in,
     publication_in,
     read_publication,
     reading,
-    write_table,
+    table_of,
 )
 
 if TYPE_CHECKING:
-    import duckdb
-
     from turnout.project.paths import Project
     from turnout.publication.marts import Mart
 
-# The storage version that DuckDB clients from 1.0 on can open.
-STORAGE_VERSION = "v1.0.0"
 # How the system says that there is no room, in its errors and in those of DuckDB.
 FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
@@ -68,29 +66,18 @@ def publish(project: Project, marts: Mapping[str, Mart], checks: Sequence[Check]
     PublicationError
         If it cannot be written. The last publication is left as it is in either case.
     """
-    _require_built(project, marts)
     with _in_words(), shelf_of(project).switched() as partial:
-        now = _now()
-        with _within(partial, project) as connection:
-            publication = Publication(
-                shelf_of(project).next_id(),
-                now,
-                "published",
-                None,
-                None,
-                json.dumps(_champions(project, connection)),
-                json.dumps(_loads(project, connection, marts)),
-                code_version(project),
-            )
-            rows = {name: _copy(connection, name, mart) for name, mart in marts.items()}
-            newest = _newest_loads(project, connection)
-            freshness = [
-                Freshness(name, publication.publication_id, now, rows[name], newest.get(mart.unique_id), now)
-                for name, mart in marts.items()
-            ]
-            write_table(connection, "publication.main.publication", Publication, [publication])
-            write_table(connection, "publication.main.freshness", Freshness, freshness)
-            write_table(connection, "publication.main.checks", Check, checks)
+        number, now, code = shelf_of(project).next_id(), _now(), code_version(project)
+        with project.warehouse.session() as session:
+            _require_built(session, marts)
+            champions, loads = _champions(project, session), _loads(project, session, marts)
+            newest = _newest_loads(session)
+            rows = _copy(session, marts, partial)
+        publication = Publication(number, now, "published", None, None, json.dumps(champions), json.dumps(loads), code)
+        freshness = [
+            Freshness(name, number, now, rows[name], newest.get(mart.unique_id), now) for name, mart in marts.items()
+        ]
+        _tell(partial, freshness, checks, publication)
         _require_readable(partial, rows)
     return Published(publication, rows)
 
@@ -133,25 +120,25 @@ def hold_back(
         if read_publication(project.published) != judged:
             return False
         shutil.copyfile(project.published, partial)
-        newer = brought_up_to_date or {}
-        with _within(partial, project if newer else None) as connection:
-            rows = {name: _copy(connection, name, mart) for name, mart in newer.items()}
-            now = _now()
-            freshness = [
-                replace(
-                    row,
-                    checked_at=now,
-                    is_current=False,
-                    failed_checks=failed_checks.get(row.table_name, 0),
-                    held_back_because=because,
-                )
-                for row in _freshness(connection)
-                if row.table_name not in newer
-            ]
-            number, since = judged.publication_id, judged.published_at
-            freshness += [Freshness(name, number, since, count, None, now) for name, count in rows.items()]
-            write_table(connection, "publication.main.freshness", Freshness, freshness)
-            write_table(connection, "publication.main.checks", Check, checks)
+        newer, rows = brought_up_to_date or {}, {}
+        if newer:
+            with project.warehouse.session() as session:
+                rows = _copy(session, newer, partial)
+        now = _now()
+        freshness = [
+            replace(
+                row,
+                checked_at=now,
+                is_current=False,
+                failed_checks=failed_checks.get(row.table_name, 0),
+                held_back_because=because,
+            )
+            for row in _freshness(project.published)
+            if row.table_name not in newer
+        ]
+        number, since = judged.publication_id, judged.published_at
+        freshness += [Freshness(name, number, since, count, None, now) for name, count in rows.items()]
+        _tell(partial, freshness, checks)
     return True
 
 
@@ -188,15 +175,14 @@ def restore(project: Project, publication_id: int, *, who: str, because: str) ->
         is_newest = publication_id == max([*kept, in_place or 0])
         left = "" if in_place is None else f" from {in_place}"
         told = f"{restored.who} went back to this publication{left}: {restored.because}"
+        freshness = None  # where it is the newest, it is as fresh as it was when it was kept
+        if not is_newest:
+            freshness = [
+                replace(row, checked_at=_now(), is_current=False, failed_checks=0, held_back_because=told)
+                for row in _freshness(kept[publication_id])
+            ]
         shutil.copyfile(kept[publication_id], partial)
-        with _within(partial) as connection:
-            if not is_newest:  # else it is as fresh as it was when it was kept
-                freshness = [
-                    replace(row, checked_at=_now(), is_current=False, failed_checks=0, held_back_because=told)
-                    for row in _freshness(connection)
-                ]
-                write_table(connection, "publication.main.freshness", Freshness, freshness)
-            write_table(connection, "publication.main.publication", Publication, [restored])
+        _tell(partial, freshness, publication=restored)
     return restored
 
 
@@ -215,18 +201,17 @@ def export(project: Project, folder: Path) -> Path:
     """
     if not project.published.exists():
         raise _nothing_to_export(project)
-    # One connection sees one file, also if the next publication takes its place meanwhile.
-    with _in_words(), reading(project.published) as connection:
-        publication = publication_in(connection)
+    # What is open stays one file, also if the next publication takes its place meanwhile.
+    with _in_words(), reading(project.published) as published:
+        publication = publication_in(published)
         if publication is None:
             raise _nothing_to_export(project)
         target = folder / str(publication.publication_id)
         folder.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=folder))
         try:
-            for (name,) in connection.execute("select table_name from duckdb_tables() order by 1").fetchall():
-                file = _quoted(partial / f"{name}.parquet")
-                connection.execute(f"copy {identifier(name)} to '{file}' (format parquet, compression zstd)")
+            for name in published.tables():
+                published.export(name, partial / f"{name}.parquet")
             partial.chmod(0o755)
             shutil.rmtree(target, ignore_errors=True)
             partial.rename(target)
@@ -244,7 +229,7 @@ def _nothing_to_export(project: Project) -> PublicationError:
     )
 
 
-def _require_built(project: Project, marts: Mapping[str, Mart]) -> None:
+def _require_built(session: Session, marts: Mapping[str, Mart]) -> None:
     for name, mart in marts.items():
         if name in OWN_TABLES:
             raise WarehouseError(
@@ -253,7 +238,7 @@ def _require_built(project: Project, marts: Mapping[str, Mart]) -> None:
                 rule=f"a publication has tables of its own: {', '.join(OWN_TABLES)}.",
                 remedy="give the model another name.",
             )
-        if not project.warehouse.has_table(mart.schema, mart.table):
+        if not session.has_table(mart.schema, mart.table):
             raise WarehouseError(
                 f"The mart '{name}' has not been built.",
                 where=f"table {mart.schema}.{mart.table}",
@@ -262,21 +247,38 @@ def _require_built(project: Project, marts: Mapping[str, Mart]) -> None:
             )
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, name: str, mart: Mart) -> int:
-    ((count,),) = connection.execute(
-        f"create or replace table publication.main.{identifier(name)} as select {mart.published_columns(connection)} "
-        f"from {identifier(mart.schema, mart.table)}"
-    ).fetchall()
-    return int(count)
+def _copy(session: Session, marts: Mapping[str, Mart], partial: Path) -> dict[str, int]:
+    """Write marts into a new file, where `session` leaves nothing in its log, and return the number of rows of each.
+
+    While a session is open nobody else writes to the warehouse, so what is asked in it is of one state.
+    """
+    return session.copy_into(partial, {name: mart.published_rows(session) for name, mart in marts.items()})
+
+
+def _tell(
+    partial: Path,
+    freshness: Sequence[Freshness] | None = None,
+    checks: Sequence[Check] | None = None,
+    publication: Publication | None = None,
+) -> None:
+    """Write into a new file what it tells of itself; what is not given stays as it is.
+
+    The marts are in it already. That these are two transactions does no harm: whoever is killed between them leaves a
+    file that nobody reads, and when each ends, all of it is in the file and nothing in a log.
+    """
+    tables = {
+        "publication": None if publication is None else table_of(Publication, [publication]),
+        "freshness": None if freshness is None else table_of(Freshness, freshness),
+        "checks": None if checks is None else table_of(Check, checks),
+    }
+    write(partial, {name: content for name, content in tables.items() if content is not None})
 
 
 def _require_readable(file: Path, rows: Mapping[str, int]) -> None:
     """Open what was written as a reader would, and count: every table is there, with all its rows."""
-    import duckdb
-
-    with duckdb.connect(file, read_only=True) as connection:
+    with opened(file) as new:
         for name, expected in rows.items():
-            ((found,),) = connection.execute(f"select count(*) from {identifier(name)}").fetchall()
+            found = new.rows(f"select count(*) as n from {identifier(name)}")[0]["n"]
             if found != expected:
                 raise PublicationError(
                     f"The new publication has {found} rows in '{name}', and not {expected}.",
@@ -286,77 +288,53 @@ def _require_readable(file: Path, rows: Mapping[str, int]) -> None:
                 )
 
 
-@contextmanager
-def _within(partial: Path, project: Project | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Change a new file, as the database `publication`, in one transaction that is in the file itself when it ends.
-
-    Where a project is given, its warehouse is the database beside it, and others wait for that.
-    """
-    import duckdb
-
-    with project.warehouse.connect() if project else duckdb.connect() as connection:
-        connection.execute(f"attach '{_quoted(partial)}' as publication (storage_version '{STORAGE_VERSION}')")
-        connection.execute("begin")
-        yield connection
-        connection.execute("commit")
-        # Writes the log into the file, and fails if that cannot be done; to detach would do the same and be silent.
-        connection.execute("checkpoint publication")
-        connection.execute("detach publication")
+def _freshness(file: Path) -> list[Freshness]:
+    with reading(file) as published:
+        return freshness_in(published)
 
 
-def _freshness(connection: duckdb.DuckDBPyConnection) -> list[Freshness]:
-    names = ", ".join(field.name for field in fields(Freshness))
-    rows = connection.execute(f"select {names} from publication.main.freshness").fetchall()
-    return [Freshness(*row) for row in rows]
-
-
-def _champions(project: Project, connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    if not _has_table(connection, "records", "champions"):
+def _champions(project: Project, session: Session) -> dict[str, int]:
+    if not session.has_table("records", "champions"):
         return {}
-    rows = connection.execute(
-        "select prediction, max_by(version, since) from records.champions group by prediction order by prediction"
-    ).fetchall()
-    declared = {prediction.name for prediction in predictions_of(project)}
-    return {prediction: version for prediction, version in rows if prediction in declared}
+    # There are as many as decisions; of each prediction the last one counts.
+    rows = session.rows("select prediction, version from records.champions order by since")
+    newest = {row["prediction"]: row["version"] for row in rows}
+    declared = declared_predictions(manifest_of(project))
+    return {prediction: newest[prediction] for prediction in sorted(newest.keys() & declared.keys())}
 
 
-def _loads(project: Project, connection: duckdb.DuckDBPyConnection, marts: Mapping[str, Mart]) -> list[str]:
+def _loads(project: Project, session: Session, marts: Mapping[str, Mart]) -> list[str]:
     """Return the loads that the marts were made from, and the examples that were scored."""
-    if not _has_table(connection, "records", "built_from"):
+    if not session.has_table("records", "built_from"):
         return []
     models = [mart.unique_id for mart in marts.values()]
-    models += [prediction.unique_id for prediction in predictions_of(project)]
-    rows = connection.execute(
-        "select distinct load_id from records.built_from where model in (select unnest(?)) order by load_id", [models]
-    ).fetchall()
-    return [load_id for (load_id,) in rows]
-
-
-def _newest_loads(project: Project, connection: duckdb.DuckDBPyConnection) -> dict[str, datetime]:
-    """Return when the newest load arrived that each model was made from."""
-    if not (_has_table(connection, "records", "built_from") and _has_table(connection, "records", "loads")):
-        return {}
-    return dict(
-        connection.execute(
-            """select model, max(loaded_at) from records.built_from
-               inner join records.loads using (load_id) group by model"""
-        ).fetchall()
+    models += declared_predictions(manifest_of(project)).values()
+    if not models:
+        return []
+    marks = ", ".join("?" for _ in models)
+    rows = session.rows(
+        f"select distinct load_id from records.built_from where model in ({marks}) order by load_id", models
     )
+    return [row["load_id"] for row in rows]
 
 
-def _has_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
-    sql = "select table_name from information_schema.tables where table_schema = ? and table_name = ?"
-    return bool(connection.execute(sql, [schema, table]).fetchall())
+def _newest_loads(session: Session) -> dict[str, datetime]:
+    """Return when the newest load arrived that each model was made from."""
+    if not (session.has_table("records", "built_from") and session.has_table("records", "loads")):
+        return {}
+    rows = session.rows(
+        """select model, max(loaded_at) as arrived_at from records.built_from
+           inner join records.loads using (load_id) group by model"""
+    )
+    return {row["model"]: row["arrived_at"] for row in rows}
 
 
 @contextmanager
 def _in_words() -> Iterator[None]:
     """Say what it means that a file could not be written."""
-    import duckdb
-
     try:
         yield
-    except (OSError, duckdb.IOException, duckdb.TransactionException, duckdb.FatalException) as error:
+    except (OSError, StorageError) as error:
         is_full = any(words in str(error) for words in FULL)
         remedy = "make room on the disk, about as much as the last publication takes" if is_full else "see to that"
         raise PublicationError(
@@ -365,10 +343,6 @@ def _in_words() -> Iterator[None]:
             rule="a publication is written whole, beside the one in place, before it takes its place.",
             remedy=f"{remedy}, and run this again; the last publication is untouched.",
         ) from error
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
 
 
 def _now() -> datetime:

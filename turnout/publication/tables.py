@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-from turnout.engines import identifier
-from turnout.engines.duckdb import is_locked
+from turnout.engines import StorageError
+from turnout.engines.file import OpenedFile, opened
 from turnout.errors import TurnoutError
 
 if TYPE_CHECKING:
-    import duckdb
+    import pyarrow as pa
 
 # No mart may be called like these.
 OWN_TABLES = ("publication", "freshness", "checks")
@@ -124,8 +124,7 @@ class Check:
     told: str | None
 
 
-# The types are what Python's are in DuckDB, so that an empty table has columns as well.
-DATA_TYPES = {"int": "bigint", "str": "varchar", "bool": "boolean", "datetime": "timestamp"}
+Told = TypeVar("Told", Publication, Freshness, Check)
 
 
 def read_publication(file: Path) -> Publication | None:
@@ -138,21 +137,25 @@ def read_publication(file: Path) -> Publication | None:
     """
     if not file.exists():
         return None
-    with reading(file) as connection:
-        return publication_in(connection)
+    with reading(file) as published:
+        return publication_in(published)
 
 
-def publication_in(connection: duckdb.DuckDBPyConnection) -> Publication | None:
-    """Return what the file of a connection is; None if an earlier release made it."""
-    if not connection.execute("from duckdb_tables() where table_name = 'publication'").fetchall():
+def publication_in(published: OpenedFile) -> Publication | None:
+    """Return what a file is; None if an earlier release made it."""
+    if "publication" not in published.tables():
         return None
-    names = ", ".join(field.name for field in fields(Publication))
-    (row,) = connection.execute(f"select {names} from publication").fetchall()
-    return Publication(*row)
+    (row,) = published.rows(f"select {_columns(Publication)} from publication")
+    return Publication(**row)
+
+
+def freshness_in(published: OpenedFile) -> list[Freshness]:
+    """Return how fresh each mart of a file is."""
+    return [Freshness(**row) for row in published.rows(f"select {_columns(Freshness)} from freshness")]
 
 
 @contextmanager
-def reading(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def reading(file: Path) -> Iterator[OpenedFile]:
     """Open a published file to read.
 
     Raises
@@ -160,49 +163,45 @@ def reading(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     PublicationError
         If somebody has it open for writing, or it is damaged.
     """
-    import duckdb
-
-    try:
-        connection = duckdb.connect(file, read_only=True)
-    except duckdb.IOException as error:
-        if is_locked(error):
+    with ExitStack() as stack:
+        try:
+            published = stack.enter_context(opened(file))
+        except StorageError as error:
+            if error.is_in_use:
+                raise PublicationError(
+                    "The published file is open for writing in another process, so that nobody else can read it.",
+                    where=str(error),
+                    rule="whoever reads a publication opens it read-only.",
+                    remedy="close that process, and run this again; the publication is untouched.",
+                ) from None
             raise PublicationError(
-                "The published file is open for writing in another process, so that nobody else can read it.",
-                where=str(error).strip(),
-                rule="whoever reads a publication opens it read-only.",
-                remedy="close that process, and run this again; the publication is untouched.",
+                f"The published file cannot be read: {error}",
+                where=str(file),
+                rule="a publication is a whole DuckDB file.",
+                remedy="move it away; 'make run' publishes anew, and 'make restore' goes back to one that is kept.",
             ) from None
-        raise PublicationError(
-            f"The published file cannot be read: {str(error).strip()}",
-            where=str(file),
-            rule="a publication is a whole DuckDB file.",
-            remedy="move it away; 'make run' publishes anew, and 'make restore' goes back to one that is kept.",
-        ) from None
-    with connection:
-        yield connection
+        yield published
 
 
-def write_table(connection: duckdb.DuckDBPyConnection, table: str, kind: type, rows: Sequence[Any]) -> None:
-    """Create a table of the rows of a dataclass, in the place of one that is there.
+def table_of(kind: type[Told], rows: Sequence[Told]) -> pa.Table:
+    """Return rows as an Arrow table.
 
     Parameters
     ----------
-    table : str
-        Its quoted name.
     kind : type
         `Publication`, `Freshness` or `Check`.
     rows : sequence of that type
-        May be empty.
+        May be empty; the table has its columns all the same.
     """
     import pyarrow as pa
 
+    data_types = {"int": pa.int64(), "bool": pa.bool_(), "datetime": pa.timestamp("us")}
+    # An annotation is a word here, such as "datetime | None".
     columns = [
-        f"cast({identifier(field.name)} as {DATA_TYPES.get(str(field.type).partition(' | ')[0], 'varchar')}) "
-        f"as {identifier(field.name)}"
-        for field in fields(kind)
+        pa.field(field.name, data_types.get(str(field.type).partition(" | ")[0], pa.string())) for field in fields(kind)
     ]
-    names = [field.name for field in fields(kind)]
-    held = [asdict(row) for row in rows]
-    connection.register("told", pa.table({name: pa.array([row[name] for row in held]) for name in names}))
-    connection.execute(f"create or replace table {table} as select {', '.join(columns)} from told")
-    connection.unregister("told")
+    return pa.Table.from_pylist([asdict(row) for row in rows], schema=pa.schema(columns))
+
+
+def _columns(kind: type[Told]) -> str:
+    return ", ".join(field.name for field in fields(kind))
