@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
     from ml.declaration import Prediction
-    from ml.training import Training
+    from ml.training_result import Training
 
     # An evaluation by candidate, group column, group value and metric.
     Found = Mapping[tuple[str, str, str, str], Evaluation]

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml import persistence
-from ml.candidates import predict
 from ml.declaration import Prediction
 from ml.examples import feature_frame, inspect, missing_features
+from ml.fitted import predict
 from ml.outcomes import record_published
 from ml.reasons import explainer_of, no_reasons, reason_fields, reasons
 from ml.records import champion_of

@@ -36,7 +36,7 @@ from turnout.project.paths import Project
 from turnout.project.provenance import code_version
 
 if TYPE_CHECKING:
-    from ml.training import Training
+    from ml.training_result import Training
 
 SAMPLED_ROWS = 10
 GATE = "gate"

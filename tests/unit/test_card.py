@@ -15,7 +15,8 @@ from ml import card
 from ml.declaration import SearchBudget
 from ml.evaluation import Task
 from ml.plots import plots_of
-from ml.training import Training, train
+from ml.training import train
+from ml.training_result import Training
 from turnout.project.provenance import Provenance
 
 PNG = b"\x89PNG\r\n"

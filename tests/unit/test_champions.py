@@ -13,7 +13,8 @@ from ml.promotion import Limits
 from ml.records import champion_of
 from ml.replay import replay
 from ml.scoring import score
-from ml.training import Training, train
+from ml.training import train
+from ml.training_result import Training
 from turnout.errors import ModelError
 
 ONE_YEAR_ON = """

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from worlds import World
 
-from ml.candidates import Feature
 from ml.examples import fingerprint, inspect, read_matured
+from ml.feature import Feature
 from turnout.errors import ExamplesError, WarehouseError
 
 

@@ -19,8 +19,10 @@ from urllib.request import urlopen
 import pytest
 from worlds import PROVENANCE, World, world_in
 
-from ml.candidates import FAMILIES, Candidate, Feature, predict
+from ml.candidates import FAMILIES, Candidate
 from ml.examples import feature_frame
+from ml.feature import Feature
+from ml.fitted import predict
 from ml.tracking import Tracking, prepare_environment, track
 from ml.training import train
 from turnout.engines.duckdb import DuckDB

@@ -21,7 +21,8 @@ from ml.evaluation import overall
 from ml.records import champion_of
 from ml.replay import replay
 from ml.scoring import Scoring, score
-from ml.training import Training, train
+from ml.training import train
+from ml.training_result import Training
 from turnout.errors import DeclarationError, ExamplesError, ModelError, WarehouseError
 
 
