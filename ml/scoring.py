@@ -15,6 +15,7 @@ from ml.outcomes import record_published
 from ml.reasons import explainer_of, no_reasons, reason_fields, reasons
 from ml.records import champion_of
 from ml.release import is_released
+from turnout.advice import Action, Advice
 from turnout.engines import Warehouse
 from turnout.errors import ModelError
 
@@ -68,7 +69,9 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
             f"Champion version {champion.version} of '{prediction.name}' cannot score these examples: {problem}.",
             where=f"table {prediction.schema}.{prediction.table}",
             rule="a model scores exactly the features that it was trained on.",
-            remedy=f"bring the columns back, or train again: materialize model_versions/{prediction.name}.",
+            remedy=Advice(
+                "bring the columns back, or ", Action("train", "train again", {"prediction": prediction.name}), "."
+            ),
         )
     pipeline = persistence.load(model_folder / champion.file, champion.file_hash, prediction.trusted_types)
     as_of_date = held.as_of_dates[-1]

@@ -54,6 +54,7 @@ from ml.resampling import resample
 from ml.search import Choice, Search, folds_in
 from ml.split import day_of, divide, side_of, split_by_time
 from ml.training_result import Training
+from turnout.advice import Wording
 from turnout.engines import Warehouse
 from turnout.errors import ExamplesError
 from turnout.project.provenance import Provenance
@@ -86,7 +87,13 @@ class Steps:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
 
 
-def train(warehouse: Warehouse, prediction: Prediction, model_folder: Path, provenance: Provenance) -> Training:
+def train(
+    warehouse: Warehouse,
+    prediction: Prediction,
+    model_folder: Path,
+    provenance: Provenance,
+    wording: Wording = str,
+) -> Training:
     """Train all candidates, judge the best as challenger, and record what came of it.
 
     Killed at any moment and run again, it comes to the same: files are written before the records that name
@@ -96,6 +103,8 @@ def train(warehouse: Warehouse, prediction: Prediction, model_folder: Path, prov
     ----------
     model_folder : Path
         Model versions are saved as `<prediction>/<version>/{evaluated,refitted}.skops` below it, with their cards.
+    wording : callable
+        How a card puts what a person can do; see `turnout.advice`.
 
     Raises
     ------
@@ -241,7 +250,7 @@ def train(warehouse: Warehouse, prediction: Prediction, model_folder: Path, prov
         predicted[challenger],
         importance,
     )
-    card.write(made, folder)
+    card.write(made, folder, wording)
     remember(
         warehouse,
         version,

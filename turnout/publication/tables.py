@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from turnout.advice import Action, Advice
 from turnout.engines import identifier
 from turnout.engines.duckdb import is_locked
 from turnout.errors import TurnoutError
@@ -176,7 +177,13 @@ def reading(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             f"The published file cannot be read: {str(error).strip()}",
             where=str(file),
             rule="a publication is a whole DuckDB file.",
-            remedy="move it away; 'make run' publishes anew, and 'make restore' goes back to one that is kept.",
+            remedy=Advice(
+                "move it away; ",
+                Action("run", "the next run"),
+                " publishes anew, and ",
+                Action("restore", "a restore"),
+                " goes back to one that is kept.",
+            ),
         ) from None
     with connection:
         yield connection
