@@ -33,10 +33,12 @@ from rich.progress import track
 from rich.table import Table
 from sklearn.model_selection import StratifiedKFold
 
-from ml.candidates import BASELINE, Candidate, Feature, Parameters, baseline, fit, predict
+from ml.candidates import BASELINE, Candidate, Parameters, baseline, fit
 from ml.declaration import Prediction
 from ml.evaluation import METRICS
 from ml.examples import feature_frame
+from ml.feature import Feature
+from ml.fitted import predict
 from ml.search import Fold, Search
 
 if TYPE_CHECKING:

@@ -34,9 +34,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from ml.candidates import predict
 from ml.champions import fitted_as
 from ml.examples import feature_frame, read_matured
+from ml.fitted import predict
 from ml.records import champion_of
 from orchestration.project import predictions_named, this_project
 from samples import elections

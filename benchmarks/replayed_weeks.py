@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ml import persistence
-from ml.candidates import BASELINE, Candidate, baseline, predict
+from ml.candidates import BASELINE, Candidate, baseline
 from ml.champions import refit
 from ml.declaration import Prediction
 from ml.evaluation import METRICS
 from ml.examples import inspect, read_matured
+from ml.fitted import predict
 from ml.promotion import Comparison, compare
 from ml.records import ModelVersion
 from ml.resampling import interval_of, resample

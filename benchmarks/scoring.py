@@ -27,9 +27,10 @@ from unittest import mock
 from rich.console import Console
 from rich.table import Table
 
-from ml.candidates import FAMILIES, Candidate, predict
+from ml.candidates import FAMILIES, Candidate
 from ml.declaration import Prediction, SearchBudget
 from ml.examples import feature_frame, inspect, read_matured
+from ml.fitted import predict
 from ml.persistence import load, save
 from ml.records import champion_of
 from ml.scoring import score

@@ -30,15 +30,18 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import RandomizedSearchCV
 
 from benchmarks.grocery import grocery
-from ml.candidates import BASELINE, SEED, Candidate, Feature, Parameters, Range, fit, predict
+from ml.candidates import BASELINE, SEED, Candidate, Parameters, Range, fit
 from ml.declaration import Prediction, SearchBudget
 from ml.evaluation import METRICS, Task, Vector
 from ml.examples import inspect, read_matured
+from ml.feature import Feature
+from ml.fitted import predict
 from ml.promotion import Comparison, compare
 from ml.resampling import resample
 from ml.search import Fold, Search, folds_in
 from ml.split import divide
-from ml.training import Training, train
+from ml.training import train
+from ml.training_result import Training
 from turnout.engines import Warehouse
 from turnout.errors import TurnoutError
 from turnout.project.provenance import Provenance

@@ -1,8 +1,8 @@
 """Families of estimators that compete: each makes one unfitted scikit-learn `Pipeline`.
 
 A candidate holds its preprocessing, so that whatever is learned from data (medians, categories, means, which columns
-to keep) is learned from the rows it is fitted on and from nothing else, and scoring only predicts. That is asked of
-whatever comes as a candidate: it arrives unfitted, and the prediction of a row does not depend on the rows beside it.
+to keep) is learned from the rows it is fitted on and from nothing else: whatever comes as a candidate arrives unfitted.
+What is asked of it once it is fitted stands in `ml.fitted`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from ml.evaluation import Task, Vector
+from ml.evaluation import Task
+from ml.feature import Feature
 from turnout.errors import DeclarationError, ModelError
 
 if TYPE_CHECKING:
@@ -25,18 +26,8 @@ BASELINE = "baseline"
 # Those that are tried where nothing is declared; the simplest first, which is taken where nothing can be compared.
 FAMILIES = ("linear", "hist_gradient_boosting", "xgboost", "lightgbm")
 SEED = 0
-# Rows that are predicted once more without the rows beside them.
-ROWS_ALONE = 500
 # How many examples' worth of the prior an entity's own past is mixed with.
 PRIOR_WEIGHT = 5.0
-
-
-@dataclass(frozen=True)
-class Feature:
-    """A column that a model sees. Numbers, truth values and dates (as days) are numeric; text is categorical."""
-
-    name: str
-    kind: Literal["numeric", "categorical"]
 
 
 @dataclass(frozen=True)
@@ -190,58 +181,6 @@ def fit(candidate: Candidate, pipeline: Pipeline, features: pd.DataFrame, label:
         if candidate.name in _ESTIMATORS:
             raise
         raise _not_usable(candidate.name, f"cannot be fitted: {error}") from error
-
-
-def predict(fitted: BaseEstimator, task: Task, features: pd.DataFrame) -> Vector:
-    """Return what is predicted: the probability of the label 1, or the expected value.
-
-    Parameters
-    ----------
-    features : DataFrame of shape (n_examples, n_features)
-        As `ml.examples.feature_frame` makes it.
-
-    Returns
-    -------
-    ndarray of shape (n_examples,), float64
-    """
-    import numpy as np
-
-    predicted = fitted.predict_proba(features)[:, 1] if task == "binary" else fitted.predict(features)
-    return np.asarray(predicted, dtype=np.float64)
-
-
-def require_independent_rows(
-    candidate: str, fitted: BaseEstimator, task: Task, features: pd.DataFrame, predicted: Vector
-) -> None:
-    """Refuse a candidate that predicts a row differently when other rows stand beside it: it learns while it scores.
-
-    Parameters
-    ----------
-    features : DataFrame of shape (n_examples, n_features)
-        What was predicted.
-    predicted : ndarray of shape (n_examples,)
-        How, all rows together.
-
-    Raises
-    ------
-    ModelError
-        If some of the rows alone come out differently.
-    """
-    import numpy as np
-
-    # The rows at one end of the ranking: by themselves, they have other means and ranges than all together.
-    alone = np.argsort(predicted, kind="stable")[:ROWS_ALONE]
-    again = predict(fitted, task, features.iloc[alone])
-    # Sums over rows in another order differ in their last bits.
-    differing = int((~np.isclose(again, predicted[alone], rtol=1e-6, atol=1e-9)).sum())
-    if differing:
-        raise ModelError(
-            f"The candidate '{candidate}' predicts {differing} of {len(alone)} rows differently without the other "
-            "rows of the holdout.",
-            where=f"candidate '{candidate}'",
-            rule="scoring only predicts: what is learned from data is learned in fit, from the training rows.",
-            remedy="move what is computed over rows (means, ranks, counts) from predict or transform to fit.",
-        )
 
 
 def _linear(task: Task, parameters: Parameters) -> BaseEstimator:

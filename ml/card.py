@@ -25,6 +25,7 @@ from ml.persistence import write_whole
 from ml.plots import plots_of
 from ml.promotion import FEWEST_JUDGED, LimitFinding, is_better
 from ml.split import day_of
+from turnout.advice import Action, Wording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
     from ml.declaration import Prediction
-    from ml.training import Training
+    from ml.training_result import Training
 
     # An evaluation by candidate, group column, group value and metric.
     Found = Mapping[tuple[str, str, str, str], Evaluation]
@@ -161,10 +162,15 @@ class Card:
         return markdown
 
 
-def write(training: Training, folder: Path) -> Card:
+def write(training: Training, folder: Path, wording: Wording = str) -> Card:
     """Write a training's card: `plots/<name>.png`, `card.md` and `card.html`, the latter last.
 
     Each file is written wholly or not at all, and what names others after them. Written again, it is replaced.
+
+    Parameters
+    ----------
+    wording : callable
+        How the card puts what a person can do; by itself it names no command.
     """
     prediction = training.prediction
     plots = plots_of(
@@ -174,7 +180,7 @@ def write(training: Training, folder: Path) -> Card:
         training.importance,
         prediction.titles,
     )
-    markdown = _markdown(training, list(plots))
+    markdown = _markdown(training, list(plots), wording)
     (folder / PLOTS).mkdir(parents=True, exist_ok=True)
     for name, image in plots.items():
         write_whole(folder / _source(name), image)
@@ -203,8 +209,8 @@ def _data(image: bytes) -> str:
 # The Markdown.
 
 
-def _markdown(training: Training, plots: Sequence[str]) -> str:
-    rendered = _template("card.md.jinja", _text).render(_facts(training, plots))
+def _markdown(training: Training, plots: Sequence[str], wording: Wording) -> str:
+    rendered = _template("card.md.jinja", _text).render(_facts(training, plots, wording))
     return re.sub(r"\n{3,}", "\n\n", rendered)
 
 
@@ -246,13 +252,12 @@ def _code(value: object) -> Markup:
     return _text(line) if not line or "`" in line or "|" in line else Markup(f"`{line}`")  # noqa: S704 - no way out
 
 
-def _command(*words: str, **settings: object) -> Markup:
-    """Return a command for a shell; for a block of code only."""
-    quoted = [*words, *(f"{name}={shlex.quote(str(value))}" for name, value in settings.items())]
-    return Markup(" ".join(" ".join(quoted).split()))  # noqa: S704 - in a block of code all is text
+def _line(words: str) -> Markup:
+    """Return a line as it is; for a block of code only."""
+    return Markup(" ".join(words.split()))  # noqa: S704 - in a block of code all is text
 
 
-def _facts(training: Training, plots: Sequence[str]) -> dict[str, Any]:
+def _facts(training: Training, plots: Sequence[str], wording: Wording) -> dict[str, Any]:
     """Return all that the template names."""
     prediction, version, decision, split = training.prediction, training.version, training.decision, training.split
     found = {(row.candidate, row.group_column, row.group_value, row.metric): row for row in training.evaluations}
@@ -282,6 +287,8 @@ def _facts(training: Training, plots: Sequence[str]) -> dict[str, Any]:
     shares = {name: abs(value) / total if total else 0.0 for name, value in (training.importance or {}).items()}
     features = sorted(version.features, key=lambda feature: -shares.get(feature.name, 0.0))
     words_of_commit = version.code_version.split()
+    named = f"version {version.version} of {prediction.name}"
+    of_version = {"prediction": prediction.name, "version": version.version}
     groups = _groups(training, found)
     return {
         "prediction": prediction,
@@ -339,7 +346,9 @@ def _facts(training: Training, plots: Sequence[str]) -> dict[str, Any]:
         "who": who,
         "meaning": meaning,
         "code": _code,
-        "command": _command,
+        "checkout": lambda commit: _line(f"git checkout {shlex.quote(commit)}"),
+        "approve": _line(wording(Action("approve", f"approve {named}", of_version))),
+        "replay": _line(wording(Action("replay", f"replay {named}", of_version))),
         "words": _words,
         "better_is": _better_is,
         "better_or_worse": _better_or_worse,

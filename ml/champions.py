@@ -20,6 +20,7 @@ from ml.records import (
     version_of,
 )
 from ml.split import day_of
+from turnout.advice import Action, Advice
 from turnout.errors import ModelError
 
 if TYPE_CHECKING:
@@ -206,7 +207,12 @@ def _approvable(session: Session, prediction: Prediction, version: int) -> tuple
             prediction,
             f"Version {version} does not wait for an approval{decided}.",
             "a person approves what the gate has let through, and nothing else.",
-            "'make run' and the leaderboard name the versions that wait; 'make rollback' goes back to an earlier one.",
+            Advice(
+                Action("run", "a run"),
+                " and the leaderboard name the versions that wait; ",
+                Action("rollback", "a rollback"),
+                " goes back to an earlier one.",
+            ),
         )
     if in_place != rows[0]["champion_version"]:
         raise _refused(
@@ -214,7 +220,7 @@ def _approvable(session: Session, prediction: Prediction, version: int) -> tuple
             f"Version {version} was compared with {_told(rows[0]['champion_version'])}, but {_told(in_place)} is in "
             "place now.",
             "a challenger replaces the champion that it was better than.",
-            f"train again: materialize model_versions/{prediction.name}.",
+            Advice(Action("train", "train again", {"prediction": prediction.name}), "."),
         )
     held = inspect(session, prediction)
     if problem := missing_features(challenger.features, held.features):
@@ -222,7 +228,7 @@ def _approvable(session: Session, prediction: Prediction, version: int) -> tuple
             prediction,
             f"Version {version} cannot be fitted on today's examples: {problem}.",
             "a champion is fitted on all matured examples before it scores.",
-            f"bring the columns back, or train again: materialize model_versions/{prediction.name}.",
+            Advice("bring the columns back, or ", Action("train", "train again", {"prediction": prediction.name}), "."),
         )
     return challenger, read_matured(session, prediction, challenger.features)
 
@@ -241,5 +247,5 @@ def _told(version: int | None) -> str:
     return "no champion" if version is None else f"champion version {version}"
 
 
-def _refused(prediction: Prediction, what: str, rule: str, remedy: str) -> ModelError:
+def _refused(prediction: Prediction, what: str, rule: str, remedy: str | Advice) -> ModelError:
     return ModelError(what, where=f"prediction '{prediction.name}'", rule=rule, remedy=remedy)

@@ -13,7 +13,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
-    from ml.candidates import Feature
+    from ml.feature import Feature
 
 # Rarer values of a category share one column.
 RARE = 20

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import validate_data
 
 from ml.calibration import Line, straightened
-from ml.candidates import predict
+from ml.fitted import predict
 
 if TYPE_CHECKING:
     import pandas as pd

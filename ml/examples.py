@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from ml.candidates import Feature
 from ml.declaration import Prediction
+from ml.feature import Feature
 from turnout.dealing import is_one_in
 from turnout.engines import QueryError, Session, identifier
 from turnout.errors import ExamplesError, did_you_mean

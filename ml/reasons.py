@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ml.candidates import Feature
 from ml.evaluation import Task
+from ml.feature import Feature
 
 if TYPE_CHECKING:
     import pandas as pd

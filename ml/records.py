@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from ml.candidates import Feature, Parameters
+from ml.candidates import Parameters
 from ml.evaluation import Evaluation, Task, Validation
+from ml.feature import Feature
 from ml.outcomes import DDL as OUTCOMES
 from ml.outcomes import Outcome
 from ml.promotion import Decision, is_better

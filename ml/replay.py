@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ml import persistence
-from ml.candidates import predict
 from ml.champions import fitted_as, recorded
 from ml.examples import data_fingerprint, inspect, missing_features, read_matured
+from ml.fitted import predict
 from ml.split import HOLDOUT_SIDE, day_of, side_of
 from turnout.errors import ModelError
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml import persistence
-from ml.candidates import predict
 from ml.declaration import Prediction
 from ml.examples import INFINITY, feature_frame, inspect, missing_features
+from ml.fitted import predict
 from ml.outcomes import record_published
 from ml.reasons import explainer_of, no_reasons, reason_fields, reasons
 from ml.records import champion_of
 from ml.release import is_released
+from turnout.advice import Action, Advice
 from turnout.engines import Session, Warehouse, identifier
 from turnout.errors import ModelError, WarehouseError
 
@@ -71,7 +72,9 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
             f"Champion version {champion.version} of '{prediction.name}' cannot score these examples: {problem}.",
             where=f"table {prediction.schema}.{prediction.table}",
             rule="a model scores exactly the features that it was trained on.",
-            remedy=f"bring the columns back, or train again: materialize model_versions/{prediction.name}.",
+            remedy=Advice(
+                "bring the columns back, or ", Action("train", "train again", {"prediction": prediction.name}), "."
+            ),
         )
     pipeline = persistence.load(model_folder / champion.file, champion.file_hash, prediction.trusted_types)
     as_of_date = held.as_of_dates[-1]

@@ -29,6 +29,7 @@ from ml.evaluation import METRICS
 from ml.persistence import TRUSTED_TYPES
 from ml.records import DDL as RECORDS
 from ml.records import SCHEMA
+from turnout.advice import Action, Advice, Wording
 from turnout.errors import TurnoutError
 
 if TYPE_CHECKING:
@@ -112,8 +113,12 @@ class Tracking:
     problems: list[TurnoutError] = field(default_factory=list)
 
     def __str__(self) -> str:
+        return self.told(str)
+
+    def told(self, wording: Wording) -> str:
+        """Return what came of it in words, with what can be done about problems as `wording` puts it."""
         if self.problems:
-            return "\n\n".join(map(str, self.problems))
+            return "\n\n".join(problem.told(wording) for problem in self.problems)
         runs = ", ".join(f"{sent.prediction} version {sent.version}" for sent in self.sent)
         return f"MLflow {f'was told of {runs}' if runs else 'knows all that is on record'}: {self.uri}"
 
@@ -274,7 +279,11 @@ def _in_words(what: str, error: Exception, uri: str) -> TurnoutError:
     if "@" in place:
         said = said.replace(place, place.rpartition("@")[2]).replace(place.rpartition("@")[0], "…")
     return TrackingError(
-        f"{what} ({said}); the run is kept in the records and sent with the next run or 'make leaderboard'.",
+        Advice(
+            f"{what} ({said}); the run is kept in the records and sent with the next run or ",
+            Action("leaderboard", "the opening of the leaderboard"),
+            ".",
+        ),
         where=without_credentials(uri),
         rule="MLflow mirrors the records: training, scoring and publication go on without it.",
         remedy="start the server, or mend what it says; MLFLOW_TRACKING_URI names it, and without that variable MLflow "
@@ -411,7 +420,11 @@ class _Mirror:
                 f"MLflow keeps the files of '{prediction.name}' in another folder: the checkout was moved.",
                 where=f"{self.uri}: {found.artifact_location}",
                 rule="MLflow names files by their full path, so its folder cannot be moved.",
-                remedy=f"remove {self._artifacts.parent}; 'make leaderboard' makes it anew from the records.",
+                remedy=Advice(
+                    f"remove {self._artifacts.parent}; ",
+                    Action("leaderboard", "opening the leaderboard"),
+                    " makes it anew from the records.",
+                ),
             )
         self._experiments[prediction.name] = found.experiment_id
         return True
@@ -589,7 +602,11 @@ class _Mirror:
                     f"{'its file is missing or has changed' if content is None else 'its run was deleted there'}.",
                     where=str(self._model_folder / fit.file) if content is None else done.uri,
                     rule="what is registered is the file that the records name.",
-                    remedy="restore it; 'make leaderboard' registers it once it is champion or challenger.",
+                    remedy=Advice(
+                        "restore it; ",
+                        Action("leaderboard", "opening the leaderboard"),
+                        " registers it once it is champion or challenger.",
+                    ),
                 )
             )
             return None

@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version as version_of_package
 from pathlib import Path
@@ -22,16 +22,7 @@ import numpy as np
 
 from ml import card, persistence
 from ml.calibration import line_through, straightened
-from ml.candidates import (
-    BASELINE,
-    Candidate,
-    Feature,
-    baseline,
-    fit,
-    predict,
-    require_independent_rows,
-    require_unfitted,
-)
+from ml.candidates import BASELINE, Candidate, baseline, fit, require_unfitted
 from ml.champions import refit
 from ml.declaration import Prediction
 from ml.evaluation import (
@@ -40,15 +31,16 @@ from ml.evaluation import (
     METRICS,
     Evaluation,
     Segment,
-    Validation,
     Vector,
     as_groups,
     evaluate,
     segments_of,
 )
 from ml.examples import data_fingerprint, inspect, missing_features, one_class, read_matured, slice_column
+from ml.feature import Feature
+from ml.fitted import predict, require_independent_rows
 from ml.outcomes import outcomes_of
-from ml.promotion import Champion, Decision, LimitFinding, broken_in_service, compare, decide
+from ml.promotion import Champion, compare, decide
 from ml.reasons import importance_of
 from ml.records import (
     RECALIBRATED,
@@ -59,8 +51,10 @@ from ml.records import (
     remember,
 )
 from ml.resampling import resample
-from ml.search import Choice, Search, Trial, folds_in
-from ml.split import Split, day_of, divide, side_of, split_by_time
+from ml.search import Choice, Search, folds_in
+from ml.split import day_of, divide, side_of, split_by_time
+from ml.training_result import Training
+from turnout.advice import Wording
 from turnout.engines import Warehouse
 from turnout.errors import ExamplesError
 from turnout.project.provenance import Provenance
@@ -79,62 +73,6 @@ TIMED = 3
 MOST_LEFT_OUT = 20
 
 
-@dataclass(frozen=True)
-class Training:
-    """What a training leaves to look at.
-
-    Parameters
-    ----------
-    prediction : Prediction
-        What was declared.
-    version : ModelVersion
-        The challenger, as recorded.
-    decision : Decision
-        Whether it was promoted, and why.
-    evaluations : list of Evaluation
-        Of every candidate on the holdout; of the challenger, the baseline and the champion also in each segment. Where
-        a column is left out, also of the challenger's candidate fitted without each of its values, in that value.
-    validations : list of Validation
-        Of every candidate's best configuration in every fold: what the challenger was chosen by.
-    trials : list of Trial
-        Every configuration that was tried.
-    steps : mapping of str to float
-        Seconds that each step took.
-    split : Split
-        The as-of dates that each side used.
-    holdout_label : ndarray of shape (n_holdout,)
-        What came true on the holdout.
-    holdout_predicted : ndarray of shape (n_holdout,)
-        What the challenger predicted there.
-    importance : mapping of str to float, or None
-        How far each feature moves the challenger's predictions; see `ml.reasons.importance_of`.
-    """
-
-    prediction: Prediction
-    version: ModelVersion
-    decision: Decision
-    evaluations: list[Evaluation]
-    validations: list[Validation]
-    trials: list[Trial]
-    steps: Mapping[str, float]
-    split: Split
-    holdout_label: Vector
-    holdout_predicted: Vector
-    importance: Mapping[str, float] | None
-
-    @property
-    def in_service(self) -> int | None:
-        """The version that is champion after this training; None if there is none yet."""
-        return self.version.version if self.decision.is_promoted else self.decision.champion_version
-
-    @property
-    def broken_in_service(self) -> tuple[LimitFinding, ...]:
-        """The declared limits that the champion breaks on the latest holdout, if it stays."""
-        if self.decision.is_promoted:
-            return ()
-        return broken_in_service(self.evaluations, CHAMPION, self.prediction.metric, self.prediction.limits)
-
-
 class Steps:
     """How long each step of a training took, in seconds."""
 
@@ -149,7 +87,13 @@ class Steps:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
 
 
-def train(warehouse: Warehouse, prediction: Prediction, model_folder: Path, provenance: Provenance) -> Training:
+def train(
+    warehouse: Warehouse,
+    prediction: Prediction,
+    model_folder: Path,
+    provenance: Provenance,
+    wording: Wording = str,
+) -> Training:
     """Train all candidates, judge the best as challenger, and record what came of it.
 
     Killed at any moment and run again, it comes to the same: files are written before the records that name
@@ -162,6 +106,8 @@ def train(warehouse: Warehouse, prediction: Prediction, model_folder: Path, prov
     ----------
     model_folder : Path
         Model versions are saved as `<prediction>/<version>/{evaluated,refitted}.skops` below it, with their cards.
+    wording : callable
+        How a card puts what a person can do; see `turnout.advice`.
 
     Raises
     ------
@@ -313,7 +259,7 @@ def train(warehouse: Warehouse, prediction: Prediction, model_folder: Path, prov
         predicted[challenger],
         importance,
     )
-    card.write(made, folder)
+    card.write(made, folder, wording)
     with warehouse.session() as session:
         remember(
             session,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from rich.box import SIMPLE
 from rich.table import Table
 
+from orchestration.commands import error_in_words
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -38,6 +40,6 @@ def print_audit(audit: Audit, console: Console) -> None:
     for found in audit.unverified:
         console.print(f"not audited: the label of {found.past.as_of_date}; built again, no example has one.")
     if audit.problem:
-        console.print(f"\n{audit.problem}", style="red", markup=False)
+        console.print(f"\n{error_in_words(audit.problem)}", style="red", markup=False)
     else:
         console.print(f"Nothing of {audit.prediction.name} knew the future (seed {audit.seed}).", markup=False)

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from rich.console import Console
 
+from orchestration.commands import command, error_in_words
 from orchestration.loopback import HOST, require_free
 from orchestration.project import (
     links_of,
@@ -118,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             case "run":
                 sys.exit(0 if run(project, console) else 1)
     except TurnoutError as error:
-        console.print(f"\n{error}", style="red", markup=False)
+        console.print(f"\n{error_in_words(error)}", style="red", markup=False)
         sys.exit(1)
     except KeyboardInterrupt:
         console.print("\nStopped. What was finished is kept; run it again to go on.")
@@ -218,7 +219,7 @@ def print_quarantine(project: Project, console: Console) -> None:
 
     files = [(table, file) for table in source_tables(manifest_of(project)) for file in quarantined(project, table)]
     for table, file in files:
-        console.print(f"\n{file.quarantined_at:%Y-%m-%d %H:%M} UTC  {why(table, file)}", markup=False)
+        console.print(f"\n{file.quarantined_at:%Y-%m-%d %H:%M} UTC  {error_in_words(why(table, file))}", markup=False)
     console.print(f"\n{len(files)} files wait in {project.quarantine}" if files else "Quarantine is empty.")
 
 
@@ -291,7 +292,7 @@ def open_leaderboard(project: Project, console: Console, port: int) -> None:
     """
     with console.status("Sending what is new to MLflow"):
         tracking = track_all(project, ask=True)
-    console.print(str(tracking), style="yellow" if tracking.problems else None, markup=False)
+    console.print(tracking.told(command), style="yellow" if tracking.problems else None, markup=False)
     is_server = tracking.uri.startswith(("http", "databricks"))
     if not is_server:
         require_free(port, "leaderboard")

@@ -18,6 +18,7 @@ from dagster import (
 
 from ml.declaration import Prediction
 from ml.feature_review import Review, remember, review
+from orchestration.commands import error_in_words
 from orchestration.dbt import asset_key
 from orchestration.failures import in_words
 from orchestration.metadata import table
@@ -71,7 +72,7 @@ def examples_checks(project: Project) -> tuple[AssetChecksDefinition, ...]:
                 asset_key=key,
                 check_name=LEAKAGE,
                 passed=found.problem is None,
-                description=str(found.problem or _summary(found)),
+                description=error_in_words(found.problem) if found.problem else _summary(found),
                 metadata=_metadata(found),
             )
         for key, prediction in predictions.items():
@@ -89,7 +90,7 @@ def _reviewed(
         remember(project.warehouse, [made])
     except TurnoutError as error:
         # Whatever needs the examples will refuse them; that they cannot be reviewed is no more than a warning.
-        passed, description, metadata = False, str(error), {}
+        passed, description, metadata = False, error_in_words(error), {}
     else:
         passed, description, metadata = not made.unacknowledged, str(made), _review_metadata(made)
     return AssetCheckResult(

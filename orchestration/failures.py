@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from dagster import Failure
 
+from orchestration.commands import error_in_words
 from turnout.errors import TurnoutError
 
 
@@ -16,4 +17,4 @@ def in_words() -> Iterator[None]:
     try:
         yield
     except TurnoutError as error:
-        raise Failure(description=str(error), allow_retries=False) from None
+        raise Failure(description=error_in_words(error), allow_retries=False) from None

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ml.card import Card
-    from ml.training import Training
+    from ml.training_result import Training
 
 
 def training_metadata(training: Training, card: Card) -> dict[str, Any]:

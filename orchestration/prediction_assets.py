@@ -22,10 +22,12 @@ from ml.declaration import Prediction
 from ml.feature_review import TABLES as REVIEW_RECORDS
 from ml.scoring import SCHEMA as SCORES
 from orchestration.checks import require_passed_checks
+from orchestration.commands import command
 from orchestration.dbt import asset_key
 from orchestration.failures import in_words
 from orchestration.metadata import gate_metadata, table, training_metadata
 from orchestration.project import WAREHOUSE_POOL, predictions_of
+from turnout.advice import Action
 from turnout.engines import identifier
 from turnout.leakage.records import TABLES as AUDIT_RECORDS
 from turnout.loading.contract import source_tables
@@ -36,7 +38,7 @@ from turnout.project.paths import Project
 from turnout.project.provenance import code_version
 
 if TYPE_CHECKING:
-    from ml.training import Training
+    from ml.training_result import Training
 
 SAMPLED_ROWS = 10
 GATE = "gate"
@@ -131,7 +133,7 @@ def _model_versions_asset(project: Project, prediction: Prediction) -> AssetsDef
         with in_words():
             require_passed_checks(context.instance, context.asset_key)
             provenance = Provenance(code_version(project), load_ids_behind(project.warehouse, prediction.unique_id))
-            training = train(project.warehouse, prediction, project.model_versions, provenance)
+            training = train(project.warehouse, prediction, project.model_versions, provenance, command)
         card = read(project.model_versions / prediction.name / str(training.version.version))
         yield MaterializeResult(metadata=training_metadata(training, card), check_results=[_gate(training)])
 
@@ -148,10 +150,8 @@ def _gate(training: "Training") -> AssetCheckResult:
         found = f"champion version {training.in_service} breaks its limits on the latest holdout: {told}. {found}"
     elif decision.outcome == "waits":
         version = training.version
-        found = (
-            f"version {version.version} waits for a person: make approve PREDICTION={version.prediction} "
-            f'VERSION={version.version} NAME="who" BECAUSE="why". {found}'
-        )
+        approve = Action("approve", "approve it", {"prediction": version.prediction, "version": version.version})
+        found = f"version {version.version} waits for a person: {command(approve)}. {found}"
     elif training.in_service is None:
         found = f"there is no champion yet, so nothing is scored. {found}"
     return AssetCheckResult(

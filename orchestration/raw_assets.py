@@ -21,6 +21,7 @@ from dagster import (
     multi_asset,
 )
 
+from orchestration.commands import error_in_words
 from orchestration.dbt import asset_key
 from orchestration.failures import in_words
 from orchestration.load_metadata import load_metadata
@@ -113,6 +114,6 @@ def _check_result(table: SourceTable, loaded: Loaded, name: str) -> AssetCheckRe
     return AssetCheckResult(
         check_name=name,
         passed=not failed,
-        description="\n".join(str(why(table, file)) for file in failed) or None,
+        description="\n".join(error_in_words(why(table, file)) for file in failed) or None,
         metadata={"files": [outcome.file_name for outcome in loaded.outcomes]},
     )

@@ -11,7 +11,9 @@ from ml.candidates import BASELINE
 from ml.champions import waiting
 from ml.records import champion_of
 from ml.scoring import SCHEMA as SCORES
+from orchestration.commands import command
 from orchestration.project import predictions_of
+from turnout.advice import Action
 from turnout.engines import identifier
 from turnout.publication.tables import read_publication
 
@@ -42,9 +44,10 @@ def print_summary(project: Project, console: Console) -> None:
         with project.warehouse.session() as session:
             versions = waiting(session, prediction.name)
         for version in versions:
+            asked = {"version": version, "who": "who you are", "because": "the reason"}
+            approve = Action("approve", "approve it", {"prediction": prediction.name, **asked})
             console.print(
-                f"{prediction.name}: version {version} waits for a person; make approve PREDICTION={prediction.name} "
-                f'VERSION={version} NAME="who you are" BECAUSE="the reason"',
+                f"{prediction.name}: version {version} waits for a person; {command(approve)}",
                 style="yellow",
                 markup=False,
             )

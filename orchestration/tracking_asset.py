@@ -14,6 +14,7 @@ from dagster import (
     asset,
 )
 
+from orchestration.commands import command
 from orchestration.metadata import table
 from orchestration.prediction_assets import model_versions_key
 from orchestration.project import WAREHOUSE_POOL, predictions_of, track_all
@@ -54,7 +55,7 @@ def tracking_assets(project: Project) -> list[AssetsDefinition]:
                     check_name=CHECK,
                     passed=not tracking.problems,
                     severity=AssetCheckSeverity.WARN,
-                    description=str(tracking),
+                    description=tracking.told(command),
                 )
             ],
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from turnout.advice import Advice, Wording, told
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -12,23 +14,29 @@ if TYPE_CHECKING:
 class TurnoutError(Exception):
     """A mistake that a person can mend.
 
-    Whoever shows it to a person prints `str(error)`, which is complete, and no traceback.
+    Whoever shows it to a person prints no traceback, but `error.told(wording)`, or `str(error)`, which is complete as
+    well, and names no command.
 
     Parameters
     ----------
-    what : str
+    what : str or Advice
         What is wrong, as one sentence.
     where : str
         The file, table, model or key it was found in.
     rule : str
         The rule that it breaks, and why that rule is there.
-    remedy : str
-        What to do next.
+    remedy : str or Advice
+        What to do next; commands stand in an `Advice` as actions.
     """
 
-    def __init__(self, what: str, *, where: str, rule: str, remedy: str) -> None:
+    def __init__(self, what: str | Advice, *, where: str, rule: str, remedy: str | Advice) -> None:
         self.what, self.where, self.rule, self.remedy = what, where, rule, remedy
-        super().__init__(f"{what}\n  where:  {where}\n  rule:   {rule}\n  remedy: {remedy}")
+        super().__init__(self.told(str))
+
+    def told(self, wording: Wording) -> str:
+        """Return the whole of it in words, with what can be done about it as `wording` puts it."""
+        what, remedy = told(self.what, wording), told(self.remedy, wording)
+        return f"{what}\n  where:  {self.where}\n  rule:   {self.rule}\n  remedy: {remedy}"
 
 
 class DeclarationError(TurnoutError):

@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 from worlds import World
 
-from ml.candidates import FAMILIES, Candidate, Feature, baseline, fit, predict, require_unfitted
+from ml.candidates import FAMILIES, Candidate, baseline, fit, require_unfitted
 from ml.evaluation import METRICS, Task
 from ml.examples import inspect, read_matured
+from ml.feature import Feature
+from ml.fitted import predict
 from ml.persistence import load, save
 from turnout.errors import DeclarationError
 

@@ -15,7 +15,9 @@ from ml import card
 from ml.declaration import SearchBudget
 from ml.evaluation import Task
 from ml.plots import plots_of
-from ml.training import Training, train
+from ml.training import train
+from ml.training_result import Training
+from orchestration.commands import command
 from turnout.project.provenance import Provenance
 
 PNG = b"\x89PNG\r\n"
@@ -61,7 +63,7 @@ class Page(HTMLParser):
 def test_a_card_tells_the_decision_its_evidence_every_group_and_how_to_replay(
     training: Training, tmp_path: Path
 ) -> None:
-    written = card.write(training, tmp_path)
+    written = card.write(training, tmp_path, command)
     assert written == card.read(tmp_path)
     assert {name: path.read_bytes()[:6] for name, path in written.plots.items()} == dict.fromkeys(PLOTS["binary"], PNG)
     page = Page(written.html.read_text(encoding="utf-8"))

@@ -12,7 +12,8 @@ from ml.champions import approve, roll_back, waiting
 from ml.promotion import Limits
 from ml.replay import replay
 from ml.scoring import score
-from ml.training import Training, train
+from ml.training import train
+from ml.training_result import Training
 from turnout.errors import ModelError
 
 ONE_YEAR_ON = """

@@ -33,9 +33,10 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from worlds import PROVENANCE, World
 from xgboost import XGBClassifier, XGBRegressor
 
-from ml.candidates import Feature, predict
 from ml.declaration import predictions_in
 from ml.evaluation import Task
+from ml.feature import Feature
+from ml.fitted import predict
 from ml.reasons import PLACES, explainer_of, importance_of, reason_fields, reasons, shown_values
 from ml.scoring import score
 from ml.training import train

@@ -19,10 +19,13 @@ from urllib.request import urlopen
 import pytest
 from worlds import PROVENANCE, World, world_in
 
-from ml.candidates import FAMILIES, Candidate, Feature, predict
+from ml.candidates import FAMILIES, Candidate
 from ml.examples import feature_frame
+from ml.feature import Feature
+from ml.fitted import predict
 from ml.tracking import Tracking, prepare_environment, track
 from ml.training import train
+from orchestration.commands import error_in_words
 from turnout.engines.duckdb import DuckDB
 
 if TYPE_CHECKING:
@@ -269,7 +272,7 @@ def test_a_server_that_is_down_is_told_in_words_and_gets_the_runs_later(world: W
     assert time.perf_counter() - started < 10
     (problem,) = done.problems
     assert str(problem).startswith("MLflow cannot be reached ([Errno")
-    assert "sent with the next run or 'make leaderboard'" in str(problem)
+    assert "sent with the next run or 'make leaderboard'" in error_in_words(problem)
     assert "secret" not in str(problem)
     assert (done.sent, done.waiting) == ([], 2)
 

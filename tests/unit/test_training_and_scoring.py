@@ -22,7 +22,8 @@ from ml.declaration import SearchBudget
 from ml.evaluation import overall
 from ml.replay import replay
 from ml.scoring import Scoring, score
-from ml.training import Training, train
+from ml.training import train
+from ml.training_result import Training
 from turnout.errors import DeclarationError, ExamplesError, ModelError, WarehouseError
 
 

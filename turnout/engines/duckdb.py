@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from turnout.advice import Action, Advice
 from turnout.engines.sql import identifier, literal
 from turnout.engines.warehouse import QueryError, StorageError
 from turnout.errors import WarehouseError
@@ -135,7 +136,13 @@ class DuckDB:
                 f"There is no table {schema}.{table}.",
                 where=str(self.path),
                 rule="Python reads what dbt has built and tested.",
-                remedy=f"build it first: materialize '{table}' in Dagster, or run 'make run'.",
+                remedy=Advice(
+                    "build it first: ",
+                    Action("build", f"'{table}' alone", {"table": table}),
+                    ", or run ",
+                    Action("run", "everything"),
+                    ".",
+                ),
             )
         return self.query(f"select * from {identifier(schema, table)} limit 0").schema
 

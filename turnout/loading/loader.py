@@ -356,8 +356,8 @@ def _quarantine(
         contract=table.terms,
         quarantined_at=datetime.now(UTC).replace(tzinfo=None),
         failed_check=refusal.check,
-        problem=refusal.what,
-        remedy=refusal.remedy,
+        problem=str(refusal.what),
+        remedy=str(refusal.remedy),
         may_be_released=refusal.may_be_released,
         path=str(target.relative_to(project.root)),
     )

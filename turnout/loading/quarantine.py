@@ -6,6 +6,7 @@ import getpass
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from turnout.advice import Action, Advice
 from turnout.errors import LoadError, did_you_mean
 from turnout.loading.landing import ArrivedFile
 from turnout.loading.loader import Acceptance, Arrival, alone, enter, load_id_of
@@ -50,7 +51,7 @@ def release(project: Project, tables: Sequence[SourceTable], load_id: str, becau
             f"There is no '{load_id}' in quarantine.{did_you_mean(load_id, waiting)}",
             where=str(project.quarantine),
             rule="a quarantined file is released once, by its id.",
-            remedy="'make quarantine' lists what waits.",
+            remedy=Advice(Action("quarantine", "the quarantine"), " lists what waits."),
         )
     table, file = waiting[load_id]
     if not because.strip():
@@ -58,7 +59,7 @@ def release(project: Project, tables: Sequence[SourceTable], load_id: str, becau
             f"'{load_id}' is not released: there is no reason.",
             where=f"{file.file_name} of {table.label}",
             rule="whoever accepts what was refused says why, for those who will ask.",
-            remedy=f"make release LOAD={load_id} BECAUSE='the reason'.",
+            remedy=Advice(Action("release", f"release {load_id} with a reason", {"load": load_id}), "."),
         )
     part = table.part_of(file.file_name)
     loads = [load for load in _register(project, table).loads() if table.part_of(load.file_name) == part]

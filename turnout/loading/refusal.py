@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from turnout.advice import Action, Advice
 from turnout.errors import LoadError
 
 if TYPE_CHECKING:
@@ -51,12 +52,14 @@ class RefusalError(LoadError):
 
 def why(table: SourceTable, file: QuarantinedFile) -> LoadError:
     """Return the error that says why a file is in quarantine, and what can be done about it."""
-    released = f" To load it as it is: make release LOAD={file.load_id} BECAUSE='the reason'."
+    release = Action("release", f"release {file.load_id} with a reason", {"load": file.load_id})
     return LoadError(
         file.problem,
         where=f"{file.file_name} in landing/{table.folder}, in quarantine as {file.load_id}",
         rule=f"a file that enters keeps the contract of its table in {table.file}. Until this is settled nothing "
         "downstream is made, and raw shows what it showed before.",
-        remedy=f"{file.remedy} Without the file in landing, the next run goes on without it."
-        f"{released if file.may_be_released else ''}",
+        remedy=Advice(
+            f"{file.remedy} Without the file in landing, the next run goes on without it.",
+            *((" To load it as it is: ", release, ".") if file.may_be_released else ()),
+        ),
     )

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from turnout.advice import Action, Advice
 from turnout.engines import Session, StorageError, identifier
 from turnout.engines.file import opened, write
 from turnout.errors import WarehouseError
@@ -155,7 +156,7 @@ def restore(project: Project, publication_id: int, *, who: str, because: str) ->
             f"Publication {publication_id} is not restored: there is no name, or no reason.",
             where=str(project.published),
             rule="whoever takes back what others read says who and why; the publication tells it.",
-            remedy=f'make restore PUBLICATION={publication_id} NAME="who you are" BECAUSE="the reason".',
+            remedy=Advice(Action("restore", "say who you are, and the reason", {"publication": publication_id}), "."),
         )
     with _in_words(), shelf_of(project).switched() as partial:
         replaced = read_publication(project.published)
@@ -167,7 +168,11 @@ def restore(project: Project, publication_id: int, *, who: str, because: str) ->
                 f"Publication {publication_id} is {'the one in place' if publication_id == in_place else 'not kept'}.",
                 where=str(project.published.parent),
                 rule="one can go back to the last publications before the one in place.",
-                remedy=f"name one of those that are kept: {ids}; 'make publications' tells of each.",
+                remedy=Advice(
+                    f"name one of those that are kept: {ids}; ",
+                    Action("publications", "the list of publications"),
+                    " tells of each.",
+                ),
             )
         was = read_publication(kept[publication_id])
         assert was is not None  # only what tells its id is kept
@@ -225,7 +230,7 @@ def _nothing_to_export(project: Project) -> PublicationError:
         "There is nothing to export.",
         where=str(project.published),
         rule="what is exported is the publication in place.",
-        remedy="'make run' makes one.",
+        remedy=Advice(Action("run", "a run"), " makes one."),
     )
 
 
@@ -243,7 +248,7 @@ def _require_built(session: Session, marts: Mapping[str, Mart]) -> None:
                 f"The mart '{name}' has not been built.",
                 where=f"table {mart.schema}.{mart.table}",
                 rule="all marts are published together, so that they fit each other.",
-                remedy="materialize it first, or run 'make run'.",
+                remedy=Advice(Action("build", "build it"), " first, or run ", Action("run", "everything"), "."),
             )
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from turnout.advice import Action, Advice
 from turnout.engines import StorageError
 from turnout.engines.file import OpenedFile, opened
 from turnout.errors import TurnoutError
@@ -178,7 +179,13 @@ def reading(file: Path) -> Iterator[OpenedFile]:
                 f"The published file cannot be read: {error}",
                 where=str(file),
                 rule="a publication is a whole DuckDB file.",
-                remedy="move it away; 'make run' publishes anew, and 'make restore' goes back to one that is kept.",
+                remedy=Advice(
+                    "move it away; ",
+                    Action("run", "the next run"),
+                    " publishes anew, and ",
+                    Action("restore", "a restore"),
+                    " goes back to one that is kept.",
+                ),
             ) from None
         yield published
 

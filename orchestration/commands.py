@@ -1,0 +1,71 @@
+"""How what a person can do is typed here, or done in Dagster: the one table of it, and errors worded with it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from turnout.advice import Action, Name
+
+if TYPE_CHECKING:
+    from turnout.errors import TurnoutError
+
+
+def command(action: Action) -> str:
+    """Return what a person types, or does in Dagster, to do something."""
+    return COMMANDS[action.name](**action.arguments)
+
+
+def error_in_words(error: TurnoutError) -> str:
+    """Return an error as a person reads it here: with the commands that mend it."""
+    return error.told(command)
+
+
+def _named(typed: str) -> Callable[..., str]:
+    return lambda: f"'{typed}'"
+
+
+def _build(table: str | None = None) -> str:
+    return "materialize it" if table is None else f"materialize '{table}' in Dagster"
+
+
+def _train(prediction: str) -> str:
+    return f"train again: materialize model_versions/{prediction}"
+
+
+def _release(load: str) -> str:
+    return f"make release LOAD={load} BECAUSE='the reason'"
+
+
+def _restore(publication: int | None = None) -> str:
+    if publication is None:
+        return "'make restore'"
+    return f'make restore PUBLICATION={publication} NAME="who you are" BECAUSE="the reason"'
+
+
+def _approve(prediction: str, version: int, who: str = "who", because: str = "why") -> str:
+    return f'make approve {_of(prediction, version)} NAME="{who}" BECAUSE="{because}"'
+
+
+def _replay(prediction: str, version: int) -> str:
+    return f"make replay {_of(prediction, version)}"
+
+
+def _of(prediction: str, version: int) -> str:
+    return f"PREDICTION={shlex.quote(prediction)} VERSION={version}"
+
+
+COMMANDS: Mapping[Name, Callable[..., str]] = {
+    "run": _named("make run"),
+    "build": _build,
+    "train": _train,
+    "quarantine": _named("make quarantine"),
+    "release": _release,
+    "publications": _named("make publications"),
+    "restore": _restore,
+    "approve": _approve,
+    "rollback": _named("make rollback"),
+    "replay": _replay,
+    "leaderboard": _named("make leaderboard"),
+}
