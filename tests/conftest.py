@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 from hypothesis import settings
-from projects import Finished, copy_project, edit, land_orders, run
+from projects import Finished, copy_project, edit, land_cut, land_orders, run
 from xdist.scheduler import LoadScopeScheduling
 
 from orchestration.project import this_project
@@ -72,7 +72,7 @@ def manifest(shared: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def grocery(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """A copy of this project, run once on both examples, with fewer candidates and a short search."""
+    """A copy of this project, run once on both examples: few households, few candidates and a short search."""
     project = copy_project(tmp_path_factory.mktemp("grocery") / "turnout")
     for name in ("household_lapse", "household_spend"):
         judged = (
@@ -85,6 +85,7 @@ def grocery(tmp_path_factory: pytest.TempPathFactory) -> Finished:
         "search: { trials: 10, seconds: 10 }",
         "candidates: [linear, lightgbm]\n          search: { trials: 0 }",
     )
+    land_cut(project)
     finished = run(project)
     assert finished.exit_code == 0, finished.output
     if kept := os.environ.get("TURNOUT_KEEP_RUN"):

@@ -39,8 +39,9 @@ def test_everything_that_opens_the_warehouse_is_in_its_pool() -> None:
     assert outside == {"landing", "dashboards"}  # files arrive in the one; the others are Superset's, which nobody runs
 
 
-def test_what_declares_retrain_has_a_schedule() -> None:
+def test_what_declares_retrain_has_a_schedule_and_what_arrives_or_fails_is_seen() -> None:
     repository = defs().get_repository_def()
+    assert {sensor.name for sensor in repository.sensor_defs} == {"landing", "held_back"}
     assert {schedule.name: schedule.cron_schedule for schedule in repository.schedule_defs} == {
         "retrain_household_lapse_schedule": "0 17 * * 0",
         "retrain_household_spend_schedule": "0 18 * * 0",

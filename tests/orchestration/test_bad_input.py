@@ -1,24 +1,42 @@
-"""What bad input gets: one clear message, a non-zero exit, no traceback, the last publication untouched."""
+"""What bad input gets: one clear message, a non-zero exit, no traceback, the last publication untouched.
+
+One refusal of each kind is a run of the command line. What else is refused by the same step is refused in this process,
+on one project: a refusal promises to change nothing.
+"""
 
 from __future__ import annotations
 
+import copy
 import re
-import subprocess
-import sys
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from dagster import AssetCheckEvaluation, DagsterInstance
-from projects import edit, land_orders, published, published_marts, records, run
+from dagster import (
+    AssetCheckEvaluation,
+    DagsterEventType,
+    DagsterInstance,
+    DagsterRunStatus,
+    RunsFilter,
+    build_run_status_sensor_context,
+)
+from in_process import at, launched
+from projects import Finished, edit, land_orders, published, published_marts, records, run
 
+from ml.declaration import predictions_in
+from orchestration.project import predictions_of
 from orchestration.publication_asset import CURRENT
+from turnout.errors import DeclarationError
+from turnout.project.manifest import ProjectError, manifest_of
 from turnout.project.paths import Project
 
 
-def refused(project: Project, *words: str) -> str:
-    """Run, and expect a refusal that says these words."""
+def refused(project: Project, *words: str, assets: tuple[str, ...] = ()) -> str:
+    """Run, or materialize assets in this process, and expect a refusal that says these words."""
     before = published_marts(project)
-    finished = run(project)
+    finished = launched(project, *assets) if assets else run(project)
     assert finished.exit_code == 1, finished.output
     assert "Traceback" not in finished.output
     for word in ("rule:", "remedy:", *words):
@@ -28,18 +46,36 @@ def refused(project: Project, *words: str) -> str:
     return finished.output
 
 
-FAILURE_SEEN = """
-from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, RunsFilter, build_run_status_sensor_context
-from orchestration.definitions import defs
-from orchestration.project import prepare, this_project
-prepare(this_project())
-sensor = defs().get_repository_def().get_sensor_def("held_back")
-with DagsterInstance.get() as instance:
-    run = instance.get_runs(filters=RunsFilter(statuses=[DagsterRunStatus.FAILURE]), limit=1)[0]
-    failure = instance.all_logs(run.run_id, of_type=DagsterEventType.RUN_FAILURE)[0].dagster_event
-    context = build_run_status_sensor_context("held_back", failure, instance, run)
-    sensor(context.for_run_failure())
-"""
+@pytest.fixture(scope="module")
+def refusing(built_shop: Finished, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A shop that refuses one thing after the other, and stays what it is."""
+    target = tmp_path_factory.mktemp("refusing") / "turnout"
+    shutil.copytree(built_shop.project.root, target)
+    return Project(target)
+
+
+@pytest.fixture
+def arriving(refusing: Project) -> Iterator[Project]:
+    """The same, in which what arrives is taken away again."""
+    folder, before = refusing.landing / "shop" / "orders", records(refusing, "from raw.orders order by all")
+    kept = {file.name: file.read_bytes() for file in folder.iterdir()}
+    yield refusing
+    for file in folder.iterdir():
+        file.unlink()
+    for name, content in kept.items():
+        (folder / name).write_bytes(content)
+    assert records(refusing, "from raw.orders order by all") == before
+
+
+def seen_by_the_daemon(project: Project) -> None:
+    """Do what Dagster's daemon does after a run that nobody watches and that has failed."""
+    with at(project) as defs, DagsterInstance.get() as instance:
+        failed = instance.get_runs(filters=RunsFilter(statuses=[DagsterRunStatus.FAILURE]), limit=1)[0]
+        failure = instance.all_logs(failed.run_id, of_type=DagsterEventType.RUN_FAILURE)[0].dagster_event
+        assert failure is not None
+        sensor = defs.get_repository_def().get_sensor_def("held_back")
+        context = build_run_status_sensor_context("held_back", failure, instance, failed)
+        sensor(context.for_run_failure())
 
 
 def current_in_dagster(project: Project) -> tuple[bool, str | None]:
@@ -53,55 +89,58 @@ def current_in_dagster(project: Project) -> tuple[bool, str | None]:
     return evaluation.passed, evaluation.description
 
 
-def test_a_missing_column_is_named_with_the_one_that_looks_like_it(shop: Project) -> None:
-    land_orders(shop, "select order_id, customer_id as customers_id, ordered_at, amount from orders")
-    refused(shop, "shop.orders cannot be loaded", "'customer_id' is missing", "Did you mean 'customers_id'?")
+LOAD = ("shop/orders",)
 
 
-def test_a_column_of_another_type_is_refused_with_a_value(shop: Project) -> None:
-    land_orders(shop, "select * replace ('EUR ' || amount as amount) from orders")
-    refused(shop, "rows do not keep the contract", "amount is not double", "EUR 1")
+def test_a_missing_column_is_named_with_the_one_that_looks_like_it(arriving: Project) -> None:
+    land_orders(arriving, "select order_id, customer_id as customers_id, ordered_at, amount from orders")
+    missing = ("'customer_id' is missing", "Did you mean 'customers_id'?")
+    refused(arriving, "shop.orders cannot be loaded", *missing, assets=LOAD)
 
 
-def test_an_unreadable_file_is_refused(shop: Project) -> None:
-    file = land_orders(shop)
+def test_a_column_of_another_type_is_refused_with_a_value(arriving: Project) -> None:
+    land_orders(arriving, "select * replace ('EUR ' || amount as amount) from orders")
+    refused(arriving, "rows do not keep the contract", "amount is not double", "EUR 1", assets=LOAD)
+
+
+def test_an_unreadable_file_is_refused(arriving: Project) -> None:
+    file = land_orders(arriving)
     file.write_bytes(file.read_bytes()[:1000])
-    refused(shop, "shop.orders cannot be loaded", "cannot be read as Parquet", "orders.parquet in landing/shop/orders")
+    unreadable = ("cannot be read as Parquet", "orders.parquet in landing/shop/orders")
+    refused(arriving, "shop.orders cannot be loaded", *unreadable, assets=LOAD)
 
 
-def test_an_empty_table_is_refused(shop: Project) -> None:
-    land_orders(shop, "select * from orders where false")
-    refused(shop, "shop.orders cannot be loaded: it has no rows")
+def test_an_empty_table_is_refused(arriving: Project) -> None:
+    land_orders(arriving, "select * from orders where false")
+    refused(arriving, "shop.orders cannot be loaded: it has no rows", assets=LOAD)
 
 
-def test_another_population_is_refused_until_a_person_releases_it(shop: Project) -> None:
-    """Same columns, wrong people: what no contract can see, the loads before it tell."""
-    land_orders(shop, "select * replace (customer_id + 5000 as customer_id) from orders", "iowa.parquet")
-    told = refused(shop, "not the population we expect", "new_values of customer_id is 1", "drift of customer_id")
-    assert "examples" not in told.split("skipped")[0]
-    load_id = re.search(r"make release LOAD=(\w+)", told)[1]
-    assert load_id in run(shop, "quarantine").output
-
-    without_reason = run(shop, "release", load_id, "")
-    assert (without_reason.exit_code, "there is no reason" in without_reason.output) == (1, True)
-    assert run(shop, "release", load_id, "We bought a chain of shops.").exit_code == 0
-    assert run(shop, "quarantine").output.strip() == "Quarantine is empty."
-    assert run(shop).exit_code == 0
-    assert published(shop, "select min(customer_id) from customers") == [(5000,)]
+MISTAKES = {
+    "labell": ({"label": None, "labell": "has_returned"}, ["'label' is missing"]),
+    "soon": ({"horizon_days": "soon"}, ["'horizon_days' is 'soon'", "a whole number of days"]),
+    "logloss": ({"metric": "logloss"}, ["no metric 'logloss'", "Did you mean 'log_loss'?"]),
+    "at noon": ({"retrain": "at noon"}, ["not a cron expression"]),
+}
+DECLARED_IN = ("customer_return.yml", "model 'customer_return'", "config.meta.prediction", "rule:", "remedy:")
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "words"),
-    [
-        ("label: has_returned", "labell: has_returned", ["'label' is missing"]),
-        ("horizon_days: 14", "horizon_days: soon", ["'horizon_days' is 'soon'", "a whole number of days"]),
-        ("metric: log_loss", "metric: logloss", ["no metric 'logloss'", "Did you mean 'log_loss'?"]),
-        ("sensitive: [region]", 'sensitive: [region]\n          retrain: "at noon"', ["not a cron expression"]),
-    ],
-)
-def test_a_mistake_in_the_declaration_stops_the_load(shop: Project, old: str, new: str, words: list[str]) -> None:
-    edit(shop.dbt / "models/predictions/customer_return.yml", old, new)
-    refused(shop, "customer_return.yml", "model 'customer_return'", "config.meta.prediction", *words)
+@pytest.mark.parametrize(("keys", "words"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_in_the_declaration_is_told(refusing: Project, keys: dict[str, Any], words: list[str]) -> None:
+    manifest = copy.deepcopy(manifest_of(refusing))
+    declaration = manifest["nodes"]["model.turnout.customer_return"]["config"]["meta"]["prediction"]
+    declaration.update(keys)
+    manifest["nodes"]["model.turnout.customer_return"]["config"]["meta"]["prediction"] = {
+        key: value for key, value in declaration.items() if value is not None
+    }
+    with pytest.raises(DeclarationError) as told:
+        predictions_in(manifest)
+    for word in (*DECLARED_IN, *words):
+        assert word in str(told.value)
+
+
+def test_a_mistake_in_the_declaration_stops_the_load(shop: Project) -> None:
+    edit(shop.dbt / "models/predictions/customer_return.yml", "label: has_returned", "labell: has_returned")
+    refused(shop, *DECLARED_IN, *MISTAKES["labell"][1])
 
 
 def test_sql_that_dbt_cannot_run_is_refused_with_the_model(shop: Project) -> None:
@@ -111,10 +150,19 @@ def test_sql_that_dbt_cannot_run_is_refused_with_the_model(shop: Project) -> Non
 
 def test_yaml_that_dbt_cannot_parse_is_refused_with_the_file(shop: Project) -> None:
     edit(shop.dbt / "models/predictions/customer_return.yml", "description: Will", "description: 'Will")
-    refused(shop, "dbt cannot parse the project", "customer_return.yml")
+    with pytest.raises(ProjectError, match="dbt cannot parse the project") as told:
+        predictions_of(shop)
+    for word in ("customer_return.yml", "rule:", "remedy:"):
+        assert word in str(told.value)
 
 
-def test_a_failed_test_stops_python_until_it_passes(shop: Project) -> None:
+def test_a_dbt_that_cannot_even_begin_fails_the_run_also_after_a_good_one(shop: Project) -> None:
+    edit(shop.dbt / "profiles.yml", "memory_limit: 4GB", "memory_limit: enough")
+    examples = ("predictions/customer_return",)
+    refused(shop, "dbt stopped before it was done", "Invalid memory limit", assets=examples)
+
+
+def test_a_failed_test_and_another_population_stop_python_until_they_are_mended_or_released(shop: Project) -> None:
     """Also in a later run that selects only the Python asset, started by hand with Dagster's own client."""
     count, failed = "select count(*) as versions from records.model_versions", "shop/orders: source_accepted_range"
     before = records(shop, count)
@@ -133,28 +181,36 @@ def test_a_failed_test_stops_python_until_it_passes(shop: Project) -> None:
     assert published(shop, "select asset, check_name from checks order by all") == all_checks
     assert current_in_dagster(shop) == (False, f"A newer state was held back. {told}")
 
-    later = run(shop, "dg", "launch", "--assets", "model_versions/customer_return")
+    later = launched(shop, "model_versions/customer_return")
     assert later.exit_code != 0
     assert "upstream failed" in later.output
     assert failed in later.output
     assert records(shop, count) == before
-    # What Dagster's daemon does after a run that nobody watches.
     ((checked_at,),) = published(shop, "select max(checked_at) from freshness")
-    subprocess.run([sys.executable, "-c", FAILURE_SEEN], cwd=shop.root, check=True, timeout=120)
+    seen_by_the_daemon(shop)
     assert published(shop, "select distinct checked_at > ?, held_back_because from freshness", checked_at) == [
         (True, told)
     ]
 
-    land_orders(shop, name="sent again.parquet")
+    another_population_is_refused_until_a_person_releases_it(shop)
     assert run(shop).exit_code == 0
-    assert published(shop, "select count(*) from customers") == [(120,)]
+    assert published(shop, "select count(*), min(customer_id) from customers") == [(120, 5000)]
     assert published(shop, "select distinct is_current, failed_checks from freshness") == [(True, 0)]
     assert current_in_dagster(shop) == (True, "This is publication 2.")
 
 
-def test_a_dbt_that_cannot_even_begin_fails_the_run_also_after_a_good_one(shop: Project) -> None:
-    edit(shop.dbt / "profiles.yml", "memory_limit: 4GB", "memory_limit: enough")
-    refused(shop, "dbt stopped before it was done", "Invalid memory limit")
+def another_population_is_refused_until_a_person_releases_it(shop: Project) -> None:
+    """Same columns, wrong people: what no contract can see, the loads before it tell."""
+    land_orders(shop, "select * replace (customer_id + 5000 as customer_id) from orders", "iowa.parquet")
+    told = refused(shop, "not the population we expect", "new_values of customer_id is 1", "drift of customer_id")
+    assert "examples" not in told.split("skipped")[0]
+    load_id = re.search(r"make release LOAD=(\w+)", told)[1]
+    assert load_id in run(shop, "quarantine").output
+
+    without_reason = run(shop, "release", load_id, "")
+    assert (without_reason.exit_code, "there is no reason" in without_reason.output) == (1, True)
+    assert run(shop, "release", load_id, "We bought a chain of shops.").exit_code == 0
+    assert run(shop, "quarantine").output.strip() == "Quarantine is empty."
 
 
 def test_samples_never_take_the_place_of_a_file_that_somebody_sent(tmp_path: Path) -> None:

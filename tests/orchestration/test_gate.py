@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from io import StringIO
-
 import pytest
 from dagster import AssetCheckEvaluation, AssetCheckSeverity, DagsterInstance
-from projects import edit, records, run
-from rich.console import Console
+from in_process import launched, terminal
+from projects import change, edit, records, run
 
 from orchestration.champions import replay_version, roll_back_to
 from orchestration.prediction_assets import gate_key
 from turnout.project.paths import Project
 
 DECLARATION = "models/predictions/customer_return.yml"
-
-
-def launched(project: Project, *assets: str) -> str:
-    """Materialize assets as somebody does in the terminal, and return what is printed."""
-    return run(project, "dg", "launch", "--assets", ",".join(assets)).output
 
 
 def gate(project: Project) -> tuple[bool, AssetCheckSeverity, str]:
@@ -36,8 +29,7 @@ def test_where_mistakes_are_severe_nothing_is_scored_by_a_challenger_until_a_per
     shop: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     edit(shop.dbt / DECLARATION, "metric: log_loss", "metric: log_loss\n          severe: true")
-    with shop.warehouse.connect() as connection:
-        connection.execute("delete from records.champions")
+    change(shop, "delete from records.champions")
     launched(shop, "model_versions/customer_return")
     passed, severity, told = gate(shop)
     assert (passed, severity) == (False, AssetCheckSeverity.WARN)
@@ -46,15 +38,16 @@ def test_where_mistakes_are_severe_nothing_is_scored_by_a_challenger_until_a_per
     approved = run(shop, "approve", "customer_return", "2", "the one on duty", "The groups look right.")
     assert approved.exit_code == 0, approved.output
     assert gate(shop)[:2] == (True, AssetCheckSeverity.ERROR)
-    launched(shop, "scores/customer_return")
+    scored = launched(shop, "scores/customer_return")
+    assert scored.exit_code == 0, scored.output
     assert records(shop, "select distinct model_version from scores.customer_return where as_of_date = "
                          "(select max(as_of_date) from scores.customer_return)") == [{"model_version": 2}]  # fmt: skip
 
     monkeypatch.setenv("DAGSTER_HOME", str(shop.dagster_home))
-    told = Console(file=StringIO(), width=500)
-    roll_back_to(shop, told, "customer_return", 1, who="the one on duty", because="Customers complain.")
-    assert replay_version(shop, told, "customer_return", 2)
-    said = told.file.getvalue()
+    console, told_by = terminal()
+    roll_back_to(shop, console, "customer_return", 1, who="the one on duty", because="Customers complain.")
+    assert replay_version(shop, console, "customer_return", 2)
+    said = told_by.getvalue()
     assert "version 1 is champion, rolled back by the one on duty: Customers complain." in said
     assert "customer_return version 2 (linear) came out as it was" in said
 
@@ -69,4 +62,4 @@ def test_a_champion_beyond_its_limits_blocks_scores_where_mistakes_are_severe(sh
     passed, severity, told = gate(shop)
     assert (passed, severity) == (False, AssetCheckSeverity.ERROR)
     assert told.startswith("champion version 1 breaks its limits on the latest holdout: calibration error")
-    assert "model_versions/customer_return: gate" in launched(shop, "scores/customer_return")
+    assert "model_versions/customer_return: gate" in launched(shop, "scores/customer_return").output

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from dagster import AssetKey, DagsterInstance
-from projects import edit, published, records, run
+from in_process import launched
+from projects import edit, published, records
 
 from orchestration.project import links_of
 from turnout.errors import DeclarationError
@@ -99,7 +100,7 @@ def declare(project: Project) -> Path:
 
 def test_a_link_is_made_between_the_two_steps_of_dbt_and_shows_no_value(shop: Project) -> None:
     declared = declare(shop)
-    finished = run(shop)
+    finished = launched(shop)
     assert finished.exit_code == 0, finished.output
 
     (found,) = records(

@@ -1,4 +1,4 @@
-"""Any step can be killed and run again, and the manifest is always that of the files as they are."""
+"""Any step can be killed and run again with the same result; the manifest is always that of the files as they are."""
 
 from __future__ import annotations
 
@@ -31,6 +31,15 @@ def test_a_run_killed_in_a_step_is_made_good_by_the_next(shop: Project) -> None:
     assert again.exit_code == 0, again.output
     assert records(shop, "select count(*) as n from records.loads") == [{"n": 1}]
     assert published(shop, "select count(*) from customers") == [(120,)]
+
+    # On the same files: the same data, and the champion stays, which is said with its reason.
+    versions = records(shop, "select count(distinct data_fingerprint) as n, max(version) > 1 as more "
+                             "from records.model_versions")  # fmt: skip
+    assert versions == [{"n": 1, "more": True}]
+    later = records(shop, "select is_promoted, reason from records.promotions where version > 1 order by version")
+    assert not any(row["is_promoted"] for row in later)
+    assert all("champion version 1" in row["reason"] and "the champion stays" in row["reason"] for row in later)
+    assert later[-1]["reason"] in again.output
 
 
 # Runs everything, and kills its own process as soon as a step has begun to work.

@@ -1,4 +1,4 @@
-"""Whatever happens to the writer, readers see whole publications: a short run of `benchmarks.under_fire`."""
+"""Whatever happens to the writer, readers see whole publications: a short run of `trials.under_fire`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PUBLICATIONS = 12
 
 
 def under_fire(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "benchmarks.under_fire", *arguments]
+    command = [sys.executable, "-m", "trials.under_fire", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from worlds import World
 
-from benchmarks.replayed_weeks import FIRST, GATE, NEWEST, quick, replay
 from ml.split import day_of
+from trials.replayed_weeks import FIRST, GATE, NEWEST, quick, replay
 from turnout.engines.duckdb import DuckDB
 
 
