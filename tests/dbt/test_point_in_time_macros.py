@@ -1,6 +1,7 @@
 """The macros that look back and ahead from an as-of date, in one real dbt run on rows that lie on every edge.
 
-What they answer is compared with plain Python that goes through the rows one by one.
+What they answer is compared with plain Python that goes through the rows one by one. The generic test that says what is
+wrong with a row is tried in the same run.
 """
 
 from __future__ import annotations
@@ -353,3 +354,11 @@ def test_features_have_the_types_that_python_knows(gym: Gym) -> None:
 )
 def test_what_cannot_be_meant_is_refused_in_words(gym: Gym, words: str) -> None:
     assert words in gym.output
+
+
+def test_a_row_that_is_incomplete_or_out_of_range_says_what_is_wrong_with_it(gym: Gym) -> None:
+    with duckdb.connect(str(gym.warehouse), read_only=True) as connection:
+        faults = connection.execute(
+            "select number, wrong from faults.shares_are_complete_and_in_range order by number nulls last"
+        ).fetchall()
+    assert faults == [(4, "share > 1"), (None, "number is null, share < 0")]

@@ -132,7 +132,7 @@ def test_the_publication_tells_what_it_is_and_that_it_is_whole(grocery: Finished
     assert published(grocery.project, "select distinct is_current, failed_checks, publication_id from freshness") == [
         (True, 0, 1)
     ]
-    assert published(grocery.project, "select count(*) > 400 from checks where passed and severity = 'error'") == [
+    assert published(grocery.project, "select count(*) > 250 from checks where passed and severity = 'error'") == [
         (True,)
     ]
 
