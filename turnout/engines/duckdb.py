@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -329,11 +329,15 @@ class DuckDBSession:
     @contextmanager
     def _registered(self, name: str, rows: pa.Table | pa.RecordBatchReader) -> Iterator[None]:
         """Let SQL read what is in memory, or streams through it, by a name."""
+        import duckdb
+
         self._connection.register(name, rows)
         try:
             yield
         finally:
-            self._connection.unregister(name)
+            # A transaction that has failed takes the name back itself, and hears nothing before its rollback.
+            with suppress(duckdb.TransactionException):
+                self._connection.unregister(name)
 
     def _types(self, columns: pa.Schema) -> dict[str, str]:
         """Return DuckDB's types of Arrow's columns."""
