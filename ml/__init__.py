@@ -2,8 +2,6 @@
 
 ========================  ============================================================
 `declaration`             what an analyst declared, read from dbt's manifest
-`personal`                which columns tell who somebody is, and what is shown instead
-`warehouse`               the seam: the only module that knows which engine it speaks to
 `examples`                what the examples hold, checked before anything is learned
 `feature_review`          what a person should look at, by `feature_measuring` and `findings`
 `split`                   training and holdout by time, with a gap
@@ -23,8 +21,9 @@
 `tracking`                the records once more, in MLflow
 ========================  ============================================================
 
-This package reads examples and writes scores and records, nothing else. It imports neither
-Dagster nor dbt, and knows no domain: no name of an entity, a source or a product.
+This package reads examples and writes scores and records, nothing else, and asks for them through
+`turnout.engines`. It imports neither Dagster nor dbt, and knows no domain: no name of an entity, a
+source or a product.
 """
 
 import os

@@ -9,9 +9,6 @@ from random import Random
 import duckdb
 import numpy as np
 import pandas as pd
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from turnout.dealing import bucket_of, is_one_in, lies_in_share
 
@@ -24,7 +21,7 @@ def keys(count: int) -> list[str]:
     """Texts of all kinds and lengths, the empty one among them."""
     random = Random(count)
     letters = "ab0 1-_'\"%äß漢🗳\n"
-    return ["", *("".join(random.choices(letters, k=random.randrange(1, 20))) for _ in range(count))]
+    return sorted({"".join(random.choices(letters, k=random.randrange(20))) for _ in range(count)})
 
 
 def dealt(conditions: list[str], texts: list[str]) -> list[tuple[bool, ...]]:
@@ -40,12 +37,12 @@ def test_a_share_holds_the_keys_whose_first_eight_digits_lie_below_it() -> None:
 
 
 def test_one_in_many_is_as_it_was_said_first_by_a_function_of_duckdbs_own() -> None:
-    texts, halvings = keys(20_000), [*range(17), 64]
+    texts, halvings = keys(20_000), [*range(10), 13, 64]
     found = dealt([is_one_in("key", times) for times in halvings], texts)
     assert found == dealt([f"md5_number_lower(key) % (1::uhugeint << {times}) = 0" for times in halvings], texts)
     for times, taken in zip(halvings, np.sum(found, axis=0), strict=True):
-        expected = len(set(texts)) / 2**times
-        assert abs(taken - expected) <= 6 * math.sqrt(expected * (1 - 1 / 2**times)) + 0.05 * expected
+        expected = len(texts) / 2**times
+        assert abs(taken - expected) <= 6 * math.sqrt(expected * (1 - 1 / 2**times))
 
 
 def test_the_first_deal_of_all_stands() -> None:
@@ -54,10 +51,8 @@ def test_the_first_deal_of_all_stands() -> None:
     assert list(bucket_of(pd.Series(texts), 5)[:12]) == BUCKETS
 
 
-@pytest.mark.parametrize("buckets", [2, 5])
-@given(values=st.lists(st.one_of(st.none(), st.integers(-(10**9), 10**9)), min_size=1))
-def test_a_whole_number_lies_where_its_text_does_also_beside_missing_values(
-    buckets: int, values: list[int | None]
-) -> None:
+def test_a_whole_number_lies_where_its_text_does_also_beside_missing_values() -> None:
+    random = Random(1)
+    values = [random.choice([None, random.randrange(-(10**9), 10**9)]) for _ in range(1000)]
     texts = np.array(["" if value is None else str(value) for value in values], dtype="object")
-    assert list(bucket_of(pd.Series(values, dtype="float64"), buckets)) == list(pd.util.hash_array(texts) % buckets)
+    assert list(bucket_of(pd.Series(values, dtype="float64"), 5)) == list(pd.util.hash_array(texts) % 5)
