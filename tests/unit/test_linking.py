@@ -79,8 +79,8 @@ class World:
             connection.execute(sql)
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
-        with self.warehouse.session() as session:
-            return session.rows(sql)
+        with duckdb.connect(self.warehouse.path) as connection:
+            return connection.sql(sql).to_arrow_table().to_pylist()
 
     def link(self, declared: Link = LINK) -> tuple[Linkage, dict[str, dict[str, Any]]]:
         """Link, and return what came of it, and the rows by record."""

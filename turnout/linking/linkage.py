@@ -214,7 +214,7 @@ def _write(warehouse: Warehouse, declared: Link, scratch: Session) -> None:
                     pool.key as {identifier(declared.to_key)},
                     found.match_probability,
                     found.runner_up_probability,
-                    cast(? as timestamp) as linked_at
+                    ? as linked_at
                 from found
                 inner join {SOUGHT}_with_key as sought on found.record = sought.record
                 inner join {POOL}_with_key as pool on found.other = pool.record

@@ -240,12 +240,12 @@ def _weigh_jointly(
     sought_levels = ", ".join(f"sought.{name}" for name in names)
 
     def of_pair(share: str) -> str:
-        """Return the product over all columns that a pair of `sought` has; splink calls a missing value -1."""
+        """Return the product over all columns that a pair has; splink calls a missing value -1."""
         factors = []
         for column in compare:
             found = [getattr(one, share) for one in weights if one.column == column]
             cases = " ".join(f"when {len(found) - 1 - place} then {value!r}" for place, value in enumerate(found))
-            factors.append(f"cast(case sought.gamma_{column} {cases} else 1 end as double)")
+            factors.append(f"cast(case gamma_{column} {cases} else 1 end as double)")
         return " * ".join(factors)
 
     fits = " and ".join(f"(sought.{name} = -1 or sought.{name} = again.{name})" for name in names)
@@ -259,13 +259,11 @@ def _weigh_jointly(
             counted as (
                 select
                     {sought_levels},
-                    coalesce(sum(again.pairs), 0) / (select count(*) from {AGAIN}) / ? as u,
-                    any_value({of_pair("u")}) as u_by_column,
-                    any_value({of_pair("m")}) as m
+                    coalesce(sum(again.pairs), 0) / (select count(*) from {AGAIN}) / ? as u
                 from sought left join again on {fits}
                 group by {sought_levels}
             )
-            select *, greatest(0, u - u_by_column) / m as beyond_chance from counted""",
+            select {levels}, greatest(0, u - {of_pair("u")}) / ({of_pair("m")}) as beyond_chance from counted""",
         [others],
     )
     assumed = math.log2(_of_two(others) / (1 - _of_two(others)))  # what splink has added to each weight
