@@ -13,6 +13,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from ml.feature_measures import Difference, Kind, Measures, Names, Periods, Steps, Strength, Twins, Unlabelled
+from turnout.drift import drift_between
 from turnout.engines import identifier
 
 if TYPE_CHECKING:
@@ -393,22 +394,13 @@ class Measuring:
     def _drift(self, bins: Sequence[Mapping[str, int]], one: str, other: str) -> Difference | None:
         """Return the distance of two periods' distributions, measured as between loads.
 
-        Notes
-        -----
-        The square root of the Jensen-Shannon divergence to base 2 (Lin 1991; Endres and Schindelin 2003), 0 to 1. For
-        samples of n and m values of one distribution over k bins its square is about chi-squared with k - 1 degrees of
-        freedom, times (1/n + 1/m) / (8 ln 2). Examples of one entity are alike, so n and m count entities.
+        Examples of one entity are alike, so entities are what counts for chance.
         """
-        from scipy.spatial.distance import jensenshannon
-        from scipy.stats import chi2
-
         here, there = [found[one] for found in bins], [found[other] for found in bins]
         if not (sum(here) and sum(there)):
             return None
-        distance = float(jensenshannon(here, there, base=2)) if len(bins) > 1 else 0.0
-        together = 1 / self._entities[one] + 1 / self._entities[other]
-        quantile = float(chi2.ppf(CONFIDENCE, max(1, len(bins) - 1)))
-        return Difference(distance, math.sqrt(quantile * together / (8 * math.log(2))))
+        found = drift_between(here, there, (self._entities[one], self._entities[other]), CONFIDENCE)
+        return Difference(found.distance, math.sqrt(found.by_chance_squared))
 
     def _missing_change(self, missing: Mapping[str, float], one: str, other: str) -> Difference | None:
         """Return by how much the share of missing values differs between two periods."""

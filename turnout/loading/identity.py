@@ -17,6 +17,7 @@ from itertools import pairwise
 from statistics import fmean, median, stdev
 from typing import TYPE_CHECKING, Any
 
+from turnout.drift import drift_between
 from turnout.engines import identifier
 from turnout.loading.reading import string
 from turnout.loading.rows import INTEGERS
@@ -295,25 +296,14 @@ class _Compared:
     def drift(self) -> Iterator[Check]:
         """Compare the distributions: over quantiles of numbers, over the commonest of other values.
 
-        Notes
-        -----
-        The distance is the square root of the Jensen-Shannon divergence to base 2, 0 for equal distributions and 1 for
-        those that share nothing (Lin 1991, Divergence measures based on the Shannon entropy; Endres and Schindelin
-        2003, A new metric for probability distributions). For samples of n and m values of one distribution over k
-        bins its square is about chi-squared with k - 1 degrees of freedom, times (1/n + 1/m) / (8 ln 2), as its
-        expansion to the second order shows. So much is allowed to chance.
+        What the distance of samples of one distribution would be is allowed to chance; see `turnout.drift`.
         """
-        from scipy.spatial.distance import jensenshannon
-        from scipy.stats import chi2
-
         if not (self._is_number or self._is_discrete):
             return
         bins = self._binned() if self._is_number else self._categories()
         now, before = [found[1] for found in bins], [found[2] for found in bins]
-        distance = float(jensenshannon(now, before, base=2)) if len(bins) > 1 else 0.0
-        freedom = max(1, len(bins) - 1)
-        by_chance = float(chi2.ppf(CONFIDENCE, freedom)) * (1 / self._now + 1 / self._before) / (8 * math.log(2))
-        limit = min(1.0, math.sqrt(self._limit("drift") ** 2 + by_chance))
+        distance, by_chance_squared = drift_between(now, before, (self._now, self._before), CONFIDENCE)
+        limit = min(1.0, math.sqrt(self._limit("drift") ** 2 + by_chance_squared))
         name, rows, rows_before = max(bins, key=lambda found: abs(found[1] / self._now - found[2] / self._before))
         name = "one value or range" if self._column.is_personal else name
         shares = f"{name}: {rows / self._now:.1%} of the rows, before {rows_before / self._before:.1%}"
