@@ -27,7 +27,7 @@ if IN_PARALLEL:
 # How long an example takes depends on what the other worker does, and on who has imported scikit-learn already.
 settings.register_profile("turnout", deadline=None)
 # The electorate of every run; it is generated.
-os.environ["TURNOUT_SAMPLE_VOTERS"] = "2000"
+os.environ["TURNOUT_SAMPLE_VOTERS"] = "3000"
 settings.load_profile("turnout")
 
 
