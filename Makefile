@@ -15,7 +15,7 @@ BI_BIN := $(BI_ENVIRONMENT)/bin
 # A lock holds every package with its hashes, so nothing is left to resolve.
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 INSTALL := $(BIN)/python $(PIP_INSTALL)
-# Two workers; with more, all others would wait for the one that has the real data. Plain pytest works as well.
+# Two workers, for two cores; tests/conftest.py says who gets what. Plain pytest works as well.
 PYTEST := $(BIN)/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
@@ -67,8 +67,8 @@ bi: $(BI_ENVIRONMENT)/bi ## Open the dashboards on 127.0.0.1:8088; PORT=8089 ope
 test: lint ## Lint, check types, run every test
 	$(PYTEST)
 
-test-fast: $(ENVIRONMENT)/test ## Run the tests that take seconds
-	$(PYTEST) tests/unit
+test-fast: $(ENVIRONMENT)/test ## Run the tests that start no run and no dbt: less than a minute
+	$(PYTEST) tests/unit tests/loading --ignore tests/loading/test_mutations.py
 
 test-bi: $(ENVIRONMENT)/test_bi $(BI_ENVIRONMENT)/bi ## Look at the dashboards and at Dagster as people do: over REST and in a browser
 	$(BIN)/python -m pytest tests/bi

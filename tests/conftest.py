@@ -31,18 +31,29 @@ os.environ["TURNOUT_SAMPLE_VOTERS"] = "3000"
 settings.load_profile("turnout")
 
 
-class Scheduling(LoadScopeScheduling):
-    """Hands the workers one test after the other, but to one all that is about the real data, which comes first.
+# Tests that look at the same run or build, for which two workers would both wait.
+TOGETHER = {
+    "tests/end_to_end/test_release.py": "release",
+    "tests/end_to_end/": "grocery",
+    "tests/dbt/test_project_structure.py": "grocery",
+    "tests/dbt/test_point_in_time_macros.py": "gym",
+    "tests/orchestration/test_leakage.py::test_a_leak_stops_training": "",
+    "tests/orchestration/test_leakage.py": "leakage",
+}
+# What takes longest is begun first: the run on the real data, then what needs a shop or a build of its own.
+LONGEST = {"grocery", "elections", "warehouse"}
+LONG = {"shop", "built_shop", "audited", "gym"}
 
-    Likewise the tests of one audit: two workers would both wait for it.
+
+class Scheduling(LoadScopeScheduling):
+    """Hands the workers one test after the other, but to one all that look at the same run.
 
     `--dist loadgroup` would do that with marks, but pytest-xdist 3.8 does not see them in pytest 9.2 (its issue 1386).
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith(("tests/end_to_end/", "tests/dbt/")):
-            return "grocery"
-        return "leakage" if nodeid.startswith("tests/orchestration/test_leakage.py") else nodeid
+        scope = next((scope for place, scope in TOGETHER.items() if nodeid.startswith(place)), "")
+        return scope or nodeid
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -53,7 +64,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the runs where there are several workers: small tests fill the end, so that all end together."""
     if IN_PARALLEL:
-        items.sort(key=lambda item: not {"grocery", "elections", "shop", "audited"}.intersection(item.fixturenames))
+        items.sort(key=lambda item: (LONGEST.isdisjoint(item.fixturenames), LONG.isdisjoint(item.fixturenames)))
 
 
 @pytest.fixture(scope="session")

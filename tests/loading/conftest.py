@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from manifests import declared
 from tables import manifest_of
 
 from turnout.loading import landing
@@ -57,6 +58,12 @@ class Arriving:
     def register(self) -> Register:
         """What the warehouse remembers of the table."""
         return Register(self.project.warehouse, self.project.root, self.table)
+
+
+@pytest.fixture(scope="session")
+def manifest() -> dict[str, Any]:
+    """The contracts of this project, without a dbt process: from the manifest that is checked in."""
+    return declared()
 
 
 @pytest.fixture

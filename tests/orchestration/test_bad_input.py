@@ -181,7 +181,7 @@ def test_a_failed_test_and_another_population_stop_python_until_they_are_mended_
     assert published(shop, "select asset, check_name from checks order by all") == all_checks
     assert current_in_dagster(shop) == (False, f"A newer state was held back. {told}")
 
-    later = launched(shop, "model_versions/customer_return")
+    later = run(shop, "dg", "launch", "--assets", "model_versions/customer_return")
     assert later.exit_code != 0
     assert "upstream failed" in later.output
     assert failed in later.output
