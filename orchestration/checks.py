@@ -1,14 +1,14 @@
 """How checks came out last, and the refusal to go on where a blocking one upstream has failed, also in an earlier run.
 
 Within a run Dagster itself stops what is downstream of a blocking check. A later run that selects only a Python asset
-would read the bad table all the same; `require_passed_checks` closes that gap.
+would read the bad table all the same; `Checks.require_passed` closes that gap.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
-from functools import cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dagster import AssetCheckEvaluation, AssetCheckKey, AssetCheckSeverity, AssetKey
@@ -29,69 +29,92 @@ class FailedCheckError(TurnoutError):
     """A blocking check upstream has failed."""
 
 
-@cache
-def asset_graph() -> AssetGraph:
-    """Return all assets and checks there are; they are read once in a process."""
-    from orchestration.definitions import defs
-
-    return defs().resolve_asset_graph()
-
-
-def require_passed_checks(instance: DagsterInstance, key: AssetKey) -> None:
-    """Raise if the latest evaluation of a blocking check of anything upstream of an asset has failed.
+class Checks:
+    """The checks of all assets.
 
     Parameters
     ----------
-    instance : DagsterInstance
-        Where the evaluations are kept.
-    key : AssetKey
-        What is about to be made.
-
-    Raises
-    ------
-    FailedCheckError
-        With the names of the failed checks.
+    graph : callable
+        Returns all assets and checks there are; it is asked when it is needed, as it is whole only when all are made.
     """
-    failed = told(failed_upstream(instance, [key])[key], where="upstream ")
-    if failed:
-        raise FailedCheckError(
-            f"{failed}.",
-            where=key.to_user_string(),
-            rule="a failed test of error severity stops what is downstream of its table, Python included.",
-            remedy="mend the data or the model, materialize the tables named above again so that their tests pass, "
-            "then run this again.",
+
+    def __init__(self, graph: Callable[[], AssetGraph]) -> None:
+        self._read = graph
+
+    @cached_property
+    def _graph(self) -> AssetGraph:
+        return self._read()
+
+    def require_passed(self, instance: DagsterInstance, key: AssetKey) -> None:
+        """Raise if the latest evaluation of a blocking check of anything upstream of an asset has failed.
+
+        Parameters
+        ----------
+        instance : DagsterInstance
+            Where the evaluations are kept.
+        key : AssetKey
+            What is about to be made.
+
+        Raises
+        ------
+        FailedCheckError
+            With the names of the failed checks.
+        """
+        failed = told(self.failed_upstream(instance, [key])[key], where="upstream ")
+        if failed:
+            raise FailedCheckError(
+                f"{failed}.",
+                where=key.to_user_string(),
+                rule="a failed test of error severity stops what is downstream of its table, Python included.",
+                remedy="mend the data or the model, materialize the tables named above again so that their tests pass, "
+                "then run this again.",
+            )
+
+    def failed_upstream(
+        self, instance: DagsterInstance, keys: Iterable[AssetKey], *, itself: bool = False
+    ) -> dict[AssetKey, set[AssetCheckKey]]:
+        """Return, for each of these assets, the blocking checks of anything that it is made from that failed last.
+
+        Parameters
+        ----------
+        itself : bool
+            Whether the checks of the asset itself count as well.
+        """
+        graph = self._graph
+        upstream = {
+            key: graph.get_check_keys_for_assets(graph.get_ancestor_asset_keys(key) | ({key} if itself else set()))
+            for key in keys
+        }
+        latest = _latest(
+            instance, {check for checks in upstream.values() for check in checks if graph.get(check).blocking}
+        )
+        failed = {check for check, entry in latest.items() if _has_failed(_evaluation(entry))}
+        return {key: checks & failed for key, checks in upstream.items()}
+
+    def results(self, instance: DagsterInstance) -> list[Check]:
+        """Return how every check came out last, by asset and name; what never ran is not among them.
+
+        Nor are those of the publication itself, which tell what comes of this.
+        """
+        latest = _latest(instance, [key for key in self._graph.asset_check_keys if key.asset_key != PUBLICATION])
+        return sorted(
+            (self._result(key, entry) for key, entry in latest.items()),
+            key=lambda check: (check.asset, check.check_name),
         )
 
-
-def failed_upstream(
-    instance: DagsterInstance, keys: Iterable[AssetKey], *, itself: bool = False
-) -> dict[AssetKey, set[AssetCheckKey]]:
-    """Return, for each of these assets, the blocking checks of anything that it is made from that failed last.
-
-    Parameters
-    ----------
-    itself : bool
-        Whether the checks of the asset itself count as well.
-    """
-    graph = asset_graph()
-    upstream = {
-        key: graph.get_check_keys_for_assets(graph.get_ancestor_asset_keys(key) | ({key} if itself else set()))
-        for key in keys
-    }
-    latest = _latest(instance, {check for checks in upstream.values() for check in checks if graph.get(check).blocking})
-    failed = {check for check, entry in latest.items() if _has_failed(_evaluation(entry))}
-    return {key: checks & failed for key, checks in upstream.items()}
-
-
-def results(instance: DagsterInstance) -> list[Check]:
-    """Return how every check came out last, by asset and name; what never ran is not among them.
-
-    Nor are those of the publication itself, which tell what comes of this.
-    """
-    latest = _latest(instance, [key for key in asset_graph().asset_check_keys if key.asset_key != PUBLICATION])
-    return sorted(
-        (_result(key, entry) for key, entry in latest.items()), key=lambda check: (check.asset, check.check_name)
-    )
+    def _result(self, key: AssetCheckKey, entry: EventLogEntry) -> Check:
+        evaluation = _evaluation(entry)
+        failed_rows = evaluation.metadata.get("dagster_dbt/failed_row_count")
+        counted = f"{failed_rows.value} rows do not pass." if failed_rows and not evaluation.passed else None
+        return Check(
+            self._graph.get(key.asset_key).group_name,
+            key.asset_key.to_user_string(),
+            key.name,
+            evaluation.passed,
+            "error" if evaluation.severity == AssetCheckSeverity.ERROR else "warn",
+            datetime.fromtimestamp(entry.timestamp, UTC).replace(tzinfo=None),
+            evaluation.description or counted,
+        )
 
 
 def told(failed: Collection[AssetCheckKey], *, where: str = "") -> str:
@@ -136,18 +159,3 @@ def _evaluation(entry: EventLogEntry) -> AssetCheckEvaluation:
 
 def _has_failed(evaluation: AssetCheckEvaluation) -> bool:
     return not evaluation.passed and evaluation.severity == AssetCheckSeverity.ERROR
-
-
-def _result(key: AssetCheckKey, entry: EventLogEntry) -> Check:
-    evaluation = _evaluation(entry)
-    failed_rows = evaluation.metadata.get("dagster_dbt/failed_row_count")
-    counted = f"{failed_rows.value} rows do not pass." if failed_rows and not evaluation.passed else None
-    return Check(
-        asset_graph().get(key.asset_key).group_name,
-        key.asset_key.to_user_string(),
-        key.name,
-        evaluation.passed,
-        "error" if evaluation.severity == AssetCheckSeverity.ERROR else "warn",
-        datetime.fromtimestamp(entry.timestamp, UTC).replace(tzinfo=None),
-        evaluation.description or counted,
-    )

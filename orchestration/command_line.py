@@ -153,10 +153,11 @@ def run(project: Project, console: Console) -> bool:
     succeeded = result.success and not progress.failures and not progress.skipped
     if not succeeded:
         progress.print_failures()
+        from orchestration.definitions import checks
         from orchestration.publication_asset import hold_back_after
 
         console.print("\nThe run failed. 'make ui' shows every step of it.", style="red")
-        if hold_back_after(project, instance, result.dagster_run):
+        if hold_back_after(project, checks(), instance, result.dagster_run):
             told = f"The last publication is in place, and its table 'freshness' says why: {project.published}"
             console.print(told, style="red", markup=False)
     else:

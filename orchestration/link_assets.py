@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, MaterializeResult, asset
 
-from orchestration.checks import require_passed_checks
+from orchestration.checks import Checks
 from orchestration.dbt import asset_key
 from orchestration.failures import in_words
 from orchestration.metadata import table
@@ -22,12 +22,12 @@ def link_key(name: str) -> AssetKey:
     return AssetKey(["links", name])
 
 
-def link_assets(project: Project) -> list[AssetsDefinition]:
-    """Return an asset for the table of each declared link."""
-    return [_link_asset(project, declared) for declared in links_of(project)]
+def link_assets(project: Project, checks: Checks) -> list[AssetsDefinition]:
+    """Return an asset for the table of each declared link, which asks what has passed upstream."""
+    return [_link_asset(project, declared, checks) for declared in links_of(project)]
 
 
-def _link_asset(project: Project, declared: Link) -> AssetsDefinition:
+def _link_asset(project: Project, declared: Link, checks: Checks) -> AssetsDefinition:
     models = [asset_key(project, declared.unique_id), asset_key(project, declared.to_unique_id)]
 
     @asset(
@@ -42,7 +42,7 @@ def _link_asset(project: Project, declared: Link) -> AssetsDefinition:
         from turnout.linking.linkage import link
 
         with in_words():
-            require_passed_checks(context.instance, context.asset_key)
+            checks.require_passed(context.instance, context.asset_key)
             linkage = link(project.warehouse, declared)
         if linkage.undecided:
             context.log.info(f"{linkage.undecided} records have several candidates alike, so none of them was taken.")

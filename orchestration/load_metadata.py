@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, Any
 
 from orchestration.metadata import table
-from turnout.engines import identifier
-from turnout.loading.register import Load, Register
-from turnout.loading.rows import as_shown
+from turnout.loading.outcome import Load
+from turnout.loading.parquet import sampled_rows
+from turnout.loading.register import Register
 
 if TYPE_CHECKING:
     from turnout.loading.contract import SourceTable
@@ -48,7 +47,7 @@ def load_metadata(project: Project, source_table: SourceTable, loaded: Loaded) -
         "file": newest.file_name,
         "loaded at (UTC)": str(newest.loaded_at),
         "files in landing": table([_file(outcome, source_table) for outcome in loaded.outcomes]),
-        "sampled rows": table(_sampled_rows(project, source_table, newest)),
+        "sampled rows": table(sampled_rows(project.root, source_table, newest, SHOWN_ROWS)),
         "statistics": table(_statistics(register, newest, earlier[-1] if earlier else None)),
         f"checks of {last.file_name}": table(_checks(register, last.load_id)),
         "rows set aside": newest.refused_row_count,
@@ -87,29 +86,6 @@ def _file(outcome: Outcome, source_table: SourceTable) -> dict[str, Any]:
         "rows": entered.row_count,
         "remarks": "; ".join(remarks),
     }
-
-
-def _sampled_rows(project: Project, source_table: SourceTable, load: Load) -> list[dict[str, Any]]:
-    """Return rows at random places; the same load shows the same ones each time."""
-    import duckdb
-
-    places = random.Random(load.load_id).sample(range(load.row_count), min(SHOWN_ROWS, load.row_count))  # noqa: S311
-    columns = ", ".join(
-        f"{as_shown(column.name, source_table)} as {identifier(column.name)}"
-        for column in source_table.columns
-        if column.name in load.columns
-    )
-    with duckdb.connect() as connection:
-        rows: list[dict[str, Any]] = (
-            connection.sql(
-                f"""select file_row_number + 1 as row, {columns} from read_parquet(?, file_row_number = true)
-                where file_row_number in ({", ".join(map(str, places))})""",
-                params=[str(project.root / load.path)],
-            )
-            .to_arrow_table()
-            .to_pylist()
-        )
-    return rows
 
 
 def _statistics(register: Register, load: Load, before: Load | None) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ from dagster import (
 from ml.declaration import Prediction
 from ml.feature_review import TABLES as REVIEW_RECORDS
 from ml.scoring import SCHEMA as SCORES
-from orchestration.checks import require_passed_checks
+from orchestration.checks import Checks
 from orchestration.commands import command
 from orchestration.dbt import asset_key
 from orchestration.failures import in_words
@@ -59,12 +59,12 @@ def scores_key(prediction: str) -> AssetKey:
     return AssetKey(["scores", prediction])
 
 
-def prediction_assets(project: Project) -> list[AssetsDefinition]:
-    """Return, for every declared prediction, its model versions and its scores."""
+def prediction_assets(project: Project, checks: Checks) -> list[AssetsDefinition]:
+    """Return, for every declared prediction, its model versions and its scores; they ask what has passed upstream."""
     return [
         made
         for prediction in predictions_of(project)
-        for made in (_model_versions_asset(project, prediction), _scores_asset(project, prediction))
+        for made in (_model_versions_asset(project, prediction, checks), _scores_asset(project, prediction, checks))
     ]
 
 
@@ -93,20 +93,21 @@ def records_assets(project: Project) -> list[AssetsDefinition]:
     @multi_asset(specs=list(specs.values()), name="records", pool=WAREHOUSE_POOL, can_subset=True)
     def records(context: AssetExecutionContext) -> Iterator[MaterializeResult[Any]]:
         """Count what was remembered and show a sample; the steps before this one wrote it."""
-        for name, spec in specs.items():
-            if spec.key in context.selected_asset_keys:
-                with in_words():
-                    project.warehouse.schema_of("records", name)
-                    count = project.warehouse.query(f"select count(*) as n from records.{name}")["n"][0].as_py()
-                    sample = project.warehouse.query(f"select * from records.{name} limit {SAMPLED_ROWS}")
-                yield MaterializeResult(
-                    asset_key=spec.key, metadata={"dagster/row_count": count, "sample": table(sample.to_pylist())}
-                )
+        selected = {name: spec.key for name, spec in specs.items() if spec.key in context.selected_asset_keys}
+        shown = []
+        with in_words(), project.warehouse.session() as session:
+            for name, key in selected.items():
+                session.columns_of("records", name)  # tells in words if there is none
+                (counted,) = session.rows(f"select count(*) as n from records.{name}")
+                sample = table(session.rows(f"select * from records.{name} limit {SAMPLED_ROWS}"))
+                shown.append((key, {"dagster/row_count": counted["n"], "sample": sample}))
+        for key, metadata in shown:
+            yield MaterializeResult(asset_key=key, metadata=metadata)
 
     return [records]
 
 
-def _model_versions_asset(project: Project, prediction: Prediction) -> AssetsDefinition:
+def _model_versions_asset(project: Project, prediction: Prediction, checks: Checks) -> AssetsDefinition:
     examples = asset_key(project, prediction.unique_id)
 
     @asset(
@@ -131,7 +132,7 @@ def _model_versions_asset(project: Project, prediction: Prediction) -> AssetsDef
         from turnout.project.provenance import Provenance
 
         with in_words():
-            require_passed_checks(context.instance, context.asset_key)
+            checks.require_passed(context.instance, context.asset_key)
             provenance = Provenance(code_version(project), load_ids_behind(project.warehouse, prediction.unique_id))
             training = train(project.warehouse, prediction, project.model_versions, provenance, command)
         card = read(project.model_versions / prediction.name / str(training.version.version))
@@ -163,7 +164,7 @@ def _gate(training: "Training") -> AssetCheckResult:
     )
 
 
-def _scores_asset(project: Project, prediction: Prediction) -> AssetsDefinition:
+def _scores_asset(project: Project, prediction: Prediction, checks: Checks) -> AssetsDefinition:
     examples = asset_key(project, prediction.unique_id)
 
     @asset(
@@ -178,22 +179,23 @@ def _scores_asset(project: Project, prediction: Prediction) -> AssetsDefinition:
         from ml.scoring import score
 
         with in_words():
-            require_passed_checks(context.instance, context.asset_key)
+            checks.require_passed(context.instance, context.asset_key)
             scoring = score(project.warehouse, prediction, project.model_versions)
         if scoring is None:
             context.log.warning(f"{prediction.name} has no champion yet: no candidate beat the baseline.")
             return MaterializeResult(metadata={"dagster/row_count": 0, "champion": "none yet: nothing was scored"})
-        sample = project.warehouse.query(
-            f"""select * from {identifier(SCORES, prediction.name)} where {identifier(prediction.as_of)} = ?
-                order by score desc limit {SAMPLED_ROWS}""",
-            (scoring.as_of_date,),
-        )
+        with project.warehouse.session() as session:
+            sample = session.rows(
+                f"""select * from {identifier(SCORES, prediction.name)} where {identifier(prediction.as_of)} = ?
+                    order by score desc limit {SAMPLED_ROWS}""",
+                (scoring.as_of_date,),
+            )
         return MaterializeResult(
             metadata={
                 "dagster/row_count": scoring.row_count,
                 "as-of date": str(scoring.as_of_date),
                 "model version": scoring.model_version,
-                "highest scores": table(sample.to_pylist()),
+                "highest scores": table(sample),
             }
         )
 

@@ -27,7 +27,7 @@ from dagster import (
     run_failure_sensor,
 )
 
-from orchestration.checks import PUBLICATION, failed_upstream, require_passed_checks, results, told
+from orchestration.checks import PUBLICATION, Checks, told
 from orchestration.dbt import asset_key, build
 from orchestration.failures import in_words
 from orchestration.project import WAREHOUSE_POOL
@@ -40,7 +40,7 @@ from turnout.publication.tables import read_publication
 CURRENT = AssetCheckKey(PUBLICATION, "current")
 
 
-def publication_asset(project: Project) -> AssetsDefinition:
+def publication_asset(project: Project, checks: Checks) -> AssetsDefinition:
     """Return the asset of the published file, downstream of every mart."""
     marts = marts_in(manifest_of(project))
 
@@ -59,8 +59,8 @@ def publication_asset(project: Project) -> AssetsDefinition:
     def publication(context: AssetExecutionContext) -> Iterator[MaterializeResult[Any]]:
         """Switch the file that BI opens to new marts, all at once, after every test on them has passed."""
         with in_words():
-            require_passed_checks(context.instance, PUBLICATION)
-            published = publish(project, marts, results(context.instance))
+            checks.require_passed(context.instance, PUBLICATION)
+            published = publish(project, marts, checks.results(context.instance))
         made = published.publication
         yield MaterializeResult(
             metadata={
@@ -83,7 +83,7 @@ def publication_asset(project: Project) -> AssetsDefinition:
     return publication
 
 
-def held_back_sensor(project: Project) -> SensorDefinition:
+def held_back_sensor(project: Project, checks: Checks) -> SensorDefinition:
     """Return the sensor that tells readers when a run has failed that would have published."""
 
     @run_failure_sensor(
@@ -92,12 +92,12 @@ def held_back_sensor(project: Project) -> SensorDefinition:
         description="Tells readers, and the page of the publication, that a newer state was held back, and why.",
     )
     def held_back(context: RunFailureSensorContext) -> None:
-        hold_back_after(project, context.instance, context.dagster_run)
+        hold_back_after(project, checks, context.instance, context.dagster_run)
 
     return held_back
 
 
-def hold_back_after(project: Project, instance: DagsterInstance, run: DagsterRun) -> bool:
+def hold_back_after(project: Project, checks: Checks, instance: DagsterInstance, run: DagsterRun) -> bool:
     """Tell readers and Dagster, after a run that failed, why the publication in place is not the newest state.
 
     A blocking check that fails now has failed since that was published, as it would not have been otherwise. Where none
@@ -119,8 +119,8 @@ def hold_back_after(project: Project, instance: DagsterInstance, run: DagsterRun
         return False  # nobody to tell
     marts = marts_in(manifest_of(project))
     keys = {name: asset_key(project, mart.unique_id) for name, mart in marts.items()}
-    failed = failed_upstream(instance, keys.values(), itself=True)
-    all_failed = {check for checks in failed.values() for check in checks}
+    failed = checks.failed_upstream(instance, keys.values(), itself=True)
+    all_failed = {check for found in failed.values() for check in found}
     if all_failed:
         because = f"{told(all_failed)}."
     elif _would_publish(run) and _began(instance, run) > in_place.published_at.replace(tzinfo=UTC).timestamp():
@@ -135,7 +135,7 @@ def hold_back_after(project: Project, instance: DagsterInstance, run: DagsterRun
     counts = {name: len(failed[key]) for name, key in keys.items()}
     is_told = True
     try:
-        is_told = hold_back(project, because, counts, results(instance), health, judged=in_place)
+        is_told = hold_back(project, because, counts, checks.results(instance), health, judged=in_place)
     finally:
         if is_told:
             report_current(instance, passed=False, description=f"A newer state was held back. {because}")

@@ -66,18 +66,17 @@ def _cells(project: Project, prediction: Prediction) -> tuple[str, ...]:
         champion = champion_of(session, prediction.name)
     if champion is None:
         return ("none yet", prediction.metric, "", "", "nothing", "")
-    values = {
-        row["candidate"]: row
-        for row in project.warehouse.query(
+    scores, as_of = identifier(SCORES, prediction.name), identifier(prediction.as_of)
+    with project.warehouse.session() as session:
+        evaluations = session.rows(
             """select candidate, value, low, high from records.evaluations
                where prediction = ? and version = ? and metric = ? and group_column = ''""",
             (prediction.name, champion.version, prediction.metric),
-        ).to_pylist()
-    }
-    scores, as_of = identifier(SCORES, prediction.name), identifier(prediction.as_of)
-    scored = project.warehouse.query(
-        f"select count(*) as n, {as_of} as as_of from {scores} group by {as_of} order by {as_of} desc limit 1"
-    ).to_pylist()[0]
+        )
+        (scored,) = session.rows(
+            f"select count(*) as n, {as_of} as as_of from {scores} group by {as_of} order by {as_of} desc limit 1"
+        )
+    values = {row["candidate"]: row for row in evaluations}
     return (
         f"{champion.candidate}, version {champion.version}",
         prediction.metric,
@@ -89,28 +88,31 @@ def _cells(project: Project, prediction: Prediction) -> tuple[str, ...]:
 
 
 def _last_decision(project: Project, prediction: Prediction) -> str:
-    row = project.warehouse.query(
-        """select version, outcome, reason from records.promotions
-           where prediction = ? order by version desc limit 1""",
-        (prediction.name,),
-    ).to_pylist()[0]
+    with project.warehouse.session() as session:
+        (row,) = session.rows(
+            """select version, outcome, reason from records.promotions
+               where prediction = ? order by version desc limit 1""",
+            (prediction.name,),
+        )
     outcome = {"promoted": "promoted", "waits": "waits"}.get(row["outcome"], "not promoted")
     return f"version {row['version']} {outcome}: {row['reason']}"
 
 
 def _findings(project: Project, prediction: Prediction) -> str:
     """Return what the last feature review found and nobody has acknowledged."""
-    if not project.warehouse.has_table("records", "feature_findings"):
-        return ""
-    rows = project.warehouse.query(
-        """select finding, subject from records.feature_findings
-           where
-               acknowledged is null and review_id = (
-                   select max_by(review_id, reviewed_at) from records.feature_reviews where prediction = ?
-               )
-           order by finding, subject""",
-        (prediction.name,),
-    ).to_pylist()
+    with project.warehouse.session() as session:
+        if not session.has_table("records", "feature_findings"):
+            return ""
+        rows = session.rows(
+            """select finding, subject from records.feature_findings
+               where
+                   acknowledged is null and review_id = (
+                       select review_id from records.feature_reviews
+                       where prediction = ? order by reviewed_at desc limit 1
+                   )
+               order by finding, subject""",
+            (prediction.name,),
+        )
     return ", ".join(f"{row['finding']} of {row['subject']}" for row in rows)
 
 

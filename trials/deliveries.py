@@ -18,14 +18,14 @@ from filelock import FileLock
 
 from samples import complete_journey
 from trials.mutations import ACCEPTED, ALTERED, CRASHED, FORMS, KNOWN, LEFT_ALONE, SET_ASIDE, Mutation
-from turnout.engines import identifier
+from turnout.engines import identifier, literal
 from turnout.loading import landing
 from turnout.loading.contract import Column, ColumnKeys, SourceTable, source_tables
 from turnout.loading.identity import Check
 from turnout.loading.loader import load_landed
+from turnout.loading.outcome import Load, QuarantinedFile
 from turnout.loading.quarantine import release
-from turnout.loading.reading import string
-from turnout.loading.register import Load, QuarantinedFile, Register
+from turnout.loading.register import Register
 from turnout.project.paths import Project
 
 
@@ -197,7 +197,7 @@ class World:
         complete_journey.land(folder / "real")
         for path in (folder / "real" / complete_journey.SOURCES[0]).glob("*/*.parquet"):
             self._connection.execute(
-                f"create view {identifier(path.parent.name)} as from read_parquet({string(str(path))})"
+                f"create view {identifier(path.parent.name)} as from read_parquet({literal(str(path))})"
             )
 
     def honesty(self, series: Series) -> Honesty:
@@ -264,7 +264,7 @@ class World:
 
     def _write(self, sql: str, path: Path, options: str) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
-        written = self._connection.execute(f"copy ({sql}) to {string(str(path))} ({options})").fetchall()
+        written = self._connection.execute(f"copy ({sql}) to {literal(str(path))} ({options})").fetchall()
         return int(written[0][0])
 
     def _deliver(self, project: Project, series: Series, weeks: int) -> Honesty:
@@ -301,7 +301,8 @@ def _quarantined(mutation: Mutation, file: QuarantinedFile, checks: list[Check])
 
 def _accepted(mutation: Mutation, project: Project, load: Load, is_altered: bool) -> Judgement:
     sql = "select line_number, reason from records.refused_rows where load_id = ? order by line_number"
-    rows = project.warehouse.query(sql, (load.load_id,)).to_pylist()
+    with project.warehouse.session() as session:
+        rows = session.rows(sql, (load.load_id,))
     said = "\n".join(f"line {row['line_number']}: {row['reason']}" for row in rows)
     verdict = ALTERED if is_altered else SET_ASIDE if rows else ACCEPTED
     return Judgement(mutation, verdict, said.split("\n", 1)[0], said)

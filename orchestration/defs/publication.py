@@ -2,6 +2,7 @@
 
 from dagster import Definitions, definitions
 
+from orchestration.definitions import checks
 from orchestration.project import this_project
 from orchestration.publication_asset import held_back_sensor, publication_asset
 
@@ -10,4 +11,4 @@ from orchestration.publication_asset import held_back_sensor, publication_asset
 def defs() -> Definitions:
     """Return the publication and the sensor."""
     project = this_project()
-    return Definitions(assets=[publication_asset(project)], sensors=[held_back_sensor(project)])
+    return Definitions(assets=[publication_asset(project, checks())], sensors=[held_back_sensor(project, checks())])

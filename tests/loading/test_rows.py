@@ -20,7 +20,7 @@ from tables import manifest_of
 
 from turnout.errors import LoadError
 from turnout.loading.contract import source_tables
-from turnout.loading.register import Load, QuarantinedFile
+from turnout.loading.outcome import Load, QuarantinedFile
 from turnout.loading.rows import parse
 
 COLUMNS = {

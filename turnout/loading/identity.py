@@ -18,8 +18,7 @@ from statistics import fmean, median, stdev
 from typing import TYPE_CHECKING, Any
 
 from turnout.drift import drift_between
-from turnout.engines import identifier
-from turnout.loading.reading import string
+from turnout.engines import identifier, literal
 from turnout.loading.rows import INTEGERS
 
 if TYPE_CHECKING:
@@ -168,7 +167,7 @@ def _expected(connection: duckdb.DuckDBPyConnection, table: SourceTable, receive
     for column in table.columns:
         if column.expected_values:
             name, values = identifier(column.name), [_as_text(value) for value in column.expected_values]
-            known = ", ".join(string(_as_text(value)) for value in column.expected_values if value is not None)
+            known = ", ".join(literal(_as_text(value)) for value in column.expected_values if value is not None)
             fits = f"cast({name} as varchar) in ({known})" if known else "false"
             if None in column.expected_values:
                 fits += f" or {name} is null"

@@ -12,13 +12,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from turnout.engines import identifier
+from turnout.engines import identifier, literal
 from turnout.errors import LoadError
 from turnout.loading.identity import REFERENCE_LOADS, Check, compare
 from turnout.loading.landing import ArrivedFile, FilesSeen, files_in, hash_of, settled
-from turnout.loading.reading import string
+from turnout.loading.outcome import Load, QuarantinedFile
 from turnout.loading.refusal import RefusalError, why
-from turnout.loading.register import Load, QuarantinedFile, Register
+from turnout.loading.register import Register
 from turnout.loading.rows import parse
 
 if TYPE_CHECKING:
@@ -310,7 +310,7 @@ def _summary(table: SourceTable) -> str:
     summary = f"from (summarize from (select {columns} from arrived) using sample {SUMMARIZED_ROWS} rows)"
     if not table.has_personal:
         return summary
-    personal = ", ".join(string(column.name) for column in table.columns if column.is_personal)
+    personal = ", ".join(literal(column.name) for column in table.columns if column.is_personal)
     values = (f"case when column_name not in ({personal}) then {name} end as {name}" for name in VALUES_SUMMARIZED)
     return f"select * replace ({', '.join(values)}) {summary}"
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from turnout.engines import identifier
+from turnout.engines import identifier, literal
 from turnout.errors import did_you_mean
 from turnout.loading.refusal import RefusalError
 
@@ -123,19 +123,14 @@ def _empty(table: SourceTable, path: Path) -> RefusalError:
     return RefusalError(table, "the file is empty", str(path), "ask its sender for a whole file.")
 
 
-def string(value: str) -> str:
-    """Return a text as an SQL string."""
-    return "'" + value.replace("'", "''") + "'"
-
-
 def _parquet(connection: duckdb.DuckDBPyConnection, path: Path, table: SourceTable) -> OpenedFile:
-    source = f"read_parquet({string(str(path))})"
+    source = f"read_parquet({literal(str(path))})"
     described = connection.execute(f"describe select * from {source}").fetchall()
     types = {row[0]: row[1] for row in described}
     names = _named_as_declared(list(types), path, table)
     columns = [f"{identifier(found)} as {identifier(name)}" for found, name in zip(types, names, strict=True)]
     relation = f"""select {", ".join(columns)}, file_row_number as _row
-        from read_parquet({string(str(path))}, file_row_number = true)"""
+        from read_parquet({literal(str(path))}, file_row_number = true)"""
     return OpenedFile(path, relation, dict(zip(names, types.values(), strict=True)))
 
 
@@ -167,11 +162,11 @@ def _csv(readable: Path, path: Path, table: SourceTable, rejects_limit: int) -> 
                 "known by their place alone.",
             )
         names = declared[: len(first)]
-    columns = ", ".join(f"{string(name)}: 'varchar'" for name in names)
-    nulls = ", ".join(string(value) for value in ("", *layout.null_values))
-    source = f"""read_csv({string(str(readable))}, auto_detect = false, columns = {{{columns}}},
-        delim = {string(layout.delimiter)}, quote = {string(layout.quote)}, escape = {string(layout.quote)},
-        header = {layout.header}, compression = {string(_compression(readable, table))}, nullstr = [{nulls}],
+    columns = ", ".join(f"{literal(name)}: 'varchar'" for name in names)
+    nulls = ", ".join(literal(value) for value in ("", *layout.null_values))
+    source = f"""read_csv({literal(str(readable))}, auto_detect = false, columns = {{{columns}}},
+        delim = {literal(layout.delimiter)}, quote = {literal(layout.quote)}, escape = {literal(layout.quote)},
+        header = {layout.header}, compression = {literal(_compression(readable, table))}, nullstr = [{nulls}],
         max_line_size = {MAX_LINE_BYTES}, store_rejects = true, rejects_limit = {rejects_limit})"""
     types = dict.fromkeys(names, "VARCHAR")
     return OpenedFile(path, f"select * from {source}", types, int(layout.header), can_reject=True)
@@ -181,9 +176,9 @@ def _json_lines(
     connection: duckdb.DuckDBPyConnection, readable: Path, path: Path, table: SourceTable, rejects_limit: int
 ) -> OpenedFile:
     # One text a line: a character that JSON never holds unescaped stands for the delimiter.
-    lines = f"""read_csv({string(str(readable))}, auto_detect = false, columns = {{'content': 'varchar'}},
+    lines = f"""read_csv({literal(str(readable))}, auto_detect = false, columns = {{'content': 'varchar'}},
         delim = '\x01', quote = '', escape = '', header = false, max_line_size = {MAX_LINE_BYTES},
-        compression = {string(_compression(readable, table))}, nullstr = '\x02', """
+        compression = {literal(_compression(readable, table))}, nullstr = '\x02', """
     # What is gathered may occur on any line.
     sampled = "" if table.gathered([]) else f"limit {SAMPLED_LINES}"
     found = connection.execute(
@@ -201,7 +196,7 @@ def _json_lines(
     keys = [row[0] for row in found]
     names = _named_as_declared(keys, path, table)
     columns = ", ".join(
-        f"json_extract_string(_valid, {string('$.' + identifier(key))}) as {identifier(name)}"
+        f"json_extract_string(_valid, {literal('$.' + identifier(key))}) as {identifier(name)}"
         for key, name in zip(keys, names, strict=True)
     )
     relation = f"""select {columns}, case when _valid is null then content end as _unreadable

@@ -9,7 +9,7 @@ from turnout.errors import LoadError
 
 if TYPE_CHECKING:
     from turnout.loading.contract import SourceTable
-    from turnout.loading.register import QuarantinedFile
+    from turnout.loading.outcome import QuarantinedFile
 
 
 class RefusalError(LoadError):

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from turnout.engines import Warehouse, identifier
+from turnout.engines import Session, Warehouse, identifier, literal
 from turnout.errors import LoadError
 from turnout.loading.identity import MAX_HISTORY, Check, History
-from turnout.loading.reading import string
+from turnout.loading.outcome import Load, QuarantinedFile
+from turnout.loading.parquet import first_misfit
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow as pa
 
     from turnout.loading.contract import SourceTable
@@ -27,100 +27,95 @@ SCHEMA = "records"
 # Where every row of every load can be seen, with the time from which on another load took its place.
 HISTORY_SCHEMA = "loads"
 
-TABLES = ("loads", "quarantine", "refused_rows", "load_checks", "load_statistics", "current_loads")
-
-DDL = (
-    f"create schema if not exists {SCHEMA}",
-    f"create schema if not exists {HISTORY_SCHEMA}",
-    f"""create table if not exists {SCHEMA}.loads (
-        load_id varchar, source varchar, table_name varchar, file_name varchar, file_hash varchar, byte_count bigint,
-        row_count bigint, refused_row_count bigint, columns varchar[], contract varchar, loaded_at timestamp,
-        path varchar, accepted_by varchar, accepted_because varchar
-    )""",
-    f"""create table if not exists {SCHEMA}.quarantine (
-        load_id varchar, source varchar, table_name varchar, file_name varchar, file_hash varchar, byte_count bigint,
-        contract varchar, quarantined_at timestamp, failed_check varchar, problem varchar, remedy varchar,
-        may_be_released boolean, path varchar
-    )""",
-    f"""create table if not exists {SCHEMA}.refused_rows (
-        load_id varchar, source varchar, table_name varchar, line_number bigint, reason varchar, content varchar
-    )""",
-    f"""create table if not exists {SCHEMA}.load_checks (
-        load_id varchar, source varchar, table_name varchar, check_name varchar, column_name varchar, value double,
-        low double, high double, deviation double, detail varchar, is_learning_only boolean,
-        passed boolean
-    )""",
-    f"""create table if not exists {SCHEMA}.load_statistics (
-        load_id varchar, source varchar, table_name varchar, column_name varchar, column_type varchar, min varchar,
-        max varchar, approx_unique bigint, avg varchar, std varchar, q25 varchar, q50 varchar, q75 varchar,
-        count bigint, null_percentage decimal(9, 2)
-    )""",
-    f"""create table if not exists {SCHEMA}.current_loads (source varchar, table_name varchar, load_id varchar)""",
-)
+# Columns and their types, by table.
+TABLES: Mapping[str, Mapping[str, str]] = {
+    "loads": {
+        "load_id": "varchar",
+        "source": "varchar",
+        "table_name": "varchar",
+        "file_name": "varchar",
+        "file_hash": "varchar",
+        "byte_count": "bigint",
+        "row_count": "bigint",
+        "refused_row_count": "bigint",
+        "columns": "varchar[]",
+        "contract": "varchar",
+        "loaded_at": "timestamp",
+        "path": "varchar",
+        "accepted_by": "varchar",
+        "accepted_because": "varchar",
+    },
+    "quarantine": {
+        "load_id": "varchar",
+        "source": "varchar",
+        "table_name": "varchar",
+        "file_name": "varchar",
+        "file_hash": "varchar",
+        "byte_count": "bigint",
+        "contract": "varchar",
+        "quarantined_at": "timestamp",
+        "failed_check": "varchar",
+        "problem": "varchar",
+        "remedy": "varchar",
+        "may_be_released": "boolean",
+        "path": "varchar",
+    },
+    "refused_rows": {
+        "load_id": "varchar",
+        "source": "varchar",
+        "table_name": "varchar",
+        "line_number": "bigint",
+        "reason": "varchar",
+        "content": "varchar",
+    },
+    "load_checks": {
+        "load_id": "varchar",
+        "source": "varchar",
+        "table_name": "varchar",
+        "check_name": "varchar",
+        "column_name": "varchar",
+        "value": "double",
+        "low": "double",
+        "high": "double",
+        "deviation": "double",
+        "detail": "varchar",
+        "is_learning_only": "boolean",
+        "passed": "boolean",
+    },
+    "load_statistics": {
+        "load_id": "varchar",
+        "source": "varchar",
+        "table_name": "varchar",
+        "column_name": "varchar",
+        "column_type": "varchar",
+        "min": "varchar",
+        "max": "varchar",
+        "approx_unique": "bigint",
+        "avg": "varchar",
+        "std": "varchar",
+        "q25": "varchar",
+        "q50": "varchar",
+        "q75": "varchar",
+        "count": "bigint",
+        "null_percentage": "decimal(9, 2)",
+    },
+    "current_loads": {
+        "source": "varchar",
+        "table_name": "varchar",
+        "load_id": "varchar",
+    },
+}
 
 _TABLE = "source = ? and table_name = ?"
-# What is asked of the register for every file, and in which order.
-_ALWAYS_READ = {"loads": "loaded_at", "quarantine": "quarantined_at", "load_checks": "check_name, column_name"}
+# What is read as a whole, in which order; and what of it is asked of the register for every file.
+_ORDER = {
+    "loads": "loaded_at",
+    "quarantine": "quarantined_at",
+    "load_checks": "check_name, column_name",
+    "load_statistics": "column_name",
+}
+_ALWAYS_READ = ("loads", "quarantine", "load_checks")
 _MEASURED = ("column_name", "value", "low", "high", "deviation", "detail", "is_learning_only")
-
-
-@dataclass(frozen=True)
-class Load:
-    """One accepted file of one source table, immutable.
-
-    Parameters
-    ----------
-    load_id : str
-        From the file's content and how the contract reads it.
-    source, table_name, file_name, file_hash : str
-        Where it came from; the hash is the SHA-256 of the file.
-    byte_count, row_count, refused_row_count : int
-        Its size, the rows in the load, and those that were set aside.
-    columns : tuple of str
-        The columns that the file had; in place of those that were gathered the map that holds them.
-    contract : str
-        The terms it was accepted by, as JSON.
-    loaded_at : datetime
-        When it was accepted, UTC.
-    path : str
-        The load's Parquet file, from the project's folder.
-    accepted_by, accepted_because : str, optional
-        Who released it from quarantine, and why.
-    """
-
-    load_id: str
-    source: str
-    table_name: str
-    file_name: str
-    file_hash: str
-    byte_count: int
-    row_count: int
-    refused_row_count: int
-    columns: tuple[str, ...]
-    contract: str
-    loaded_at: datetime
-    path: str
-    accepted_by: str | None = None
-    accepted_because: str | None = None
-
-
-@dataclass(frozen=True)
-class QuarantinedFile:
-    """A file that was not accepted; `path` holds what arrived, `problem` says why in words."""
-
-    load_id: str
-    source: str
-    table_name: str
-    file_name: str
-    file_hash: str
-    byte_count: int
-    contract: str
-    quarantined_at: datetime
-    failed_check: str
-    problem: str
-    remedy: str
-    may_be_released: bool
-    path: str
 
 
 class Register:
@@ -145,24 +140,24 @@ class Register:
 
     def loads(self) -> list[Load]:
         """Return all loads, oldest first."""
-        return [_load(row) for row in self._rows("loads", "loaded_at")]
+        return [_load(row) for row in self._rows("loads")]
 
     def quarantined(self) -> list[QuarantinedFile]:
         """Return the files that were quarantined, oldest first, released ones included."""
-        return [QuarantinedFile(**row) for row in self._rows("quarantine", "quarantined_at")]
+        return [QuarantinedFile(**row) for row in self._rows("quarantine")]
 
     def checks(self, load_id: str) -> list[Check]:
         """Return what was measured of a load."""
         return [
             Check(name=row["check_name"], **{name: row[name] for name in _MEASURED})
-            for row in self._rows("load_checks", "check_name, column_name")
+            for row in self._rows("load_checks")
             if row["load_id"] == load_id
         ]
 
     def history(self, loads: Sequence[Load]) -> History:
         """Return what limits are learned from: what these loads passed by themselves."""
         recent = {load.load_id: place for place, load in enumerate(loads[-MAX_HISTORY:])}
-        passed = [row for row in self._rows("load_checks", "load_id") if row["load_id"] in recent and row["passed"]]
+        passed = [row for row in self._rows("load_checks") if row["load_id"] in recent and row["passed"]]
         deviations: dict[tuple[str, str], list[float]] = {}
         for row in sorted(passed, key=lambda row: recent[row["load_id"]]):
             deviations.setdefault((row["check_name"], row["column_name"]), []).append(row["deviation"])
@@ -174,17 +169,19 @@ class Register:
         return [load for load in loads if load.load_id not in replaced]
 
     def statistics(self, load_id: str) -> list[dict[str, Any]]:
-        """Return the summary statistics of a load, a row for each column."""
-        return [row for row in self._rows("load_statistics", "rowid") if row["load_id"] == load_id]
+        """Return the summary statistics of a load, a row for each column, in the order of the contract."""
+        places = {column.name: place for place, column in enumerate(self._table.columns)}
+        found = [row for row in self._rows("load_statistics") if row["load_id"] == load_id]
+        return sorted(found, key=lambda row: places.get(row["column_name"], len(places)))
 
     def refused_rows(self, load_id: str, limit: int) -> list[dict[str, Any]]:
         """Return the first rows of a load that were set aside: `line_number`, `reason`, `content`."""
-        rows: list[dict[str, Any]] = self._warehouse.query(
-            f"""select line_number, reason, content from {SCHEMA}.refused_rows
-                where load_id = ? and {_TABLE} order by line_number limit {limit}""",
-            (load_id, *self._key),
-        ).to_pylist()
-        return rows
+        with self._warehouse.session() as session:
+            return session.rows(
+                f"""select line_number, reason, content from {SCHEMA}.refused_rows
+                    where load_id = ? and {_TABLE} order by line_number limit {limit}""",
+                (load_id, *self._key),
+            )
 
     def accept(self, load: Load, checks: Iterable[Check], statistics: pa.Table, refused_rows: pa.Table) -> None:
         """Register a load with all that belongs to it, and let the views show it; all or nothing.
@@ -205,24 +202,19 @@ class Register:
         LoadError
             If the loads in force cannot be shown by today's contract.
         """
-        with self._writing() as connection:
-            _insert(connection, "loads", [{**asdict(load), "columns": list(load.columns)}])
-            self._remember(connection, load.load_id, checks)
+        with self._writing() as session:
+            session.append(SCHEMA, "loads", [{**asdict(load), "columns": list(load.columns)}])
+            self._remember(session, load.load_id, checks)
             for name, rows in (("load_statistics", statistics), ("refused_rows", refused_rows)):
-                connection.register("rows_of_load", rows)
-                connection.execute(
-                    f"insert into {SCHEMA}.{name} select ?, ?, ?, * from rows_of_load", [load.load_id, *self._key]
-                )
-            self._show(connection)
+                session.append(SCHEMA, name, self._with_key(load.load_id, rows))
+            self._show(session)
 
     def quarantine(self, file: QuarantinedFile, checks: Iterable[Check]) -> None:
         """Register a file that was not accepted, in place of what was said of it before."""
-        with self._writing() as connection:
-            connection.execute(
-                f"delete from {SCHEMA}.quarantine where load_id = ? and {_TABLE}", [file.load_id, *self._key]
-            )
-            _insert(connection, "quarantine", [asdict(file)])
-            self._remember(connection, file.load_id, checks)
+        with self._writing() as session:
+            session.delete(SCHEMA, "quarantine", self._key_of(file.load_id))
+            session.append(SCHEMA, "quarantine", [asdict(file)])
+            self._remember(session, file.load_id, checks)
 
     def show(self) -> None:
         """Make the views anew, as the contract may have changed or the project moved.
@@ -232,8 +224,8 @@ class Register:
         LoadError
             If the loads in force cannot be shown by today's contract.
         """
-        with self._writing() as connection:
-            self._show(connection)
+        with self._writing() as session:
+            self._show(session)
 
     def relation(self, loads: Sequence[Load], cast: str = "cast") -> str:
         """Return SQL that selects the rows of loads: the declared columns, `_load_id` and `_loaded_at`."""
@@ -246,29 +238,25 @@ class Register:
         # A file has the name of its load, so DuckDB opens only the files of the loads that a query asks for.
         load_id = "parse_filename(filename, true)"
         times = _by_load({load.load_id: load.loaded_at for load in loads})
-        files = ", ".join(string(str(self._root / load.path)) for load in loads)
+        files = ", ".join(literal(str(self._root / load.path)) for load in loads)
         return f"""select {", ".join(columns)}, {load_id} as _load_id, {times}[{load_id}] as _loaded_at
             from read_parquet([{files}], union_by_name = true, filename = true)"""
 
-    def _show(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def _show(self, session: Session) -> None:
         """Point the views at the loads as they are registered now."""
         table = self._table
-        loads = [_load(row) for row in _rows(connection, "loads", "loaded_at", self._key)]
-        connection.execute(f"delete from {SCHEMA}.current_loads where {_TABLE}", self._key)
+        loads = [_load(row) for row in _rows(session, "loads", self._key)]
+        session.delete(SCHEMA, "current_loads", self._key_of())
         if not loads:
             return
         in_force = self.in_force(loads)
         self._check_columns(in_force)
-        self._check_types(connection, in_force)
-        key = dict(zip(("source", "table_name"), self._key, strict=True))
-        _insert(connection, "current_loads", [{**key, "load_id": load.load_id} for load in in_force])
+        self._check_types(in_force)
+        session.append(SCHEMA, "current_loads", [{**self._key_of(), "load_id": load.load_id} for load in in_force])
         replaced_at = f"{_by_load(self._replaced(loads))}[_load_id] as _replaced_at"
-        connection.execute(f"create schema if not exists {identifier(table.schema)}")
-        for schema, relation in (
-            (table.schema, self.relation(in_force)),
-            (HISTORY_SCHEMA, f"select *, {replaced_at} from ({self.relation(loads, 'try_cast')})"),
-        ):
-            connection.execute(f"create or replace view {identifier(schema, table.identifier)} as {relation}")
+        history = f"select *, {replaced_at} from ({self.relation(loads, 'try_cast')})"
+        session.show(table.schema, table.identifier, self.relation(in_force))
+        session.show(HISTORY_SCHEMA, table.identifier, history)
 
     def _check_columns(self, loads: Sequence[Load]) -> None:
         """Refuse a declared column that a load in force does not have: the contract has changed since."""
@@ -281,27 +269,17 @@ class Register:
                     "put a file that has it into landing, or declare the column optional.",
                 )
 
-    def _check_types(self, connection: duckdb.DuckDBPyConnection, loads: Sequence[Load]) -> None:
+    def _check_types(self, loads: Sequence[Load]) -> None:
         """Refuse a `data_type` that values of a load in force are not of: the contract has changed since."""
-        files = ", ".join(string(str(self._root / load.path)) for load in loads)
-        source = f"read_parquet([{files}], union_by_name = true)"
-        stored = {row[0]: row[1] for row in connection.execute(f"describe select * from {source}").fetchall()}
-        for column in self._table.columns:
-            name = identifier(column.name)
-            declared = connection.execute(f"describe select cast(null as {column.data_type})").fetchall()[0][1]
-            if stored.get(column.name, declared) == declared:
-                continue
-            unfit = connection.execute(
-                f"""select {name}, count(*) over () from {source}
-                    where {name} is not null and try_cast({name} as {column.data_type}) is null limit 1"""
-            ).fetchall()
-            if unfit:
-                example = "" if column.is_personal else f", such as {unfit[0][0]!r}"
-                raise self._cannot_be_shown(
-                    f"the contract now says that '{column.name}' is {column.data_type}, which {unfit[0][1]:,} values "
-                    f"of the loads in force are not{example}",
-                    "correct the data_type, or put a file that keeps it into landing.",
-                )
+        misfit = first_misfit([self._root / load.path for load in loads], self._table.columns)
+        if misfit is not None:
+            column = misfit.column
+            example = "" if column.is_personal else f", such as {misfit.example!r}"
+            raise self._cannot_be_shown(
+                f"the contract now says that '{column.name}' is {column.data_type}, which {misfit.count:,} values "
+                f"of the loads in force are not{example}",
+                "correct the data_type, or put a file that keeps it into landing.",
+            )
 
     def _replaced(self, loads: Sequence[Load]) -> dict[str, datetime]:
         """Return the loads that are no longer in force, with the time when another took their place.
@@ -318,9 +296,9 @@ class Register:
             newest[place] = load
         return replaced
 
-    def _remember(self, connection: duckdb.DuckDBPyConnection, load_id: str, checks: Iterable[Check]) -> None:
-        connection.execute(f"delete from {SCHEMA}.load_checks where load_id = ? and {_TABLE}", [load_id, *self._key])
-        key = dict(zip(("load_id", "source", "table_name"), (load_id, *self._key), strict=True))
+    def _remember(self, session: Session, load_id: str, checks: Iterable[Check]) -> None:
+        key = self._key_of(load_id)
+        session.delete(SCHEMA, "load_checks", key)
         measured = [
             {
                 **key,
@@ -330,24 +308,41 @@ class Register:
             }
             for check in checks
         ]
-        _insert(connection, "load_checks", measured)
+        session.append(SCHEMA, "load_checks", measured)
 
-    def _rows(self, name: str, order: str) -> list[dict[str, Any]]:
+    def _key_of(self, load_id: str | None = None) -> dict[str, str]:
+        """Return the values that all rows of this table have, or of one of its loads."""
+        key = dict(zip(("source", "table_name"), self._key, strict=True))
+        return key if load_id is None else {"load_id": load_id, **key}
+
+    def _with_key(self, load_id: str, rows: pa.Table) -> pa.Table:
+        """Return rows with the values in front of them that all rows of a load have."""
+        import pyarrow as pa
+
+        for place, (name, value) in enumerate(self._key_of(load_id).items()):
+            rows = rows.add_column(place, name, pa.repeat(value, rows.num_rows))
+        return rows
+
+    def _rows(self, name: str) -> list[dict[str, Any]]:
+        """Return the rows of a table that are about ours; the first look reads what is always asked for, at once."""
         if name not in self._read:
-            self._read[name] = []
-            if self._warehouse.path.exists() and self._warehouse.has_table(SCHEMA, name):
-                with self._warehouse.connect() as connection:
-                    self._read[name] = _rows(connection, name, order, self._key)
+            wanted = _ALWAYS_READ if name in _ALWAYS_READ else (name,)
+            self._read |= {one: [] for one in wanted}
+            if self._warehouse.path.exists():
+                with self._warehouse.session() as session:
+                    there = [one for one in wanted if session.has_table(SCHEMA, one)]
+                    self._read |= {one: _rows(session, one, self._key) for one in there}
         return self._read[name]
 
     @contextmanager
-    def _writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with self._warehouse.transaction() as connection:
-            for statement in DDL:
-                connection.execute(statement)
-            yield connection
+    def _writing(self) -> Iterator[Session]:
+        with self._warehouse.session() as session, session.transaction():
+            for name, columns in TABLES.items():
+                if not session.has_table(SCHEMA, name):
+                    session.create(SCHEMA, name, columns)
+            yield session
             # Opening the file once more for each of them would be most of the time that a small file takes.
-            read = {name: _rows(connection, name, order, self._key) for name, order in _ALWAYS_READ.items()}
+            read = {name: _rows(session, name, self._key) for name in _ALWAYS_READ}
         self._read = read
 
     def _cannot_be_shown(self, found: str, remedy: str) -> LoadError:
@@ -359,16 +354,8 @@ class Register:
         )
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    for row in rows:
-        columns, marks = ", ".join(row), ", ".join("?" for _ in row)
-        connection.execute(f"insert into {SCHEMA}.{name} ({columns}) values ({marks})", list(row.values()))
-
-
-def _rows(connection: duckdb.DuckDBPyConnection, name: str, order: str, key: Sequence[str]) -> list[dict[str, Any]]:
-    sql = f"select * from {SCHEMA}.{name} where {_TABLE} order by {order}"
-    rows: list[dict[str, Any]] = connection.sql(sql, params=list(key)).to_arrow_table().to_pylist()
-    return rows
+def _rows(session: Session, name: str, key: Sequence[str]) -> list[dict[str, Any]]:
+    return session.rows(f"select * from {SCHEMA}.{name} where {_TABLE} order by {_ORDER[name]}", key)
 
 
 def _load(row: Mapping[str, Any]) -> Load:
@@ -377,7 +364,7 @@ def _load(row: Mapping[str, Any]) -> Load:
 
 def _by_load(times: Mapping[str, datetime]) -> str:
     """Return an SQL map from load to time."""
-    entries = ", ".join(f"{string(load)}: timestamp {string(str(time))}" for load, time in times.items())
+    entries = ", ".join(f"{literal(load)}: timestamp {literal(str(time))}" for load, time in times.items())
     return f"map {{{entries}}}" if times else "cast(map {} as map(varchar, timestamp))"
 
 
@@ -391,7 +378,8 @@ def load_ids_behind(warehouse: Warehouse, model: str) -> tuple[str, ...]:
     model : str
         The model's `unique_id` in dbt's manifest.
     """
-    if not warehouse.has_table(SCHEMA, "built_from"):
-        return ()
-    rows = warehouse.query(f"select load_id from {SCHEMA}.built_from where model = ? order by load_id", (model,))
-    return tuple(rows["load_id"].to_pylist())
+    with warehouse.session() as session:
+        if not session.has_table(SCHEMA, "built_from"):
+            return ()
+        rows = session.rows(f"select load_id from {SCHEMA}.built_from where model = ? order by load_id", (model,))
+    return tuple(row["load_id"] for row in rows)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from turnout.engines import identifier
+from turnout.engines import identifier, literal
 from turnout.errors import LoadError
-from turnout.loading.reading import OpenedFile, ends_in_a_line_break, open_file, string, unreadable
+from turnout.loading.reading import OpenedFile, ends_in_a_line_break, open_file, unreadable
 from turnout.loading.refusal import RefusalError
 from turnout.personal import MASK
 
@@ -127,7 +127,7 @@ def parse(
             staged = scratch.with_suffix(".fit.parquet")
             fit = f"""select {_listed([*values, *undeclared])} from staged
                 where _row not in (select row from refused_rows where row is not null)"""
-            connection.execute(f"copy ({fit}) to {string(str(staged))} (format parquet, compression zstd)")
+            connection.execute(f"copy ({fit}) to {literal(str(staged))} (format parquet, compression zstd)")
     except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
         raise unreadable(table, file, error) from None
     return ParsedFile(staged, columns, undeclared, total - refused, refused)
@@ -163,7 +163,7 @@ def _check_formats(connection: duckdb.DuckDBPyConnection, table: SourceTable) ->
     layout = table.keys.file
     for written in (*_formats(layout.date_format), *_formats(layout.timestamp_format)):
         try:
-            connection.execute(f"select try_strptime('', {string(written)})")
+            connection.execute(f"select try_strptime('', {literal(written)})")
         except duckdb.Error:
             raise _mistaken(
                 table,
@@ -206,13 +206,13 @@ def _value(column: Column, opened: OpenedFile, declared: str, table: SourceTable
         return f"case when isfinite(try_cast({name} as {declared})) then try_cast({name} as {declared}) end"
     written = _formats(layout.date_format if declared == "DATE" else layout.timestamp_format)
     if written and (declared == "DATE" or declared.startswith("TIMESTAMP")):
-        return f"cast(try_strptime({name}, [{', '.join(map(string, written))}]) as {declared})"
+        return f"cast(try_strptime({name}, [{', '.join(map(literal, written))}]) as {declared})"
     return f"try_cast({name} as {declared})"
 
 
 def _map(names: Sequence[str]) -> str:
     """Return SQL for a map of columns, name to value as text, without what is missing or blank."""
-    entries = ", ".join(f"{{'key': {string(name)}, 'value': cast({identifier(name)} as varchar)}}" for name in names)
+    entries = ", ".join(f"{{'key': {literal(name)}, 'value': cast({identifier(name)} as varchar)}}" for name in names)
     return f"map_from_entries(list_filter([{entries}], lambda entry: trim(entry.value) <> ''))"
 
 
@@ -227,11 +227,11 @@ def _reason(table: SourceTable, opened: OpenedFile, values: Mapping[str, str], t
             unfit, value = f"{column.name} is not {types[column.name].lower()}", ""
             if not column.is_personal:
                 unfit, value = f"{unfit}: ", f" || left(cast({name} as varchar), {SHOWN_CHARACTERS})"
-            cases.append(f"when {name} is not null and {values[column.name]} is null then {string(unfit)}{value}")
+            cases.append(f"when {name} is not null and {values[column.name]} is null then {literal(unfit)}{value}")
         elif types[column.name] in {"DOUBLE", "FLOAT"}:
-            cases.append(f"when not isfinite({name}) then {string(f'{column.name} is not a number')}")
+            cases.append(f"when not isfinite({name}) then {literal(f'{column.name} is not a number')}")
         if column.is_required:
-            cases.append(f"when {name} is null then {string(f'{column.name} is missing')}")
+            cases.append(f"when {name} is null then {literal(f'{column.name} is missing')}")
     return f"case {' '.join(cases)} end" if cases else "cast(null as varchar)"
 
 
@@ -252,7 +252,7 @@ def _stage(
     columns = ", ".join(
         [*(f"{value} as {identifier(name)}" for name, value in values.items()), *map(identifier, undeclared)]
     )
-    content = ", ".join(f"{string(name)}: {as_shown(name, table)}" for name in opened.types)
+    content = ", ".join(f"{literal(name)}: {as_shown(name, table)}" for name in opened.types)
     unfit = (
         f"{reason} as _reason, case when _reason is not null then left(to_json({{{content}}}), {KEPT_CHARACTERS}) end"
     )
@@ -265,12 +265,12 @@ def _stage(
     path = scratch.with_suffix(".staged.parquet")
     connection.execute(
         f"""copy (select {columns}, {unfit} as _content from ({opened.relation}))
-            to {string(str(path))} (format parquet, compression zstd)"""
+            to {literal(str(path))} (format parquet, compression zstd)"""
     )
     connection.execute(
         f"""create view staged as
             select * exclude (file_row_number), file_row_number as _row
-            from read_parquet({string(str(path))}, file_row_number = true)"""
+            from read_parquet({literal(str(path))}, file_row_number = true)"""
     )
     return path
 
@@ -332,7 +332,7 @@ def _set_aside(connection: duckdb.DuckDBPyConnection, opened: OpenedFile, unfit:
 def _repeated_keys(table: SourceTable, earlier: Sequence[Path]) -> str:
     """Return a query of the rows whose key was there before: place, reason, content."""
     key = _listed(table.keys.key)
-    content = ", ".join(f"{string(name)}: {as_shown(name, table)}" for name in table.keys.key)
+    content = ", ".join(f"{literal(name)}: {as_shown(name, table)}" for name in table.keys.key)
     repeated = f"""
         select staged._row, 'repeats the key of an earlier row', left(to_json({{{content}}}), {KEPT_CHARACTERS})
         from staged
@@ -344,7 +344,7 @@ def _repeated_keys(table: SourceTable, earlier: Sequence[Path]) -> str:
         return repeated
     types = {column.name: column.data_type for column in table.columns}
     casts = ", ".join(f"try_cast({identifier(name)} as {types[name]}) as {identifier(name)}" for name in table.keys.key)
-    loads = ", ".join(string(str(path)) for path in earlier)
+    loads = ", ".join(literal(str(path)) for path in earlier)
     return f"""{repeated}
         union
         select _row, 'repeats the key of an earlier load', left(to_json({{{content}}}), {KEPT_CHARACTERS})

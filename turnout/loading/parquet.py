@@ -1,0 +1,87 @@
+"""The Parquet files of loads, looked into as they stand on disk; DuckDB reads them, and the warehouse is not asked."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from turnout.engines import identifier, literal
+from turnout.loading.rows import as_shown
+
+if TYPE_CHECKING:
+    from turnout.loading.contract import Column, SourceTable
+    from turnout.loading.outcome import Load
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """A column of which `count` values are not of its declared type; `example` is one of them."""
+
+    column: Column
+    count: int
+    example: object
+
+
+def first_misfit(files: Sequence[Path], columns: Sequence[Column]) -> Misfit | None:
+    """Return the first of these columns that holds values in these files which are not of its `data_type`."""
+    import duckdb
+
+    source = f"read_parquet([{', '.join(literal(str(file)) for file in files)}], union_by_name = true)"
+    with duckdb.connect() as connection:
+        connection.execute("set enable_progress_bar = false")  # it would be drawn over our own
+        stored = {row[0]: row[1] for row in connection.execute(f"describe select * from {source}").fetchall()}
+        for column in columns:
+            name = identifier(column.name)
+            declared = connection.execute(f"describe select cast(null as {column.data_type})").fetchall()[0][1]
+            if stored.get(column.name, declared) == declared:
+                continue
+            unfit = connection.execute(
+                f"""select {name}, count(*) over () from {source}
+                    where {name} is not null and try_cast({name} as {column.data_type}) is null limit 1"""
+            ).fetchall()
+            if unfit:
+                return Misfit(column, unfit[0][1], unfit[0][0])
+    return None
+
+
+def sampled_rows(root: Path, table: SourceTable, load: Load, count: int) -> list[dict[str, Any]]:
+    """Return rows of a load at random places, as people may see them; the same load shows the same ones each time.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that paths in the register start from.
+    table : SourceTable
+        The contract; columns that it does not name are left out.
+    load : Load
+        The load.
+    count : int
+        How many rows, at most.
+
+    Returns
+    -------
+    list of dict
+        `row`, the place from 1 on, and the declared columns that the file had.
+    """
+    import duckdb
+
+    places = random.Random(load.load_id).sample(range(load.row_count), min(count, load.row_count))  # noqa: S311
+    columns = ", ".join(
+        f"{as_shown(column.name, table)} as {identifier(column.name)}"
+        for column in table.columns
+        if column.name in load.columns
+    )
+    with duckdb.connect() as connection:
+        rows: list[dict[str, Any]] = (
+            connection.sql(
+                f"""select file_row_number + 1 as row, {columns} from read_parquet(?, file_row_number = true)
+                where file_row_number in ({", ".join(map(str, places))})""",
+                params=[str(root / load.path)],
+            )
+            .to_arrow_table()
+            .to_pylist()
+        )
+    return rows
