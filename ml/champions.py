@@ -10,17 +10,11 @@ from typing import TYPE_CHECKING
 from ml import persistence
 from ml.candidates import Candidate, fit
 from ml.examples import data_fingerprint, inspect, missing_features, read_matured
-from ml.records import (
-    SCHEMA,
-    Championship,
-    ModelVersion,
-    champion_of,
-    championship_of,
-    crown,
-    version_of,
-)
+from ml.records import ModelVersion, champion_of, championship_of, crown, version_of
 from ml.split import day_of
 from turnout.errors import ModelError
+from turnout.records import SCHEMA
+from turnout.records.trainings import Championship
 
 if TYPE_CHECKING:
     import pandas as pd

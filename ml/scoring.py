@@ -15,13 +15,13 @@ from ml.outcomes import record_published
 from ml.reasons import explainer_of, no_reasons, reason_fields, reasons
 from ml.records import champion_of
 from ml.release import is_released
+from ml.scores import SCHEMA, create_table
 from turnout.engines import Warehouse
 from turnout.errors import ModelError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCHEMA = "scores"
 # In a batch of examples, where no column of theirs can have that name.
 RELEASED = "(released)"
 
@@ -107,6 +107,8 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
             schema=schema,
         )
 
+    with warehouse.session() as session:
+        create_table(session, prediction)
     row_count = warehouse.replace_scores(
         examples=(prediction.schema, prediction.table),
         scores=(SCHEMA, prediction.name),

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ml.candidates import BASELINE, SEED, Candidate, Feature, Parameters, Range, baseline, fit, predict
-from ml.evaluation import METRICS, Validation, Vector
+from ml.evaluation import METRICS, Vector
 from ml.promotion import is_better
 from ml.split import day_of, divide, fold_side, folds_of
+from turnout.records.trainings import Validation
 
 if TYPE_CHECKING:
     from datetime import date

@@ -18,7 +18,7 @@ import os
 import platform
 import re
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,9 +27,9 @@ from urllib.parse import unquote, urlencode, urlsplit
 
 from ml.evaluation import METRICS
 from ml.persistence import TRUSTED_TYPES
-from ml.records import DDL as RECORDS
-from ml.records import SCHEMA
 from turnout.errors import TurnoutError
+from turnout.records import SCHEMA, opened, tracking, write
+from turnout.records.tracking import TrackedAliases, TrackedVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -38,19 +38,6 @@ if TYPE_CHECKING:
 
     from ml.declaration import Prediction
     from turnout.engines import Warehouse
-
-TABLES = ("tracked_versions", "tracked_aliases")
-
-DDL = (
-    *RECORDS,
-    f"""create table if not exists {SCHEMA}.tracked_versions (
-        prediction varchar, version integer, tracking_uri varchar, run_id varchar, tracked_at timestamp
-    )""",
-    f"""create table if not exists {SCHEMA}.tracked_aliases (
-        prediction varchar, tracking_uri varchar, champion_version integer, champion_file_hash varchar,
-        challenger_version integer, challenger_file_hash varchar, tracked_at timestamp
-    )""",
-)
 
 # What holds unless the user has set it. By itself MLflow would try to reach a server for minutes, and report its use.
 ENVIRONMENT = {
@@ -247,16 +234,18 @@ def _track(
             doing = f"MLflow did not take version {number} of '{prediction.name}'"
             record = _record(warehouse, prediction.name, number)
             run_id = mirror.send(prediction, record, state.fits[number], done)
-            key = {"prediction": prediction.name, "version": number, "tracking_uri": done.uri}
-            warehouse.append({(SCHEMA, TABLES[0]): [{**key, "run_id": run_id, "tracked_at": _now()}]}, DDL)
+            told = TrackedVersion(prediction.name, number, done.uri, run_id, _now())
+            with warehouse.session() as session:
+                write(session, {tracking.TRACKED_VERSIONS: [asdict(told)]})
             done.sent.append(Sent(prediction.name, number, run_id))
             done.waiting -= 1
         if ask or new or not state.are_aliases_tracked:
             doing = f"MLflow did not take the aliases of '{prediction.name}'"
             if mirror.set_aliases(prediction, state, done) and not state.are_aliases_tracked:
-                key = {"prediction": prediction.name, "tracking_uri": done.uri}
                 aliases = _aliases(state.champion, state.challenger)
-                warehouse.append({(SCHEMA, TABLES[1]): [{**key, **aliases, "tracked_at": _now()}]}, DDL)
+                shown = TrackedAliases(prediction.name, done.uri, **aliases, tracked_at=_now())
+                with warehouse.session() as session:
+                    write(session, {tracking.TRACKED_ALIASES: [asdict(shown)]})
                 done.aliased.append(prediction.name)
     except Exception as error:  # noqa: BLE001 - stores fail in many ways, and nothing but the mirror may notice
         done.problems.append(_in_words(doing, error, mirror.uri))
@@ -289,29 +278,22 @@ def _cause(error: BaseException) -> BaseException:
 
 
 def _state(warehouse: Warehouse, prediction: str, uri: str) -> _State:
-    with warehouse.transaction() as connection:
-        for statement in DDL:
-            connection.execute(statement)
-        versions = _rows(connection, f"select * from {SCHEMA}.model_versions where prediction = ?", prediction)
-        served = _rows(
-            connection,
+    with opened(warehouse) as session, session.transaction():
+        versions = session.rows(f"select * from {SCHEMA}.model_versions where prediction = ?", (prediction,))
+        served = session.rows(
             f"""select version, file, file_hash, since, how, name, reason
                 from {SCHEMA}.champions where prediction = ? order by since""",
-            prediction,
+            (prediction,),
         )
-        tracked = _rows(
-            connection,
+        tracked = session.rows(
             f"select version from {SCHEMA}.tracked_versions where prediction = ? and tracking_uri = ?",
-            prediction,
-            uri,
+            (prediction, uri),
         )
-        aliases = _rows(
-            connection,
+        aliases = session.rows(
             f"""select champion_version, champion_file_hash, challenger_version, challenger_file_hash
                 from {SCHEMA}.tracked_aliases where prediction = ? and tracking_uri = ?
                 order by tracked_at desc limit 1""",
-            prediction,
-            uri,
+            (prediction, uri),
         )
     by_number = {row["version"]: row for row in versions}
     fits = {number: _Fit(row, row["file"], row["file_hash"]) for number, row in by_number.items()}

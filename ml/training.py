@@ -38,9 +38,7 @@ from ml.evaluation import (
     CHAMPION,
     LEFT_OUT,
     METRICS,
-    Evaluation,
     Segment,
-    Validation,
     Vector,
     as_groups,
     evaluate,
@@ -48,7 +46,7 @@ from ml.evaluation import (
 )
 from ml.examples import data_fingerprint, inspect, missing_features, one_class, read_matured, slice_column
 from ml.outcomes import outcomes_of
-from ml.promotion import Champion, Decision, LimitFinding, broken_in_service, compare, decide
+from ml.promotion import Champion, Decision, broken_in_service, compare, decide
 from ml.reasons import importance_of
 from ml.records import (
     RECALIBRATED,
@@ -64,6 +62,7 @@ from ml.split import Split, day_of, divide, side_of, split_by_time
 from turnout.engines import Warehouse
 from turnout.errors import ExamplesError
 from turnout.project.provenance import Provenance
+from turnout.records.trainings import Evaluation, LimitFinding, Validation
 
 if TYPE_CHECKING:
     import pandas as pd

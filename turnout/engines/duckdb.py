@@ -203,6 +203,7 @@ class DuckDB:
         WarehouseError
             If an entity would have two scores or none, or a score is missing; nothing is written then.
         """
+        import duckdb
         import pyarrow as pa
 
         target = identifier(*scores)
@@ -230,7 +231,15 @@ class DuckDB:
                 pa.RecordBatchReader.from_batches(schema, (score(batch) for batch in batches)) as scored,
             ):
                 connection.register("scored", scored)
-                connection.execute(f"insert into {target} ({names}) select {names} from scored")
+                try:
+                    connection.execute(f"insert into {target} ({names}) select {names} from scored")
+                except duckdb.ConstraintException as error:
+                    raise WarehouseError(
+                        f"The scores of {as_of_date} are not whole: {str(error).splitlines()[0]}.",
+                        where=f"{self.path}, table {'.'.join(scores)}",
+                        rule="what holds of every score is said where its table is made.",
+                        remedy="the scores from before are still in place; look at the model that gave these.",
+                    ) from None
             checks = connection.execute(
                 f"""select
                         count(*),
@@ -385,6 +394,10 @@ class DuckDBSession:
         """Make a view, in the place of one that is there."""
         self._execute(f"create schema if not exists {identifier(schema)}")
         self._execute(f"create or replace view {identifier(schema, view)} as {sql}")
+
+    def drop(self, schema: str, table: str) -> None:
+        """Drop a table, with all that is in it."""
+        self._execute(f"drop table {identifier(schema, table)}")
 
     def drop_schemas(self, beginning: str) -> None:
         """Drop every schema whose name begins so, with all that is in it."""

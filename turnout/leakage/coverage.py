@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ml.records import SCHEMA
 from turnout.leakage.comparison import models_upstream
 from turnout.leakage.result import UNAUDITED, Coverage
 from turnout.project.manifest import manifest_of
+from turnout.records import SCHEMA
 
 if TYPE_CHECKING:
     from ml.declaration import Prediction

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,9 @@ from turnout.engines import Warehouse, identifier
 from turnout.errors import LoadError
 from turnout.loading.identity import MAX_HISTORY, Check, History
 from turnout.loading.reading import string
+from turnout.records import SCHEMA, opened
+from turnout.records.loads import BUILT_FROM, Load, QuarantinedFile
+from turnout.records.loads import TABLES as SAID
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,104 +26,15 @@ if TYPE_CHECKING:
 
     from turnout.loading.contract import SourceTable
 
-SCHEMA = "records"
 # Where every row of every load can be seen, with the time from which on another load took its place.
 HISTORY_SCHEMA = "loads"
 
-TABLES = ("loads", "quarantine", "refused_rows", "load_checks", "load_statistics", "current_loads")
-
-DDL = (
-    f"create schema if not exists {SCHEMA}",
-    f"create schema if not exists {HISTORY_SCHEMA}",
-    f"""create table if not exists {SCHEMA}.loads (
-        load_id varchar, source varchar, table_name varchar, file_name varchar, file_hash varchar, byte_count bigint,
-        row_count bigint, refused_row_count bigint, columns varchar[], contract varchar, loaded_at timestamp,
-        path varchar, accepted_by varchar, accepted_because varchar
-    )""",
-    f"""create table if not exists {SCHEMA}.quarantine (
-        load_id varchar, source varchar, table_name varchar, file_name varchar, file_hash varchar, byte_count bigint,
-        contract varchar, quarantined_at timestamp, failed_check varchar, problem varchar, remedy varchar,
-        may_be_released boolean, path varchar
-    )""",
-    f"""create table if not exists {SCHEMA}.refused_rows (
-        load_id varchar, source varchar, table_name varchar, line_number bigint, reason varchar, content varchar
-    )""",
-    f"""create table if not exists {SCHEMA}.load_checks (
-        load_id varchar, source varchar, table_name varchar, check_name varchar, column_name varchar, value double,
-        low double, high double, deviation double, detail varchar, is_learning_only boolean,
-        passed boolean
-    )""",
-    f"""create table if not exists {SCHEMA}.load_statistics (
-        load_id varchar, source varchar, table_name varchar, column_name varchar, column_type varchar, min varchar,
-        max varchar, approx_unique bigint, avg varchar, std varchar, q25 varchar, q50 varchar, q75 varchar,
-        count bigint, null_percentage decimal(9, 2)
-    )""",
-    f"""create table if not exists {SCHEMA}.current_loads (source varchar, table_name varchar, load_id varchar)""",
-)
+TABLES = tuple(table.name for table in SAID if table is not BUILT_FROM)  # that one is dbt's to write
 
 _TABLE = "source = ? and table_name = ?"
 # What is asked of the register for every file, and in which order.
 _ALWAYS_READ = {"loads": "loaded_at", "quarantine": "quarantined_at", "load_checks": "check_name, column_name"}
 _MEASURED = ("column_name", "value", "low", "high", "deviation", "detail", "is_learning_only")
-
-
-@dataclass(frozen=True)
-class Load:
-    """One accepted file of one source table, immutable.
-
-    Parameters
-    ----------
-    load_id : str
-        From the file's content and how the contract reads it.
-    source, table_name, file_name, file_hash : str
-        Where it came from; the hash is the SHA-256 of the file.
-    byte_count, row_count, refused_row_count : int
-        Its size, the rows in the load, and those that were set aside.
-    columns : tuple of str
-        The columns that the file had; in place of those that were gathered the map that holds them.
-    contract : str
-        The terms it was accepted by, as JSON.
-    loaded_at : datetime
-        When it was accepted, UTC.
-    path : str
-        The load's Parquet file, from the project's folder.
-    accepted_by, accepted_because : str, optional
-        Who released it from quarantine, and why.
-    """
-
-    load_id: str
-    source: str
-    table_name: str
-    file_name: str
-    file_hash: str
-    byte_count: int
-    row_count: int
-    refused_row_count: int
-    columns: tuple[str, ...]
-    contract: str
-    loaded_at: datetime
-    path: str
-    accepted_by: str | None = None
-    accepted_because: str | None = None
-
-
-@dataclass(frozen=True)
-class QuarantinedFile:
-    """A file that was not accepted; `path` holds what arrived, `problem` says why in words."""
-
-    load_id: str
-    source: str
-    table_name: str
-    file_name: str
-    file_hash: str
-    byte_count: int
-    contract: str
-    quarantined_at: datetime
-    failed_check: str
-    problem: str
-    remedy: str
-    may_be_released: bool
-    path: str
 
 
 class Register:
@@ -264,6 +178,7 @@ class Register:
         _insert(connection, "current_loads", [{**key, "load_id": load.load_id} for load in in_force])
         replaced_at = f"{_by_load(self._replaced(loads))}[_load_id] as _replaced_at"
         connection.execute(f"create schema if not exists {identifier(table.schema)}")
+        connection.execute(f"create schema if not exists {HISTORY_SCHEMA}")
         for schema, relation in (
             (table.schema, self.relation(in_force)),
             (HISTORY_SCHEMA, f"select *, {replaced_at} from ({self.relation(loads, 'try_cast')})"),
@@ -342,9 +257,9 @@ class Register:
 
     @contextmanager
     def _writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with opened(self._warehouse):
+            pass
         with self._warehouse.transaction() as connection:
-            for statement in DDL:
-                connection.execute(statement)
             yield connection
             # Opening the file once more for each of them would be most of the time that a small file takes.
             read = {name: _rows(connection, name, order, self._key) for name, order in _ALWAYS_READ.items()}
