@@ -19,8 +19,8 @@ INSTALL := $(BIN)/python $(PIP_INSTALL)
 PYTEST := $(BIN)/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run audit quarantine release publications restore export approve rollback replay leaderboard ui bi test \
-	test-bi lint test-fast lock clean
+.PHONY: help run audit quarantine release publications restore export approve rollback replay leaderboard ui bi \
+	sources test test-bi lint test-fast lock clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -72,6 +72,9 @@ test-fast: $(ENVIRONMENT)/test ## Run the tests that start no run and no dbt: le
 
 test-bi: $(ENVIRONMENT)/test_bi $(BI_ENVIRONMENT)/bi ## Look at the dashboards and at Dagster as people do: over REST and in a browser
 	$(BIN)/python -m pytest tests/bi
+
+sources: $(ENVIRONMENT)/run ## Write dbt's YAML of the tables that Python writes, after a prediction was declared or a table changed
+	@$(BIN)/python -m orchestration sources
 
 lint: $(ENVIRONMENT)/test ## Check format, style, types and SQL
 	$(BIN)/ruff format --check .

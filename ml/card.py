@@ -20,12 +20,13 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from ml.candidates import BASELINE, SEED
-from ml.evaluation import CHAMPION, LEFT_OUT, METRICS, SLICE, Evaluation, Task
+from ml.evaluation import CHAMPION, LEFT_OUT, METRICS, SLICE, Task
 from ml.persistence import write_whole
 from ml.plots import plots_of
-from ml.promotion import FEWEST_JUDGED, LimitFinding, is_better
+from ml.promotion import FEWEST_JUDGED, is_better
 from ml.split import day_of
 from turnout.advice import Action, Wording
+from turnout.records.trainings import Evaluation, LimitFinding
 
 if TYPE_CHECKING:
     from collections.abc import Callable

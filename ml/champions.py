@@ -10,18 +10,12 @@ from typing import TYPE_CHECKING
 from ml import persistence
 from ml.candidates import Candidate, fit
 from ml.examples import data_fingerprint, inspect, missing_features, read_matured
-from ml.records import (
-    SCHEMA,
-    Championship,
-    ModelVersion,
-    champion_of,
-    championship_of,
-    crown,
-    version_of,
-)
+from ml.records import ModelVersion, champion_of, championship_of, crown, version_of
 from ml.split import day_of
 from turnout.advice import Action, Advice
 from turnout.errors import ModelError
+from turnout.records import SCHEMA, opened
+from turnout.records.trainings import Championship
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,7 +92,7 @@ def approve(
         If a name or reason is missing, or there is no such challenger, or the champion is another by now.
     """
     _require_person(prediction, name, reason)
-    with warehouse.session() as session:
+    with opened(warehouse) as session:
         challenger, matured = _approvable(session, prediction, version)
     championship = replace(
         refit(prediction, challenger, matured, model_folder, reason.strip()), how="approved", name=name.strip()
@@ -124,7 +118,7 @@ def roll_back(
         If a name or reason is missing, there is no such version, it is champion already, or its file is not whole.
     """
     _require_person(prediction, name, reason)
-    with warehouse.session() as session:
+    with opened(warehouse) as session:
         earlier = recorded(session, prediction, version)
         champion = champion_of(session, prediction.name)
         served = championship_of(session, prediction.name, version)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from ml.resampling import interval_of
+from turnout.records.trainings import Evaluation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,39 +89,6 @@ class Metric:
     def value(self, label: Vector, predicted: Vector) -> float:
         """Return the metric with every example counting once; nan where it is undefined."""
         return plain(self.weighted(label, predicted), len(label))
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """One metric of one candidate over one segment of the holdout.
-
-    `group_column` and `group_value` are those of the `Segment`. `value` is None where the metric is undefined, such
-    as the ROC AUC of a group with one class. `low` to `high` is the 95 % interval of the value, by resampling
-    entities; None where there is none (see `ml.resampling.interval_of`).
-    """
-
-    candidate: str
-    group_column: str
-    group_value: str
-    metric: str
-    value: float | None
-    low: float | None
-    high: float | None
-    example_count: int
-    entity_count: int
-
-
-@dataclass(frozen=True)
-class Validation:
-    """The metric that decides, of one candidate in one fold of the training dates."""
-
-    candidate: str
-    fold: int
-    first_as_of_date: date
-    last_as_of_date: date
-    metric: str
-    value: float
-    example_count: int
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 from ml.examples import inspect
-from ml.feature_measures import Kind, Measures
+from ml.feature_measures import Measures
 from ml.feature_measuring import MEMORY, Measuring
 from ml.findings import (
     REVIEWED,
@@ -26,75 +26,14 @@ from ml.findings import (
     twins_finding,
     unlabelled_finding,
 )
-from ml.records import SCHEMA
+from turnout.records import reviews, write
+from turnout.records.reviews import ReviewedColumn
 
 if TYPE_CHECKING:
     from ml.declaration import Prediction
     from turnout.engines import Warehouse
 
-TABLES = ("feature_reviews", "feature_findings")
-DDL = (
-    f"create schema if not exists {SCHEMA}",
-    f"""create table if not exists {SCHEMA}.feature_reviews (
-        review_id varchar, prediction varchar, reviewed_at timestamp, column_name varchar, is_feature boolean,
-        kind varchar, data_type varchar, missing_share double, distinct_values bigint, strength_measure varchar,
-        strength double, strength_early double, strength_late double, drift double, drift_newest double,
-        differing_examples bigint, sensitive varchar, findings varchar
-    )""",
-    f"""create table if not exists {SCHEMA}.feature_findings (
-        review_id varchar, prediction varchar, reviewed_at timestamp, finding varchar, subject varchar, told varchar,
-        acknowledged varchar
-    )""",
-)
-
-
-@dataclass(frozen=True)
-class ReviewedColumn:
-    """A row of the review.
-
-    Parameters
-    ----------
-    column_name : str
-        A feature or a sensitive column.
-    is_feature : bool
-        Whether models see it.
-    kind : {"numeric", "categorical"}
-        As what.
-    data_type : str
-        Its type, in Arrow's words.
-    missing_share : float
-        Of all examples.
-    distinct_values : int
-        Over all examples; missing is none.
-    strength, strength_early, strength_late : float or None
-        How well it alone orders the labels: ROC AUC, 0.5 to 1, for a binary label; Spearman's correlation, 0 to 1, for
-        a number; whatever the direction. None with too few labels.
-    drift : float or None
-        Distance of its distributions over early and late as-of dates, 0 to 1.
-    drift_newest : float or None
-        The same for the holdout and the newest as-of date, which is scored.
-    differing_examples : int or None
-        In how many examples it knew the future, as the last leakage audit found; None if none was made.
-    sensitive : {"declared", "sounds like it", "no"}
-        Whether it is declared sensitive, or only called like something that is.
-    findings : tuple of str
-        Names of what was found.
-    """
-
-    column_name: str
-    is_feature: bool
-    kind: Kind
-    data_type: str
-    missing_share: float
-    distinct_values: int
-    strength: float | None
-    strength_early: float | None
-    strength_late: float | None
-    drift: float | None
-    drift_newest: float | None
-    differing_examples: int | None
-    sensitive: Literal["declared", "sounds like it", "no"]
-    findings: tuple[str, ...]
+TABLES = tuple(table.name for table in reviews.TABLES)
 
 
 @dataclass(frozen=True)
@@ -217,19 +156,14 @@ def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str,
     )
 
 
-def remember(warehouse: Warehouse, reviews: Sequence[Review]) -> None:
+def remember(warehouse: Warehouse, reviewed: Sequence[Review]) -> None:
     """Record reviews in one transaction."""
     columns, findings = [], []
-    for made in reviews:
+    for made in reviewed:
         key = {"review_id": made.review_id, "prediction": made.prediction.name, "reviewed_at": made.reviewed_at}
+        measure = {"strength_measure": made.strength_measure}
         columns += [
-            {
-                **key,
-                **vars(column),
-                "strength_measure": made.strength_measure,
-                "findings": ", ".join(column.findings),
-            }
-            for column in made.columns
+            {**key, **measure, **vars(column), "findings": ", ".join(column.findings)} for column in made.columns
         ]
         findings += [
             {
@@ -241,11 +175,8 @@ def remember(warehouse: Warehouse, reviews: Sequence[Review]) -> None:
             }
             for finding in made.findings
         ]
-    with warehouse.session() as session, session.transaction():
-        for statement in DDL:
-            session.run(statement)
-        session.append(SCHEMA, "feature_reviews", columns)
-        session.append(SCHEMA, "feature_findings", findings)
+    with warehouse.session() as session:
+        write(session, {reviews.FEATURE_REVIEWS: columns, reviews.FEATURE_FINDINGS: findings})
 
 
 def _row(

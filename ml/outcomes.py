@@ -10,7 +10,6 @@ that are scored equally go where the first of them goes, as in the metric `calib
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +17,7 @@ import numpy as np
 
 from ml.split import day_of
 from turnout.engines import identifier
+from turnout.records.trainings import Outcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,43 +27,6 @@ if TYPE_CHECKING:
     from turnout.engines import Session
 
 BANDS = 10
-
-DDL = """create table if not exists records.outcomes (
-    prediction varchar, version integer, basis varchar, as_of_date date, is_released boolean, score_band integer,
-    example_count bigint, expected double, realised double, realised_stddev double
-)"""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Examples of one as-of date whose scores lie in one band.
-
-    Parameters
-    ----------
-    basis : {"validation", "holdout"}
-        Which examples: those that the folds of the training were judged on, or the holdout.
-    as_of_date : date
-        Their as-of date.
-    is_released : bool
-        Whether the scores were released, to be acted on; never in a training.
-    score_band : int
-        1 to `BANDS`, the lowest scores first.
-    example_count : int
-        How many they are.
-    expected, realised : float
-        Mean score and mean label: shares for a binary task, else in units of the label.
-    realised_stddev : float or None
-        Standard deviation of the label, that of a sample; None for a single example.
-    """
-
-    basis: Literal["validation", "holdout"]
-    as_of_date: date
-    is_released: bool
-    score_band: int
-    example_count: int
-    expected: float
-    realised: float
-    realised_stddev: float | None
 
 
 def outcomes_of(
@@ -119,7 +82,7 @@ def record_published(session: Session, prediction: Prediction) -> tuple[date, ..
     tuple of date
         The as-of dates that were recorded, ascending.
     """
-    if not session.has_table("scores", prediction.name) or not session.has_table("records", "champions"):
+    if not session.has_table("scores", prediction.name):
         return ()
     with session.transaction():
         recorded = []

@@ -22,10 +22,12 @@ import numpy as np
 
 from ml.evaluation import METRICS, SLICE, plain
 from ml.resampling import interval_of
+from turnout.records.trainings import LimitFinding
 
 if TYPE_CHECKING:
-    from ml.evaluation import Evaluation, Segment, Vector
+    from ml.evaluation import Segment, Vector
     from ml.resampling import Resamples
+    from turnout.records.trainings import Evaluation
 
 Outcome = Literal["promoted", "kept", "waits"]
 
@@ -57,25 +59,6 @@ class Limits:
     worst_group: float | None = None
     slice_drop: float | None = 0.1
     prediction_seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class LimitFinding:
-    """What came of one limit, in one group where it is about groups.
-
-    `found` is None where it cannot be told; `low` to `high` is its 95 % interval where it has one; `told` says it all
-    in words.
-    """
-
-    limit_name: str
-    group_column: str
-    group_value: str
-    allowed: float
-    found: float | None
-    low: float | None
-    high: float | None
-    passed: bool
-    told: str
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from ml.examples import data_fingerprint, inspect, missing_features, read_mature
 from ml.fitted import predict
 from ml.split import HOLDOUT_SIDE, day_of, side_of
 from turnout.errors import ModelError
+from turnout.records import opened
 
 if TYPE_CHECKING:
     from ml.declaration import Prediction
@@ -69,7 +70,7 @@ def replay(warehouse: Warehouse, prediction: Prediction, model_folder: Path, ver
         If there is no such version, its file is not whole, or the examples are not what they were.
     """
     where = f"prediction '{prediction.name}', version {version}"
-    with warehouse.session() as session:
+    with opened(warehouse) as session:
         made = recorded(session, prediction, version)
         held = inspect(session, prediction)
         if problem := missing_features(made.features, held.features):

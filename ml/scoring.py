@@ -16,14 +16,15 @@ from ml.outcomes import record_published
 from ml.reasons import explainer_of, no_reasons, reason_fields, reasons
 from ml.records import champion_of
 from ml.release import is_released
+from ml.scores import SCHEMA, create_table
 from turnout.advice import Action, Advice
-from turnout.engines import Session, Warehouse, identifier
+from turnout.engines import QueryError, Session, Warehouse, identifier
 from turnout.errors import ModelError, WarehouseError
+from turnout.records import opened
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCHEMA = "scores"
 # In a batch of examples, where no column of theirs can have that name.
 RELEASED = "(released)"
 
@@ -60,7 +61,7 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
     """
     import pyarrow as pa
 
-    with warehouse.session() as session:
+    with opened(warehouse) as session:
         champion = champion_of(session, prediction.name)
         if champion is None:
             return None
@@ -113,7 +114,7 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
 
     needed = [prediction.entity, prediction.as_of, *(feature.name for feature in champion.features)]
     wanted = [*map(identifier, needed), f"{is_released(prediction)} as {identifier(RELEASED)}"]
-    with warehouse.session() as session:
+    with opened(warehouse) as session:
         row_count = replace_scores(session, prediction, as_of_date, schema, wanted, scored)
         record_published(session, prediction)
     return Scoring(champion.version, as_of_date, row_count)
@@ -138,7 +139,7 @@ def replace_scores(
         The as-of date whose scores are replaced.
     schema : Schema
         The columns of the scores: entity, as-of date, `score` and others. The table, and each of its columns, is
-        created if it is missing.
+        created if it is missing; see `ml.scores`.
     wanted : sequence of str
         What `score_batch` needs of an example, in SQL: columns, or expressions with a name.
     score_batch : callable
@@ -159,13 +160,21 @@ def replace_scores(
     entity, as_of = identifier(prediction.entity), identifier(prediction.as_of)
     examples, scores = identifier(prediction.schema, prediction.table), identifier(SCHEMA, prediction.name)
     with session.transaction():
-        session.create(SCHEMA, prediction.name, schema)
+        create_table(session, prediction)
         session.delete(SCHEMA, prediction.name, {prediction.as_of: as_of_date})
         with (
             session.batches(f"select {', '.join(wanted)} from {examples} where {as_of} = ?", (as_of_date,)) as batches,
             pa.RecordBatchReader.from_batches(schema, (score_batch(batch) for batch in batches)) as scored,
         ):
-            session.append(SCHEMA, prediction.name, scored)
+            try:
+                session.append(SCHEMA, prediction.name, scored)
+            except QueryError as error:
+                raise WarehouseError(
+                    f"The scores of {as_of_date} are not whole: {error}.",
+                    where=f"table {SCHEMA}.{prediction.name}",
+                    rule="what holds of every score is said where its table is made.",
+                    remedy="the scores from before are still in place; look at the model that gave these.",
+                ) from None
         (found,) = session.rows(
             f"""select
                     count(*) as written,

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ml.candidates import BASELINE, SEED, Candidate, Parameters, Range, baseline, fit
-from ml.evaluation import METRICS, Validation, Vector
+from ml.evaluation import METRICS, Vector
 from ml.feature import Feature
 from ml.fitted import predict
 from ml.promotion import is_better
 from ml.split import day_of, divide, fold_side, folds_of
+from turnout.records.trainings import Validation
 
 if TYPE_CHECKING:
     from datetime import date

@@ -18,7 +18,7 @@ import os
 import platform
 import re
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,29 +27,16 @@ from urllib.parse import unquote, urlencode, urlsplit
 
 from ml.evaluation import METRICS
 from ml.persistence import TRUSTED_TYPES
-from ml.records import DDL as RECORDS
-from ml.records import SCHEMA
 from turnout.advice import Action, Advice, Wording
 from turnout.errors import TurnoutError
+from turnout.records import SCHEMA, opened, tracking, write
+from turnout.records.tracking import TrackedAliases, TrackedVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from ml.declaration import Prediction
     from turnout.engines import Session, Warehouse
-
-TABLES = ("tracked_versions", "tracked_aliases")
-
-DDL = (
-    *RECORDS,
-    f"""create table if not exists {SCHEMA}.tracked_versions (
-        prediction varchar, version integer, tracking_uri varchar, run_id varchar, tracked_at timestamp
-    )""",
-    f"""create table if not exists {SCHEMA}.tracked_aliases (
-        prediction varchar, tracking_uri varchar, champion_version integer, champion_file_hash varchar,
-        challenger_version integer, challenger_file_hash varchar, tracked_at timestamp
-    )""",
-)
 
 # What holds unless the user has set it. By itself MLflow would try to reach a server for minutes, and report its use.
 ENVIRONMENT = {
@@ -207,8 +194,7 @@ def track(
             # A store that was removed has forgotten what it was told.
             file = _database_file(uri)
             told = "" if file is not None and not file.exists() else done.uri
-            with warehouse.session() as session:
-                _prepare(session)
+            with opened(warehouse) as session:
                 states = [(prediction, _state(session, prediction.name, told)) for prediction in predictions]
             states = [(prediction, state) for prediction, state in states if state.fits]
             if not states or (not ask and all(state.is_tracked for _, state in states)):
@@ -253,18 +239,18 @@ def _track(
             with warehouse.session() as session:
                 record = _record(session, prediction.name, number)
             run_id = mirror.send(prediction, record, state.fits[number], done)
-            key = {"prediction": prediction.name, "version": number, "tracking_uri": done.uri}
+            told = TrackedVersion(prediction.name, number, done.uri, run_id, _now())
             with warehouse.session() as session:
-                session.append(SCHEMA, "tracked_versions", [{**key, "run_id": run_id, "tracked_at": _now()}])
+                write(session, {tracking.TRACKED_VERSIONS: [asdict(told)]})
             done.sent.append(Sent(prediction.name, number, run_id))
             done.waiting -= 1
         if ask or new or not state.are_aliases_tracked:
             doing = f"MLflow did not take the aliases of '{prediction.name}'"
             if mirror.set_aliases(prediction, state, done) and not state.are_aliases_tracked:
-                key = {"prediction": prediction.name, "tracking_uri": done.uri}
                 aliases = _aliases(state.champion, state.challenger)
+                shown = TrackedAliases(prediction.name, done.uri, **aliases, tracked_at=_now())
                 with warehouse.session() as session:
-                    session.append(SCHEMA, "tracked_aliases", [{**key, **aliases, "tracked_at": _now()}])
+                    write(session, {tracking.TRACKED_ALIASES: [asdict(shown)]})
                 done.aliased.append(prediction.name)
     except Exception as error:  # noqa: BLE001 - stores fail in many ways, and nothing but the mirror may notice
         done.problems.append(_in_words(doing, error, mirror.uri))
@@ -298,13 +284,6 @@ def _cause(error: BaseException) -> BaseException:
         found = cause if isinstance(cause, OSError) else found
         cause = cause.__cause__ or cause.__context__
     return found
-
-
-def _prepare(session: Session) -> None:
-    """Make the tables that are read here, where nobody has yet."""
-    with session.transaction():
-        for statement in DDL:
-            session.run(statement)
 
 
 def _state(session: Session, prediction: str, uri: str) -> _State:

@@ -29,7 +29,6 @@ from ml.evaluation import (
     CHAMPION,
     LEFT_OUT,
     METRICS,
-    Evaluation,
     Segment,
     Vector,
     as_groups,
@@ -58,6 +57,8 @@ from turnout.advice import Wording
 from turnout.engines import Warehouse
 from turnout.errors import ExamplesError
 from turnout.project.provenance import Provenance
+from turnout.records import opened
+from turnout.records.trainings import Evaluation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +119,7 @@ def train(
     """
     steps = Steps()
     with steps.step("read"):
-        with warehouse.session() as session:
+        with opened(warehouse) as session:
             held = inspect(session, prediction)
             split = split_by_time(
                 held.matured,

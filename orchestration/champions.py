@@ -15,8 +15,8 @@ from turnout.project.provenance import code_version
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ml.records import Championship
     from turnout.project.paths import Project
+    from turnout.records.trainings import Championship
 
 
 def approve_version(project: Project, console: Console, name: str, version: int, *, who: str, because: str) -> None:

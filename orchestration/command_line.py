@@ -78,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         decided.add_argument("because", help="the reason; it is recorded")
     leaderboard = commands.add_parser("leaderboard", help=f"open MLflow on {HOST}: every run, model and metric")
     leaderboard.add_argument("--port", type=int, default=LEADERBOARD_PORT, help=f"default: {LEADERBOARD_PORT}")
+    commands.add_parser("sources", help="write dbt's YAML of the tables that Python writes")
     ui = commands.add_parser("ui", help=f"open Dagster on {HOST}")
     ui.add_argument("--port", type=int, default=UI_PORT, help=f"default: {UI_PORT}")
     parsed = parser.parse_args(arguments)
@@ -116,6 +117,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 print_quarantine(project, console)
             case "release":
                 release_file(project, console, parsed.load, parsed.because)
+            case "sources":
+                from orchestration.sources import write_sources
+
+                for file in write_sources(project):
+                    console.print(f"Wrote {file.relative_to(project.root)}", markup=False)
             case "run":
                 sys.exit(0 if run(project, console) else 1)
     except TurnoutError as error:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestration.metadata import table
-from turnout.loading.outcome import Load
 from turnout.loading.parquet import sampled_rows
 from turnout.loading.register import Register
+from turnout.records.loads import Load
 
 if TYPE_CHECKING:
     from turnout.loading.contract import SourceTable

@@ -16,6 +16,7 @@ from orchestration.project import predictions_of
 from turnout.advice import Action
 from turnout.engines import identifier
 from turnout.publication.tables import read_publication
+from turnout.records import opened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +42,7 @@ def print_summary(project: Project, console: Console) -> None:
     console.print(table)
     console.print("\n".join(decisions), markup=False)
     for prediction in predictions_of(project):
-        with project.warehouse.session() as session:
+        with opened(project.warehouse) as session:
             versions = waiting(session, prediction.name)
         for version in versions:
             asked = {"version": version, "who": "who you are", "because": "the reason"}
@@ -62,12 +63,12 @@ def print_summary(project: Project, console: Console) -> None:
 
 
 def _cells(project: Project, prediction: Prediction) -> tuple[str, ...]:
-    with project.warehouse.session() as session:
+    with opened(project.warehouse) as session:
         champion = champion_of(session, prediction.name)
     if champion is None:
         return ("none yet", prediction.metric, "", "", "nothing", "")
     scores, as_of = identifier(SCORES, prediction.name), identifier(prediction.as_of)
-    with project.warehouse.session() as session:
+    with opened(project.warehouse) as session:
         evaluations = session.rows(
             """select candidate, value, low, high from records.evaluations
                where prediction = ? and version = ? and metric = ? and group_column = ''""",
@@ -88,7 +89,7 @@ def _cells(project: Project, prediction: Prediction) -> tuple[str, ...]:
 
 
 def _last_decision(project: Project, prediction: Prediction) -> str:
-    with project.warehouse.session() as session:
+    with opened(project.warehouse) as session:
         (row,) = session.rows(
             """select version, outcome, reason from records.promotions
                where prediction = ? order by version desc limit 1""",
@@ -100,9 +101,7 @@ def _last_decision(project: Project, prediction: Prediction) -> str:
 
 def _findings(project: Project, prediction: Prediction) -> str:
     """Return what the last feature review found and nobody has acknowledged."""
-    with project.warehouse.session() as session:
-        if not session.has_table("records", "feature_findings"):
-            return ""
+    with opened(project.warehouse) as session:
         rows = session.rows(
             """select finding, subject from records.feature_findings
                where

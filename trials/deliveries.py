@@ -23,10 +23,10 @@ from turnout.loading import landing
 from turnout.loading.contract import Column, ColumnKeys, SourceTable, source_tables
 from turnout.loading.identity import Check
 from turnout.loading.loader import load_landed
-from turnout.loading.outcome import Load, QuarantinedFile
 from turnout.loading.quarantine import release
 from turnout.loading.register import Register
 from turnout.project.paths import Project
+from turnout.records.loads import Load, QuarantinedFile
 
 
 @dataclass(frozen=True)

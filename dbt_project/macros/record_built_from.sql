@@ -1,8 +1,10 @@
 {#- What each table was made from. Runs as a hook of every model, in the transaction that puts the table in its place:
-    the table and the record of its loads come together or not at all, whatever is killed. -#}
+    the table and the record of its loads come together or not at all, whatever is killed. Python makes the table for
+    it, with the first load. -#}
 {% macro record_built_from() %}
     {%- if execute and target.name == 'duckdb' and turnout.is_table(model)
-        and adapter.get_relation(target.database, 'records', 'current_loads') -%}
+        and adapter.get_relation(target.database, 'records', 'current_loads')
+        and adapter.get_relation(target.database, 'records', 'built_from') -%}
         {%- set loads = [] -%}
         {%- set tables = [] -%}
         {%- for unique_id in turnout.made_from(model.unique_id) -%}
@@ -30,17 +32,6 @@
             select load_id from records.built_from where model in ({{ tables | join(', ') or 'null' }})
         )
         where load_id not in (select load_id from records.built_from where model = '{{ model.unique_id }}')
-    {%- endif -%}
-{% endmacro %}
-
-
-{#- What a table was made from is written by dbt, in the hook above; here is the table for it. -#}
-{% macro create_built_from() %}
-    {%- if execute and flags.WHICH in ('run', 'build') and target.name == 'duckdb' -%}
-        {%- do adapter.create_schema(api.Relation.create(target.database, 'records')) -%}
-        {%- do run_query(
-            'create table if not exists records.built_from (model varchar, load_id varchar, built_at timestamp)'
-        ) -%}
     {%- endif -%}
 {% endmacro %}
 

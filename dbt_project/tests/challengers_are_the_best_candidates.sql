@@ -1,16 +1,22 @@
+{{ config(meta={'dagster': {'ref': {'name': 'leaderboard'}}}) }}
+
 -- No other candidate but the baseline may have done better than the challenger in the folds before the holdout, by the
 -- metric that decides. A relative difference below a millionth is rounding, to Python as well.
 with
 
 chosen_from as (
     select
-        *,
+        leaderboard.*,
         case
-            when metric in ('roc_auc', 'average_precision', 'correlation') then -validation_value
-            else validation_value
+            when promotions.greater_is_better then -leaderboard.validation_value
+            else leaderboard.validation_value
         end as validation_loss
-    from {{ ref('leaderboard') }}
-    where is_competition_metric and candidate <> 'baseline'
+    from {{ ref('leaderboard') }} as leaderboard
+    inner join {{ source('records', 'promotions') }} as promotions
+        on
+            leaderboard.prediction = promotions.prediction
+            and leaderboard.version = promotions.version
+    where leaderboard.is_competition_metric and leaderboard.candidate <> 'baseline'
 )
 
 select

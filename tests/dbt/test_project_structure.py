@@ -12,6 +12,9 @@ from typing import Any
 
 import duckdb
 
+from orchestration.project import this_project
+from orchestration.sources import sources
+
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 LONGEST_LINE = 120
 
@@ -65,8 +68,9 @@ def checks_of(manifest: Node, node: Node) -> list[Node]:
 
 
 def key_of(manifest: Node, node: Node) -> list[str]:
-    """Return the columns that a test says are unique; the narrowest, if there are several."""
-    keys = []
+    """Return the columns that a test or the warehouse keeps unique; the narrowest, if there are several."""
+    held = [re.fullmatch(r"primary key \((.*)\)", said) for said in node["config"]["meta"].get("constraints", [])]
+    keys = [re.findall(r"\w+", key[1]) for key in held if key]
     for test in checks_of(manifest, node):
         metadata = test["test_metadata"]
         if metadata["name"] == "unique":
@@ -169,6 +173,11 @@ def test_every_table_that_python_writes_has_a_tested_key_and_an_asset(manifest: 
             assert key_of(manifest, source), f"{source['name']} has no test that its rows are unique"
             asset_key = source["config"]["meta"]["dagster"]["asset_key"]
             assert asset_key == [source["schema"], source["identifier"]]
+
+
+def test_sources_of_what_python_writes_are_as_they_would_be_written_now() -> None:
+    for file, text in sources(this_project()).items():
+        assert file.read_text() == text, f"{file.name} is out of date: make sources"
 
 
 def test_layers_read_in_one_direction(manifest: Node) -> None:

@@ -71,7 +71,7 @@ def add_marts(project: Project) -> None:
     text = "".join((models / "marts" / f"{mart}.sql").read_text() for mart in (*MARTS, *HEALTH))
     (source,) = (
         source
-        for source in yaml.safe_load((models / "scores/_scores__sources.yml").read_text())["sources"]
+        for source in yaml.safe_load((models / "records/_records__sources.yml").read_text())["sources"]
         if source["name"] == "records"
     )
     source["tables"] = [table for table in source["tables"] if f"source('records', '{table['name']}')" in text]

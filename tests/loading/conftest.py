@@ -14,9 +14,9 @@ from tables import manifest_of
 from turnout.loading import landing
 from turnout.loading.contract import SourceTable, source_tables
 from turnout.loading.loader import Loaded, load_landed
-from turnout.loading.outcome import Load, QuarantinedFile
 from turnout.loading.register import Register
 from turnout.project.paths import Project
+from turnout.records.loads import Load, QuarantinedFile
 
 
 @dataclass

@@ -20,8 +20,8 @@ from projects import ROOT
 
 from turnout.errors import LoadError
 from turnout.loading import landing
-from turnout.loading.outcome import Load, QuarantinedFile
 from turnout.loading.quarantine import quarantined, release
+from turnout.records.loads import Load, QuarantinedFile
 
 ID = {"id": {"type": "bigint", "not_null": True}}
 CSV = {"file": {"format": "csv"}}

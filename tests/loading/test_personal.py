@@ -17,9 +17,9 @@ from orchestration.load_metadata import load_metadata
 from turnout.errors import LoadError
 from turnout.loading.contract import source_tables
 from turnout.loading.loader import Loaded
-from turnout.loading.outcome import QuarantinedFile
 from turnout.loading.reading import unreadable
 from turnout.loading.register import TABLES
+from turnout.records.loads import QuarantinedFile
 
 PERSONAL = ["personal"]
 COLUMNS = {

@@ -20,8 +20,8 @@ from tables import manifest_of
 
 from turnout.errors import LoadError
 from turnout.loading.contract import source_tables
-from turnout.loading.outcome import Load, QuarantinedFile
 from turnout.loading.rows import parse
+from turnout.records.loads import Load, QuarantinedFile
 
 COLUMNS = {
     "id": {"type": "bigint"},

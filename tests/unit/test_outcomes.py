@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from worlds import World
 
 from ml.outcomes import outcomes_of, record_published
-from ml.records import DDL
+from turnout.records import opened
 
 # One week of scores of a version that has learned until the eighth week: week 9 has matured, week 19 has not.
 SCORED = date(2024, 3, 10)
@@ -30,16 +30,23 @@ SCORES = """
 """
 CHAMPION = """
     insert into records.champions by name
-    select 'will_return' as prediction, 1 as version, timestamp '2024-03-10 11:00:00' as since,
-        date '2024-03-03' as last_as_of_date
+    select 'will_return' as prediction, 1 as version, timestamp '2024-03-10 11:00:00' as since, 'promoted' as how,
+        'better' as reason, 'fit' as file, 'hash' as file_hash, date '2024-01-07' as first_as_of_date,
+        date '2024-03-03' as last_as_of_date, 1 as example_count, 'data' as data_fingerprint
 """
 COLUMNS = "version, as_of_date, is_released, score_band, example_count, expected, realised, realised_stddev"
 RECORDED = f"select {COLUMNS} from records.outcomes where basis = 'published' order by all"
 
 
+def change(world: World, *statements: str) -> None:
+    with opened(world.warehouse):
+        pass
+    world.change(";".join(statements))
+
+
 @pytest.fixture
 def scored(world: World) -> World:
-    world.change(";".join([*DDL, SCORES, CHAMPION]))
+    change(world, SCORES, CHAMPION)
     return world
 
 
@@ -80,10 +87,7 @@ def test_what_is_in_the_examples_no_more_stays_recorded(scored: World) -> None:
 
 def test_scores_by_a_fit_that_knew_the_labels_are_no_forecast(scored: World) -> None:
     """It became champion again with what it had learned by then, and scored the same week once more."""
-    scored.change(
-        f"""{CHAMPION}; update records.champions set since = '2024-04-01', last_as_of_date = '2024-03-10'
-            where rowid = (select max(rowid) from records.champions)"""
-    )
+    scored.change(f"update records.champions set since = '2024-04-01', last_as_of_date = '2024-03-10'; {CHAMPION}")
     assert recorded(scored) == (SCORED,)
     scored.change("update scores.will_return set scored_at = '2024-04-02'")
     assert recorded(scored) == ()
@@ -100,7 +104,7 @@ def test_without_scores_there_is_nothing_to_record(world: World) -> None:
 
 
 def test_the_tenths_of_a_regression_are_equal_and_equals_stand_together(spend: World) -> None:
-    spend.change(";".join([*DDL, SCORES, CHAMPION, "update scores.will_return set is_released = true"]))
+    change(spend, SCORES, CHAMPION, "update scores.will_return set is_released = true")
     spend.change("update scores.will_return set score = case when entity < 60 then -5 else entity end")
     recorded(spend)
     bands = spend.rows("select score_band, example_count from records.outcomes order by 1")
@@ -141,7 +145,7 @@ def test_every_example_of_a_training_is_in_one_band_of_its_date(
 @pytest.mark.parametrize("kind", ["world", "spend"])
 def test_a_training_and_the_warehouse_count_alike(request: pytest.FixtureRequest, kind: str) -> None:
     made: World = request.getfixturevalue(kind)
-    made.change(";".join([*DDL, SCORES, CHAMPION, "update scores.will_return set is_released = false"]))
+    change(made, SCORES, CHAMPION, "update scores.will_return set is_released = false")
     recorded(made)
     rows = made.rows(
         """select score, outcome from scores.will_return

@@ -126,8 +126,10 @@ def in_service(world: World, version: int, file: str) -> str:
     file_hash = hashlib.sha256((world.models / file).read_bytes()).hexdigest()
     world.change(
         f"""insert into records.champions by name
-            select 'will_return' as prediction, {version} as version, now()::timestamp as since, 'approved' as how,
-                'the one on duty' as name, 'It may.' as reason, '{file}' as file, '{file_hash}' as file_hash"""
+            select prediction, version, now()::timestamp as since, 'approved' as how, 'the one on duty' as name,
+                'It may.' as reason, '{file}' as file, '{file_hash}' as file_hash, first_as_of_date, last_as_of_date,
+                example_count, data_fingerprint
+            from records.model_versions where version = {version}"""
     )
     return file_hash
 

@@ -312,6 +312,10 @@ class DuckDBSession:
         self._execute(f"create schema if not exists {identifier(schema)}")
         self._execute(f"create or replace view {identifier(schema, view)} as {sql}")
 
+    def drop(self, schema: str, table: str) -> None:
+        """Drop a table, with all that is in it."""
+        self._execute(f"drop table {identifier(schema, table)}")
+
     def drop_schemas(self, beginning: str) -> None:
         """Drop every schema whose name begins so, with all that is in it."""
         sql = "select distinct schema_name from information_schema.schemata where starts_with(schema_name, ?)"

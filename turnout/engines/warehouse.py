@@ -163,6 +163,10 @@ class Session(Protocol):
         """Make a view, in the place of one that is there."""
         ...
 
+    def drop(self, schema: str, table: str) -> None:
+        """Drop a table, with all that is in it."""
+        ...
+
     def drop_schemas(self, beginning: str) -> None:
         """Drop every schema whose name begins so, with all that is in it."""
         ...

@@ -16,10 +16,10 @@ from turnout.engines import identifier, literal
 from turnout.errors import LoadError
 from turnout.loading.identity import REFERENCE_LOADS, Check, compare
 from turnout.loading.landing import ArrivedFile, FilesSeen, files_in, hash_of, settled
-from turnout.loading.outcome import Load, QuarantinedFile
 from turnout.loading.refusal import RefusalError, why
 from turnout.loading.register import Register
 from turnout.loading.rows import parse
+from turnout.records.loads import Load, QuarantinedFile
 
 if TYPE_CHECKING:
     import duckdb

@@ -13,7 +13,7 @@ from turnout.loading.rows import as_shown
 
 if TYPE_CHECKING:
     from turnout.loading.contract import Column, SourceTable
-    from turnout.loading.outcome import Load
+    from turnout.records.loads import Load
 
 
 @dataclass(frozen=True)

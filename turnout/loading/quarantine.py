@@ -10,8 +10,8 @@ from turnout.advice import Action, Advice
 from turnout.errors import LoadError, did_you_mean
 from turnout.loading.landing import ArrivedFile
 from turnout.loading.loader import Acceptance, Arrival, alone, enter, load_id_of
-from turnout.loading.outcome import Load, QuarantinedFile
 from turnout.loading.register import Register
+from turnout.records.loads import Load, QuarantinedFile
 
 if TYPE_CHECKING:
     from turnout.loading.contract import SourceTable

@@ -9,7 +9,7 @@ from turnout.errors import LoadError
 
 if TYPE_CHECKING:
     from turnout.loading.contract import SourceTable
-    from turnout.loading.outcome import QuarantinedFile
+    from turnout.records.loads import QuarantinedFile
 
 
 class RefusalError(LoadError):

@@ -15,96 +15,20 @@ from typing import TYPE_CHECKING, Any
 from turnout.engines import Session, Warehouse, identifier, literal
 from turnout.errors import LoadError
 from turnout.loading.identity import MAX_HISTORY, Check, History
-from turnout.loading.outcome import Load, QuarantinedFile
 from turnout.loading.parquet import first_misfit
+from turnout.records import SCHEMA, opened
+from turnout.records.loads import BUILT_FROM, Load, QuarantinedFile
+from turnout.records.loads import TABLES as SAID
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from turnout.loading.contract import SourceTable
 
-SCHEMA = "records"
 # Where every row of every load can be seen, with the time from which on another load took its place.
 HISTORY_SCHEMA = "loads"
 
-# Columns and their types, by table.
-TABLES: Mapping[str, Mapping[str, str]] = {
-    "loads": {
-        "load_id": "varchar",
-        "source": "varchar",
-        "table_name": "varchar",
-        "file_name": "varchar",
-        "file_hash": "varchar",
-        "byte_count": "bigint",
-        "row_count": "bigint",
-        "refused_row_count": "bigint",
-        "columns": "varchar[]",
-        "contract": "varchar",
-        "loaded_at": "timestamp",
-        "path": "varchar",
-        "accepted_by": "varchar",
-        "accepted_because": "varchar",
-    },
-    "quarantine": {
-        "load_id": "varchar",
-        "source": "varchar",
-        "table_name": "varchar",
-        "file_name": "varchar",
-        "file_hash": "varchar",
-        "byte_count": "bigint",
-        "contract": "varchar",
-        "quarantined_at": "timestamp",
-        "failed_check": "varchar",
-        "problem": "varchar",
-        "remedy": "varchar",
-        "may_be_released": "boolean",
-        "path": "varchar",
-    },
-    "refused_rows": {
-        "load_id": "varchar",
-        "source": "varchar",
-        "table_name": "varchar",
-        "line_number": "bigint",
-        "reason": "varchar",
-        "content": "varchar",
-    },
-    "load_checks": {
-        "load_id": "varchar",
-        "source": "varchar",
-        "table_name": "varchar",
-        "check_name": "varchar",
-        "column_name": "varchar",
-        "value": "double",
-        "low": "double",
-        "high": "double",
-        "deviation": "double",
-        "detail": "varchar",
-        "is_learning_only": "boolean",
-        "passed": "boolean",
-    },
-    "load_statistics": {
-        "load_id": "varchar",
-        "source": "varchar",
-        "table_name": "varchar",
-        "column_name": "varchar",
-        "column_type": "varchar",
-        "min": "varchar",
-        "max": "varchar",
-        "approx_unique": "bigint",
-        "avg": "varchar",
-        "std": "varchar",
-        "q25": "varchar",
-        "q50": "varchar",
-        "q75": "varchar",
-        "count": "bigint",
-        "null_percentage": "decimal(9, 2)",
-    },
-    "current_loads": {
-        "source": "varchar",
-        "table_name": "varchar",
-        "load_id": "varchar",
-    },
-}
+TABLES = tuple(table.name for table in SAID if table is not BUILT_FROM)  # that one is dbt's to write
 
 _TABLE = "source = ? and table_name = ?"
 # What is read as a whole, in which order; and what of it is asked of the register for every file.
@@ -329,17 +253,13 @@ class Register:
             wanted = _ALWAYS_READ if name in _ALWAYS_READ else (name,)
             self._read |= {one: [] for one in wanted}
             if self._warehouse.path.exists():
-                with self._warehouse.session() as session:
-                    there = [one for one in wanted if session.has_table(SCHEMA, one)]
-                    self._read |= {one: _rows(session, one, self._key) for one in there}
+                with opened(self._warehouse) as session:
+                    self._read |= {one: _rows(session, one, self._key) for one in wanted}
         return self._read[name]
 
     @contextmanager
     def _writing(self) -> Iterator[Session]:
-        with self._warehouse.session() as session, session.transaction():
-            for name, columns in TABLES.items():
-                if not session.has_table(SCHEMA, name):
-                    session.create(SCHEMA, name, columns)
+        with opened(self._warehouse) as session, session.transaction():
             yield session
             # Opening the file once more for each of them would be most of the time that a small file takes.
             read = {name: _rows(session, name, self._key) for name in _ALWAYS_READ}
@@ -378,8 +298,6 @@ def load_ids_behind(warehouse: Warehouse, model: str) -> tuple[str, ...]:
     model : str
         The model's `unique_id` in dbt's manifest.
     """
-    with warehouse.session() as session:
-        if not session.has_table(SCHEMA, "built_from"):
-            return ()
+    with opened(warehouse) as session:
         rows = session.rows(f"select load_id from {SCHEMA}.built_from where model = ? order by load_id", (model,))
     return tuple(row["load_id"] for row in rows)

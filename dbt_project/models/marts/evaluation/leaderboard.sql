@@ -4,11 +4,7 @@ evaluations as (
     select
         *,
         -- What a candidate wants to be small: an error, a figure of merit turned round, or the size of a bias.
-        case
-            when metric in ('roc_auc', 'average_precision', 'correlation') then -value
-            when metric = 'total_bias' then abs(value)
-            else value
-        end as loss
+        case when greater_is_better then -value else abs(value) end as loss
     from {{ source('records', 'evaluations') }}
     where group_column = ''
 ),

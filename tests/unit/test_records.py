@@ -1,0 +1,295 @@
+"""Records are said once: the warehouse refuses what is not said, and an earlier release is brought up."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from worlds import World
+
+from ml.evaluation import METRICS
+from ml.reasons import reason_fields
+from ml.scores import scores_table
+from turnout.engines import QueryError, Session
+from turnout.engines.duckdb import DuckDB
+from turnout.errors import WarehouseError
+from turnout.records import SCHEMA, TABLES, Column, Table, bring_up, opened, write
+from turnout.records.migrations import GREATER_IS_BETTER
+
+# The records as the release before had made them, where a number, a way to say it, or a table has come since.
+EARLIER = (Path(__file__).parent / "records_of_an_earlier_release.sql").read_text()
+VALUES: dict[str, Any] = {
+    "varchar": "text",
+    "boolean": True,
+    "integer": 1,
+    "bigint": 1,
+    "double": 1.0,
+    "decimal(9, 2)": 1.0,
+    "date": date(2024, 3, 3),
+    "timestamp": datetime(2024, 3, 3, 12),
+    "varchar[]": ["text"],
+}
+COLUMNS = [(table, column) for table in TABLES for column in table.columns]
+
+
+def row_of(table: Table) -> dict[str, Any]:
+    """A row that may stand in a table."""
+    row = {column.name: column.values[0] if column.values else VALUES[column.data_type] for column in table.columns}
+    row |= {"version": 2} if {"version", "champion_version"} <= row.keys() else {}
+    row |= {"realised_stddev": None} if "realised_stddev" in row else {}
+    return row
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("records") / "turnout.duckdb"
+
+
+@pytest.fixture(scope="module")
+def session(file: Path) -> Iterator[Session]:
+    with opened(DuckDB(file)) as session:
+        for table in TABLES[:-1]:  # the last one is filled by itself
+            write(session, {table: [row_of(table)]})
+        yield session
+
+
+def replace(session: Session, table: Table, row: dict[str, Any]) -> None:
+    """Write a row in the place of all that are there: it has the key of another."""
+    with session.transaction():
+        session.delete(SCHEMA, table.name, {})
+        session.append(SCHEMA, table.name, [row])
+
+
+def refuses(session: Session, table: Table, row: dict[str, Any], match: str = "CHECK constraint failed") -> None:
+    with pytest.raises(QueryError, match=match):
+        replace(session, table, row)
+
+
+def test_every_column_holds_what_is_said_of_it(session: Session) -> None:
+    for table in TABLES:
+        held = session.rows(
+            "select column_name, data_type from information_schema.columns "
+            "where table_schema = ? and table_name = ? order by ordinal_position",
+            (SCHEMA, table.name),
+        )
+        assert {row["column_name"]: row["data_type"].lower().replace("(9,2", "(9, 2") for row in held} == table.types
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_a_second_row_with_the_same_key_is_refused(session: Session, table: Table) -> None:
+    row = {**row_of(table), **({"number": 1} if table.name == "migrations" else {})}
+    if table.is_key_enforced:
+        with pytest.raises(QueryError, match="Duplicate key"):
+            session.append(SCHEMA, table.name, [row])
+    else:
+        assert table.name == "built_from"
+
+
+@pytest.mark.parametrize(
+    ("table", "column"), [(t, c) for t, c in COLUMNS if not c.is_nullable], ids=lambda said: said.name
+)
+def test_a_row_without_a_value_is_refused(session: Session, table: Table, column: Column) -> None:
+    refuses(session, table, {**row_of(table), column.name: None}, match="NULL")
+
+
+@pytest.mark.parametrize(("table", "column"), [(t, c) for t, c in COLUMNS if c.values], ids=lambda said: said.name)
+def test_a_word_that_is_not_among_the_allowed_is_refused(session: Session, table: Table, column: Column) -> None:
+    refuses(session, table, {**row_of(table), column.name: "something else"})
+
+
+@pytest.mark.parametrize(
+    ("table", "column"), [(t, c) for t, c in COLUMNS if c.between.least is not None], ids=lambda said: said.name
+)
+def test_a_number_out_of_its_range_is_refused(session: Session, table: Table, column: Column) -> None:
+    assert column.between.least is not None
+    refuses(session, table, {**row_of(table), column.name: column.between.least - 1})
+    if column.between.most is not None:
+        refuses(session, table, {**row_of(table), column.name: column.between.most + 1})
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("model_versions", {"last_as_of_date": date(2024, 3, 2)}),
+        ("model_versions", {"holdout_last_as_of_date": date(2024, 3, 2)}),
+        ("validations", {"last_as_of_date": date(2024, 3, 2)}),
+        ("outcomes", {"realised_stddev": 1.0}),
+        ("outcomes", {"example_count": 2}),
+        ("promotions", {"champion_version": 2}),
+    ],
+)
+def test_a_row_that_contradicts_itself_is_refused(session: Session, name: str, wrong: dict[str, Any]) -> None:
+    (table,) = (table for table in TABLES if table.name == name)
+    refuses(session, table, {**row_of(table), **wrong})
+
+
+@pytest.mark.parametrize("name", ["quarantine", "load_checks", "current_loads", "outcomes"])
+def test_a_row_can_take_the_place_of_one_with_its_key(session: Session, name: str) -> None:
+    (table,) = (table for table in TABLES if table.name == name)
+    for _ in range(2):
+        with session.transaction():
+            session.delete(SCHEMA, name, {key: row_of(table)[key] for key in table.key})
+            session.append(SCHEMA, name, [row_of(table)])
+    assert session.rows(f"select count(*) as n from {SCHEMA}.{name}") == [{"n": 1}]
+
+
+def test_rows_are_written_all_or_none(session: Session) -> None:
+    steps, trials = (next(table for table in TABLES if table.name == name) for name in ("training_steps", "trials"))
+    with pytest.raises(QueryError):
+        write(session, {steps: [{**row_of(steps), "step": "another"}], trials: [row_of(trials)]})
+    assert session.rows("select step from records.training_steps") == [{"step": "text"}]
+
+
+def test_every_table_says_what_a_row_is() -> None:
+    assert [table.name for table in TABLES if "One row per " not in table.words] == []
+
+
+# --- scores
+
+
+def scores(world: World, task: str = "binary") -> Table:
+    prediction = dataclasses.replace(world.prediction, task=task)
+    return scores_table(prediction, Column("entity", "bigint", "It."), Column("day", "date", "When."))
+
+
+@pytest.fixture
+def scored(world: World) -> Iterator[tuple[Session, dict[str, Any]]]:
+    table = scores(world)
+    with world.warehouse.session() as session:
+        session.create("scores", table.name, table.types, table.constraints)
+        effects = {f"reason_{place}_effect": 0.4 / place for place in (1, 2, 3)}
+        row = {column.name: VALUES[column.data_type] for column in table.columns} | {"score": 0.5} | effects
+        session.append("scores", table.name, [row])
+        yield session, row
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({name: None} for name in ("entity", "day", "score", "model_version", "scored_at")),
+        {"score": -0.1},
+        {"score": 1.1},
+        {"reason_1": None},
+        {"reason_2_feature": None},
+        {"reason_3_effect": None},
+        {"reason_2_effect": -0.5},
+        {"reason_3_effect": 0.3},
+    ],
+    ids=str,
+)
+def test_a_score_that_is_not_whole_is_refused(scored: tuple[Session, dict[str, Any]], wrong: dict[str, Any]) -> None:
+    session, row = scored
+    with pytest.raises(QueryError, match="constraint failed"):
+        session.append("scores", "will_return", [{**row, **wrong}])
+
+
+def test_a_value_may_be_beside_what_labels_can_be(world: World) -> None:
+    assert "check (score between 0 and 1)" in scores(world).constraints
+    assert "check (score between 0 and 1)" not in scores(world, "regression").constraints
+
+
+def test_scores_have_the_columns_of_their_reasons(world: World) -> None:
+    assert [column.name for column in scores(world).columns][-12:] == [field.name for field in reason_fields()]
+
+
+# --- an earlier release
+
+
+@pytest.fixture
+def earlier(tmp_path: Path) -> DuckDB:
+    warehouse = DuckDB(tmp_path / "turnout.duckdb")
+    with warehouse.connect() as connection:
+        connection.execute(EARLIER)
+    return warehouse
+
+
+def contents(warehouse: DuckDB) -> dict[str, list[dict[str, Any]]]:
+    with warehouse.session() as session:
+        tables = session.rows(
+            "select table_name as name from information_schema.tables where table_schema = 'records' order by name"
+        )
+        return {table["name"]: session.rows(f"select * from records.{table['name']} order by all") for table in tables}
+
+
+def kept(after: dict[str, list[dict[str, Any]]], before: dict[str, list[dict[str, Any]]]) -> bool:
+    """Whether the rows of before are there, in their columns, and no others; one table is filled."""
+    return all(
+        sorted(str([row[name] for name in rows[0]]) for row in after[table])
+        == sorted(str(list(row.values())) for row in rows)
+        for table, rows in before.items()
+    )
+
+
+def test_records_of_an_earlier_release_keep_their_rows(earlier: DuckDB) -> None:
+    before = contents(earlier)
+    with opened(earlier) as session:
+        assert set(before) < {table.name for table in TABLES}
+        known = session.rows("select outcome, effect, greater_is_better from records.promotions order by version")
+        served = session.rows("select version, how, file from records.champions order by since")
+    after = contents(earlier)
+    assert kept(after, before)
+    assert known == [
+        {"outcome": None, "effect": None, "greater_is_better": True},
+        {"outcome": None, "effect": None, "greater_is_better": True},
+    ]
+    # Who was promoted when there was no table of champions is in it now.
+    assert served == [{"version": 1, "how": "promoted", "file": "will_return/1/service.skops"}]
+    with opened(earlier):
+        pass
+    assert contents(earlier) == after
+
+
+def test_brought_up_records_refuse_what_new_ones_refuse(earlier: DuckDB, session: Session) -> None:
+    constraints = """select table_name, constraint_text from duckdb_constraints()
+                     where schema_name = 'records' order by all"""
+    with opened(earlier) as brought_up:
+        assert brought_up.rows(constraints) == session.rows(constraints)
+
+
+def test_records_that_contradict_what_is_said_are_left_as_they_are(earlier: DuckDB) -> None:
+    with earlier.connect() as connection:
+        connection.execute("insert into records.loads by name select * from records.loads")
+    before = contents(earlier)
+    with pytest.raises(WarehouseError, match=r"cannot be brought up: .*Duplicate key") as refused, opened(earlier):
+        pass
+    assert "table records.loads" in str(refused.value)
+    assert contents(earlier) == before
+
+
+def test_killed_while_records_are_brought_up_nothing_has_changed(earlier: DuckDB) -> None:
+    before = contents(earlier)
+    program = f"""
+import os, signal
+from pathlib import Path
+from turnout.engines.duckdb import DuckDB, DuckDBSession
+from turnout.records import opened
+create = DuckDBSession.create
+def killed(self, schema, table, *said):
+    create(self, schema, table, *said)
+    if table == "quarantine":
+        os.kill(os.getpid(), signal.SIGKILL)
+DuckDBSession.create = killed
+with opened(DuckDB(Path({str(earlier.path)!r}))):
+    pass
+"""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    finished = subprocess.run([sys.executable, "-c", program], env=environment)
+    assert finished.returncode == -signal.SIGKILL
+    assert contents(earlier) == before
+    with opened(earlier) as session:
+        bring_up(session)
+    assert kept(contents(earlier), before)
+
+
+def test_rows_of_before_know_which_way_each_metric_is_better(session: Session) -> None:
+    for metric, known in METRICS.items():
+        sql = f"select {GREATER_IS_BETTER} as greater_is_better from (select ? as metric)"
+        assert session.rows(sql, (metric,)) == [{"greater_is_better": known.greater_is_better}], metric

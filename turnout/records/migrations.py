@@ -1,0 +1,132 @@
+"""From the records of an earlier release to those that are said here: numbered steps, each taken once.
+
+A warehouse remembers in `records.migrations` which steps it has taken. All that are missing are taken in one
+transaction, so a process killed at any moment leaves the records of before. A table's columns and constraints are what
+`turnout.records` says today; whoever changes them adds a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from turnout.engines import QueryError
+from turnout.errors import WarehouseError
+from turnout.records import audits, loads, reviews, tracking, trainings
+from turnout.records.table import Between, Table, columns_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from turnout.engines import Session, Warehouse
+
+SCHEMA = "records"
+
+
+@dataclass(frozen=True)
+class Migration:
+    """A step that was taken."""
+
+    number: Annotated[int, "Number of the step, from 1 on.", Between(1)]
+    migrated_at: Annotated[datetime, "When it was taken, UTC."]
+
+
+MIGRATIONS = Table(
+    "migrations",
+    "Which steps brought these records to what they are. One row per step.",
+    columns_of(Migration),
+    key=("number",),
+    is_shown=False,
+)
+TABLES = (*trainings.TABLES, *loads.TABLES, *audits.TABLES, *reviews.TABLES, *tracking.TABLES, MIGRATIONS)
+
+
+@contextmanager
+def opened(warehouse: Warehouse) -> Iterator[Session]:
+    """Open a session in which the records are those of this release; where they are, that is a look at one number."""
+    with warehouse.session() as session:
+        bring_up(session)
+        yield session
+
+
+def write(session: Session, rows: Mapping[Table, Sequence[Mapping[str, Any]]]) -> None:
+    """Append rows to tables of records, all of them or none; the tables are made if they are missing."""
+    bring_up(session)
+    with session.transaction():
+        for table, added in rows.items():
+            session.append(SCHEMA, table.name, added)
+
+
+def bring_up(session: Session) -> None:
+    """Take the steps that these records have not taken yet, all of them or none.
+
+    Raises
+    ------
+    WarehouseError
+        If rows of an earlier release are not what this one can read; nothing is changed then.
+    """
+    taken = 0
+    if session.has_table(SCHEMA, MIGRATIONS.name):
+        taken = session.rows(f"select coalesce(max(number), 0) as taken from {SCHEMA}.{MIGRATIONS.name}")[0]["taken"]
+    if taken == len(STEPS):
+        return
+    with session.transaction():
+        for number, step in enumerate(STEPS[taken:], start=taken + 1):
+            step(session)
+            now = datetime.now(UTC).replace(tzinfo=None)
+            session.append(SCHEMA, MIGRATIONS.name, [{"number": number, "migrated_at": now}])
+
+
+def _constraints(session: Session) -> None:
+    """Every table is made as it is said, and tells for each value of a metric which way is better."""
+    sql = "select table_name as name from information_schema.tables where table_schema = ?"
+    held = {row["name"] for row in session.rows(sql, (SCHEMA,))}
+    for table in TABLES:
+        if table.name not in held:
+            session.create(SCHEMA, table.name, table.types, table.constraints)
+        elif table in JUDGED and "greater_is_better" not in session.columns_of(SCHEMA, table.name).names:
+            _rewrite(session, table, added=f"{GREATER_IS_BETTER} as greater_is_better")
+        else:
+            _rewrite(session, table)
+    # Versions that a release promoted which had no outcomes and no table of champions.
+    session.insert(
+        SCHEMA,
+        trainings.CHAMPIONS.name,
+        f"""select
+                prediction, version, decided_at as since, 'promoted' as how, promotions.reason, file, file_hash,
+                first_as_of_date, last_as_of_date, example_count, data_fingerprint
+            from {SCHEMA}.promotions
+            inner join {SCHEMA}.model_versions using (prediction, version)
+            where
+                is_promoted and outcome is null
+                and (prediction, version) not in (select (prediction, version) from {SCHEMA}.champions)""",
+    )
+
+
+def _rewrite(session: Session, table: Table, *, added: str = "") -> None:
+    """Make a table anew as it is said here, with the rows that it has, and with what is added to each, as SQL."""
+    held = f"{SCHEMA}.{table.name}"
+    session.keep("rows_of_before", f"select *{added and f', {added}'} from {held}")
+    session.drop(SCHEMA, table.name)
+    session.create(SCHEMA, table.name, table.types, table.constraints)
+    try:
+        session.insert(SCHEMA, table.name, "select * from rows_of_before")
+    except QueryError as error:
+        raise WarehouseError(
+            f"The records of an earlier release cannot be brought up: {error}.",
+            where=f"table {held}",
+            rule=f"what holds in every row: {'; '.join(table.constraints)}.",
+            remedy="correct the rows it names, or go on with the release that wrote them; nothing was changed.",
+        ) from error
+
+
+JUDGED = (trainings.EVALUATIONS, trainings.PROMOTIONS)
+# Of the metrics that there were before it stood in the row.
+GREATER_IS_BETTER = """case
+    when metric in ('roc_auc', 'average_precision', 'correlation') then true
+    when metric not in ('total_bias', 'calibration_error') then false
+end"""
+STEPS: tuple[Callable[[Session], None], ...] = (_constraints,)
