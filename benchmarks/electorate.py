@@ -44,7 +44,10 @@ from turnout.engines import identifier
 from turnout.project.paths import Project
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
+    import pyarrow as pa
 
 VOTERS = 100_000
 PREDICTION = "voter_turnout"
@@ -83,6 +86,12 @@ def run(project: Project) -> tuple[float, float]:
     return time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 
 
+def queried(project: Project, sql: str, parameters: Sequence[object] = ()) -> pa.Table:
+    """Return the result of a query on the warehouse."""
+    with project.warehouse.session() as session:
+        return session.table(sql, parameters)
+
+
 def judged(project: Project, truth: Path) -> pd.DataFrame:
     """Return every voter that was scored for the coming election, with the truth about it.
 
@@ -92,14 +101,15 @@ def judged(project: Project, truth: Path) -> pd.DataFrame:
         `voter_id`, `state`, `county`, `choice`, `probability`, `probability_before`, `has_voted`, `score`, and
         `left_out`: what the champion's candidate says that has not learned from the voter's state.
     """
-    table = project.warehouse.query(
+    table = queried(
+        project,
         f"""select truth.voter_id, truth.state, voters.county, choice, probability, probability_before, has_voted, score
             from scores.{PREDICTION} as scores
             inner join read_parquet('{truth}/turnout/*.parquet') as truth
                 on truth.voter_id = scores.voter_id and truth.election_date > scores.as_of_date
                     and truth.election_date <= scores.as_of_date + interval 35 day
             inner join marts.voters as voters on voters.voter_id = scores.voter_id
-            where scores.as_of_date = (select max(as_of_date) from scores.{PREDICTION})"""
+            where scores.as_of_date = (select max(as_of_date) from scores.{PREDICTION})""",
     )
     frame = table.to_pandas().set_index("voter_id")
     frame["left_out"] = left_out(project).reindex(frame.index)
@@ -124,7 +134,8 @@ def left_out(project: Project) -> pd.Series[float]:
     for value in sorted(matured[column].unique()):
         # The line of a recalibration was learned from all states.
         fitted = fitted_as(replace(champion, recalibration=None), matured[matured[column] != value])
-        coming = project.warehouse.query(
+        coming = queried(
+            project,
             f"""select {wanted} from {examples}
                 where {identifier(column)} = ? and {identifier(prediction.as_of)} = (
                     select max({identifier(prediction.as_of)}) from {examples}
@@ -172,8 +183,8 @@ def print_turnout(console: Console, frame: pd.DataFrame, learned: set[str]) -> N
 def print_counties(console: Console, project: Project, frame: pd.DataFrame) -> None:
     """Print how near expected turnout comes to what happened, county by county."""
     counties = frame.groupby(["state", "county"])[["score", "left_out", "probability_before", "has_voted"]].mean()
-    mart = project.warehouse.query(
-        "select state, county, expected_turnout_low, expected_turnout_high from marts.county_turnout"
+    mart = queried(
+        project, "select state, county, expected_turnout_low, expected_turnout_high from marts.county_turnout"
     ).to_pandas()
     counties = counties.reset_index().merge(mart, on=["state", "county"], how="left")
     counties["inside"] = counties["has_voted"].between(
@@ -201,7 +212,8 @@ def print_counties(console: Console, project: Project, frame: pd.DataFrame) -> N
 
 def print_polls(console: Console, project: Project, truth: Path, frame: pd.DataFrame) -> None:
     """Print what polls say of the choice for president, beside the truth; and how right the matches are."""
-    shares = project.warehouse.query(
+    shares = queried(
+        project,
         """select
                answer,
                sum(unweighted_share * count_answered) / sum(count_answered) as given,
@@ -210,7 +222,7 @@ def print_polls(console: Console, project: Project, truth: Path, frame: pd.DataF
                select *, sum(count_respondents) over (partition by wave_id, question_number) as count_answered
                from marts.poll_results where question = 'president'
            )
-           group by answer"""
+           group by answer""",
     ).to_pylist()
     voted = frame[frame["has_voted"]]
     shown = Table(title="Choice for president among those who have one", box=SIMPLE_HEAD)
@@ -223,7 +235,8 @@ def print_polls(console: Console, project: Project, truth: Path, frame: pd.DataF
         parts += [(people["choice"] == choice).mean() for people in (frame, voted)]
         shown.add_row(row["answer"], *(f"{part:.1%}" for part in parts))
     console.print(shown)
-    (found,) = project.warehouse.query(
+    (found,) = queried(
+        project,
         f"""select
                 count(*) filter (where known.known_voter_id is null) as sought,
                 count(truth.voter_id) filter (where known.known_voter_id is null) as there,
@@ -231,7 +244,7 @@ def print_polls(console: Console, project: Project, truth: Path, frame: pd.DataF
                 count(*) filter (where known.known_voter_id is null and links.voter_id = truth.voter_id) as rightly
             from read_parquet('{truth}/respondents/*.parquet') as truth
             inner join intermediate.int_poll_respondents_described as known using (respondent_id)
-            left join links.poll_respondents as links using (respondent_id)"""
+            left join links.poll_respondents as links using (respondent_id)""",
     ).to_pylist()
     console.print(
         f"{found['sought']:,} respondents without an id, of whom {found['there']:,} are registered: {found['found']:,} "
@@ -256,8 +269,8 @@ def main(voters: int, kept: Path | None) -> None:
         frame = judged(project, truth)
         learned = {
             row["state"]
-            for row in project.warehouse.query(
-                f"select distinct state from predictions.{PREDICTION} where has_voted is not null"
+            for row in queried(
+                project, f"select distinct state from predictions.{PREDICTION} where has_voted is not null"
             ).to_pylist()
         }
         print_turnout(console, frame, learned)

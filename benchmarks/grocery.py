@@ -34,7 +34,7 @@ def grocery(folder: Path) -> tuple[DuckDB, tuple[Prediction, ...]]:
             remedy="run 'make run' first; it takes some minutes.",
         )
     copied = DuckDB(Path(shutil.copy(project.warehouse.path, folder / "examples.duckdb")))
-    with copied.connect() as connection:
-        connection.execute("drop schema if exists records cascade")
+    with copied.session() as session:
+        session.drop_schemas("records")
     predictions = (found for found in predictions_of(project) if found.file.startswith(DECLARED_IN))
     return copied, tuple(predictions)

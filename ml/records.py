@@ -53,7 +53,7 @@ class ModelVersion(trainings.ModelVersion):
 def champion_of(session: Session, prediction: str) -> ModelVersion | None:
     """Return the version whose scores are published, with the fit in service; None if there is none yet."""
     served = _last_championship(session, "prediction = ?", (prediction,))
-    version = served and version_of(session, prediction, served.version)
+    version = None if served is None else version_of(session, prediction, served.version)
     if served is None or version is None:
         return None
     return replace(

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-from ml.declaration import DeclarationError
 from ml.reasons import PLACES
+from turnout.errors import DeclarationError
 from turnout.records.table import LATER, Column, Relationship, Table, columns_of
 
 if TYPE_CHECKING:

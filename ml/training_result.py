@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ml.declaration import Prediction
-from ml.evaluation import CHAMPION, Evaluation, Validation, Vector
-from ml.promotion import Decision, LimitFinding, broken_in_service
+from ml.evaluation import CHAMPION, Vector
+from ml.promotion import Decision, broken_in_service
 from ml.records import ModelVersion
 from ml.search import Trial
 from ml.split import Split
+from turnout.records.trainings import Evaluation, LimitFinding, Validation
 
 
 @dataclass(frozen=True)

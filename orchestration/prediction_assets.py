@@ -20,7 +20,7 @@ from dagster import (
 
 from ml.declaration import Prediction
 from ml.feature_review import TABLES as REVIEW_RECORDS
-from ml.scoring import SCHEMA as SCORES
+from ml.scores import SCHEMA as SCORES
 from orchestration.checks import Checks
 from orchestration.commands import command
 from orchestration.dbt import asset_key

@@ -10,7 +10,7 @@ from rich.table import Table
 from ml.candidates import BASELINE
 from ml.champions import waiting
 from ml.records import champion_of
-from ml.scoring import SCHEMA as SCORES
+from ml.scores import SCHEMA as SCORES
 from orchestration.commands import command
 from orchestration.project import predictions_of
 from turnout.advice import Action

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from manifests import declared
 from tables import manifest_of
@@ -52,7 +53,7 @@ class Arriving:
 
     def raw(self, sql: str = "select * exclude (_load_id, _loaded_at) from raw.visits order by all") -> Any:
         """Query the warehouse."""
-        with self.project.warehouse.connect() as connection:
+        with duckdb.connect(self.project.warehouse.path) as connection:
             return connection.execute(sql).fetchall()
 
     @property

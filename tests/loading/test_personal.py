@@ -84,7 +84,7 @@ def mart(visits: Any, name: str) -> str:
     """All that a mart says of the data's health, but for ids and times."""
     sql = re.sub(r"\{\{ source\('records', '(\w+)'\) \}\}", r"records.\1", (MARTS / f"{name}.sql").read_text())
     sql = sql.replace("{{ ref('loads') }}", "mart_loads")
-    with visits.project.warehouse.connect() as connection:
+    with duckdb.connect(visits.project.warehouse.path) as connection:
         connection.execute(f"create table mart_{name} as {sql}")
         times = "arrived_at, loaded_at" if name == "loads" else "arrived_at"
         rows = connection.execute(f"select * exclude (load_id, {times}) from mart_{name}").fetchall()

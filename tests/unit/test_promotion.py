@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.evaluation import METRICS, evaluate, segments_of
-from ml.promotion import Champion, Decision, LimitFinding, Limits, compare, decide, is_better
+from ml.promotion import Champion, Decision, Limits, compare, decide, is_better
 from ml.resampling import resample
 from trials.simulated_weeks import decision_of, simulated_weeks
+from turnout.records.trainings import LimitFinding
 
 numbers = st.floats(-1e9, 1e9)
 deciding = st.sampled_from([name for name, metric in METRICS.items() if metric.greater_is_better is not None])

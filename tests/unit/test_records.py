@@ -12,6 +12,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from worlds import World
 
@@ -206,7 +207,7 @@ def test_scores_have_the_columns_of_their_reasons(world: World) -> None:
 @pytest.fixture
 def earlier(tmp_path: Path) -> DuckDB:
     warehouse = DuckDB(tmp_path / "turnout.duckdb")
-    with warehouse.connect() as connection:
+    with duckdb.connect(warehouse.path) as connection:
         connection.execute(EARLIER)
     return warehouse
 
@@ -255,7 +256,7 @@ def test_brought_up_records_refuse_what_new_ones_refuse(earlier: DuckDB, session
 
 
 def test_records_that_contradict_what_is_said_are_left_as_they_are(earlier: DuckDB) -> None:
-    with earlier.connect() as connection:
+    with duckdb.connect(earlier.path) as connection:
         connection.execute("insert into records.loads by name select * from records.loads")
     before = contents(earlier)
     with pytest.raises(WarehouseError, match=r"cannot be brought up: .*Duplicate key") as refused, opened(earlier):

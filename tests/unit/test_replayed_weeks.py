@@ -24,12 +24,14 @@ def test_a_replayed_day_knows_only_what_had_matured_and_is_judged_by_what_came_t
     )
     assert [week.day for week in lived.weeks] == [date(2024, 2, 18), date(2024, 4, 14)]
     replayed = DuckDB(tmp_path / "replay" / "warehouse.duckdb")
-    held_out = replayed.query("select holdout_last_as_of_date as day from records.model_versions order by version")
+    with replayed.session() as session:
+        held_out = session.rows("select holdout_last_as_of_date as day from records.model_versions order by version")
+        (known,) = session.rows(
+            """select max(day) as last, max(day) filter (where outcome is not null) as last_matured
+               from predictions.will_return"""
+        )
     horizon = timedelta(days=14)
-    assert held_out["day"].to_pylist() == [week.day - horizon for week in lived.weeks]
-    (known,) = replayed.query(
-        "select max(day) as last, max(day) filter (outcome is not null) as last_matured from predictions.will_return"
-    ).to_pylist()
+    assert [row["day"] for row in held_out] == [week.day - horizon for week in lived.weeks]
     assert (known["last"], known["last_matured"]) == (date(2024, 4, 14), date(2024, 3, 31))
 
     days = lived.examples["day"].map(day_of)

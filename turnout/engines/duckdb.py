@@ -47,7 +47,7 @@ class DuckDB:
     @contextmanager
     def session(self, *, memory: str | None = None) -> Iterator[DuckDBSession]:
         """Open the file, waiting up to `LOCK_SECONDS` for another process to leave it, and close it after use."""
-        with self.connect() as connection:
+        with self._opened() as connection:
             connection.execute(PINNED)
             if memory is not None:
                 connection.execute(f"set memory_limit = {literal(memory)}")
@@ -71,8 +71,7 @@ class DuckDB:
             shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
-    def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """TRANSITION: becomes private."""
+    def _opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
         import duckdb
         import tenacity
 
@@ -100,73 +99,6 @@ class DuckDB:
             yield connection
         finally:
             connection.close()
-
-    @contextmanager
-    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Open the file, and commit what is done with it, or none of it if an error is raised."""
-        with self.connect() as connection:
-            connection.execute("begin")
-            try:
-                yield connection
-            except BaseException:
-                connection.execute("rollback")
-                raise
-            connection.execute("commit")
-
-    def query(self, sql: str, parameters: Sequence[object] = ()) -> pa.Table:
-        """Return the result of a query as one Arrow table."""
-        with self.connect() as connection:
-            return connection.sql(sql, params=list(parameters)).to_arrow_table()
-
-    def has_table(self, schema: str, table: str) -> bool:
-        """Return whether a table or view exists."""
-        sql = "select count(*) as n from information_schema.tables where table_schema = ? and table_name = ?"
-        return bool(self.query(sql, (schema, table))["n"][0].as_py())
-
-    def schema_of(self, schema: str, table: str) -> pa.Schema:
-        """Return the columns of a table.
-
-        Raises
-        ------
-        WarehouseError
-            If there is no such table.
-        """
-        if not self.has_table(schema, table):
-            raise WarehouseError(
-                f"There is no table {schema}.{table}.",
-                where=str(self.path),
-                rule="Python reads what dbt has built and tested.",
-                remedy=Advice(
-                    "build it first: ",
-                    Action("build", f"'{table}' alone", {"table": table}),
-                    ", or run ",
-                    Action("run", "everything"),
-                    ".",
-                ),
-            )
-        return self.query(f"select * from {identifier(schema, table)} limit 0").schema
-
-    def append(self, rows: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]], ddl: Sequence[str]) -> None:
-        """Append rows to tables, all of them or none.
-
-        Parameters
-        ----------
-        rows : mapping of (schema, table) to rows
-            Each row maps column to value; all rows of a table have the same columns.
-        ddl : sequence of str
-            Statements that make sure that the tables exist; part of the same transaction.
-        """
-        with self.transaction() as connection:
-            for statement in ddl:
-                connection.execute(statement)
-            for (schema, table), records in rows.items():
-                for record in records:
-                    columns = ", ".join(identifier(column) for column in record)
-                    marks = ", ".join("?" for _ in record)
-                    connection.execute(
-                        f"insert into {identifier(schema, table)} ({columns}) values ({marks})",
-                        list(record.values()),
-                    )
 
 
 class DuckDBSession:
@@ -227,8 +159,14 @@ class DuckDBSession:
             raise WarehouseError(
                 f"There is no table {schema}.{table}.",
                 where=str(self._path),
-                rule="what is read has been built and tested before.",
-                remedy=f"build '{table}' first.",
+                rule="Python reads what dbt has built and tested.",
+                remedy=Advice(
+                    "build it first: ",
+                    Action("build", f"'{table}' alone", {"table": table}),
+                    ", or run ",
+                    Action("run", "everything"),
+                    ".",
+                ),
             )
         return self.table(f"select * from {identifier(schema, table)} limit 0").schema
 
@@ -302,10 +240,6 @@ class DuckDBSession:
             else:
                 with self._registered("kept", source):
                     self._execute(f"{made} select * from kept")
-
-    def run(self, statement: str) -> None:
-        """TRANSITION: run a statement that no verb says."""
-        self._execute(statement)
 
     def show(self, schema: str, view: str, sql: str) -> None:
         """Make a view, in the place of one that is there."""

@@ -155,10 +155,6 @@ class Session(Protocol):
         """
         ...
 
-    def run(self, statement: str) -> None:
-        """TRANSITION: run a statement that no verb says; it goes when records are brought up by migrations."""
-        ...
-
     def show(self, schema: str, view: str, sql: str) -> None:
         """Make a view, in the place of one that is there."""
         ...
@@ -198,24 +194,7 @@ class Session(Protocol):
         ...
 
 
-class Transition(Protocol):
-    """TRANSITION: what callers ask that do not open a session yet; it goes when none is left."""
-
-    @property
-    def connect(self) -> Any: ...  # noqa: ANN401, D102
-    @property
-    def transaction(self) -> Any: ...  # noqa: ANN401, D102
-    @property
-    def query(self) -> Any: ...  # noqa: ANN401, D102
-    @property
-    def has_table(self) -> Any: ...  # noqa: ANN401, D102
-    @property
-    def schema_of(self) -> Any: ...  # noqa: ANN401, D102
-    @property
-    def append(self) -> Any: ...  # noqa: ANN401, D102
-
-
-class Warehouse(Transition, Protocol):
+class Warehouse(Protocol):
     """Where examples, scores and records are held."""
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from turnout.advice import Action, Advice
 from turnout.errors import LoadError
@@ -38,7 +38,7 @@ class RefusalError(LoadError):
         where: str,
         remedy: str,
         *,
-        check: str = "contract",
+        check: Literal["contract", "identity"] = "contract",
         may_be_released: bool = False,
     ) -> None:
         self.check, self.may_be_released = check, may_be_released
