@@ -10,7 +10,7 @@ from dagster import (
     Definitions,
     define_asset_job,
 )
-from projects import Finished, edit, records
+from projects import Finished, change, edit, records
 
 from orchestration.dbt import asset_key
 from orchestration.examples_checks import FEATURE_REVIEW, examples_checks
@@ -60,8 +60,7 @@ def test_the_review_works_without_the_audit_and_falls_silent_when_a_person_says_
 
 
 def test_examples_that_cannot_be_reviewed_are_a_warning_in_words(shop: Project) -> None:
-    with shop.warehouse.connect() as connection:
-        connection.execute("insert into predictions.customer_return select * from predictions.customer_return limit 1")
+    change(shop, "insert into predictions.customer_return select * from predictions.customer_return limit 1")
     passed, is_warning, description = reviewed(shop)
     assert (passed, is_warning) == (False, True)
     assert "keys repeat" in description
