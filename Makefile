@@ -73,9 +73,10 @@ test-fast: $(ENVIRONMENT)/test ## Run the tests that take seconds
 test-bi: $(ENVIRONMENT)/test_bi $(BI_ENVIRONMENT)/bi ## Look at the dashboards and at Dagster as people do: over REST and in a browser
 	$(BIN)/python -m pytest tests/bi
 
-lint: $(ENVIRONMENT)/test ## Check format, style, types and SQL
+lint: $(ENVIRONMENT)/test ## Check format, style, imports, types and SQL
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sqlfluff lint --processes 2 --disable-progress-bar dbt_project
 
