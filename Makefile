@@ -76,9 +76,10 @@ test-bi: $(ENVIRONMENT)/test_bi $(BI_ENVIRONMENT)/bi ## Look at the dashboards a
 sources: $(ENVIRONMENT)/run ## Write dbt's YAML of the tables that Python writes, after a prediction was declared or a table changed
 	@$(BIN)/python -m orchestration sources
 
-lint: $(ENVIRONMENT)/test ## Check format, style, types and SQL
+lint: $(ENVIRONMENT)/test ## Check format, style, imports, types and SQL
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sqlfluff lint --processes 2 --disable-progress-bar dbt_project
 

@@ -6,18 +6,18 @@ that; whether the *table* keeps its promises is asked in `ml.examples`.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, field, fields
+from dataclasses import field, fields
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from ml.candidates import FAMILIES, Candidate
 from ml.evaluation import METRICS, Task, metrics_of
 from ml.promotion import Limits
+from turnout.declarations import Mistake, validated
 from turnout.errors import DeclarationError, did_you_mean
 from turnout.leakage.result import FINDINGS as AUDIT_FINDINGS
 from turnout.personal import PERSONAL, is_personal
@@ -70,6 +70,10 @@ _TYPES_IN_WORDS = {
     "acknowledged": 'a reason in words for each subject of a finding, such as {unstable: {column: "Why it is right."}}',
     "retrain": 'a cron expression in quotes, such as "0 17 * * 0"',
 }
+
+
+# Keys whose values have keys of their own, which a message names.
+_NESTED = {"acknowledged", "search", "limits", "slices"}
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
@@ -320,32 +324,20 @@ def _title(name: str, column: Mapping[str, Any]) -> str:
 
 
 def _validated(declared: object, where: str) -> Declaration:
-    if not isinstance(declared, Mapping):
-        raise _error("the declaration is empty.", where, "prediction", f"write these keys: {_required()}.")
-    try:
-        return TypeAdapter(Declaration).validate_json(json.dumps(declared))
-    except ValidationError as error:
-        first = error.errors()[0]
-        key, *inside = (str(step) for step in first["loc"])
-    if first["type"] == "missing":
-        raise _error(f"'{key}' is missing.", where, key, f"add '{key}: …'; needed are {_required()}.")
-    known = [field.name for field in fields(Declaration)]
-    if key not in known:
-        raise _error(
-            f"there is no key '{key}'.{did_you_mean(key, known)}",
-            where,
-            key,
-            f"the keys are {', '.join(known)}.",
-        )
-    wanted = _TYPES_IN_WORDS.get(key, "a name")
-    found = f"'{key}' is {declared[key]!r}."
-    if key in {"acknowledged", "search", "limits", "slices"} and inside:
-        found = f"{' of '.join(repr(step) for step in reversed([key, *inside]))} is {first['input']!r}."
-        if first["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
-            inner = [field.name for field in fields({"search": SearchBudget, "limits": Limits}[key])]
-            found = f"'{key}' has no key '{inside[0]}'.{did_you_mean(inside[0], inner)}"
-        key = ".".join([key, *inside])
-    raise _error(found, where, key, f"write {wanted}.")
+    def wrong(mistake: Mistake) -> DeclarationError:
+        what, path = mistake.what, mistake.path
+        remedy = mistake.remedy(_TYPES_IN_WORDS.get(path[0], "a name") if path else "")
+        if len(path) > 1:
+            key = path[0]
+            remedy = f"write {_TYPES_IN_WORDS.get(key, 'a name')}."
+            if key not in _NESTED:
+                assert isinstance(declared, Mapping)  # there is a key
+                what, path = f"'{key}' is {declared[key]!r}.", (key,)
+            elif mistake.kind == "unknown":
+                what = f"'{key}' has no key '{path[1]}'.{did_you_mean(path[1], mistake.keys)}"
+        return _error(what, where, ".".join(path) or "prediction", remedy)
+
+    return validated(Declaration, declared, wrong)
 
 
 def _candidates(declared: Sequence[str | Mapping[str, Mapping[str, Any]]], where: str) -> tuple[Candidate, ...]:
@@ -463,10 +455,6 @@ def _check_acknowledged(acknowledged: Mapping[str, Mapping[str, str]], columns: 
                     f"{key}.{subject}",
                     "say in a sentence why it is right, or take it out, so that it is a warning again.",
                 )
-
-
-def _required() -> str:
-    return ", ".join(field.name for field in fields(Declaration) if field.default is MISSING)
 
 
 def _error(what: str, where: str, key: str, remedy: str) -> DeclarationError:

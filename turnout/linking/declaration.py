@@ -5,15 +5,14 @@ Whether the *tables* hold what is declared is asked in `turnout.linking.linkage`
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from turnout.declarations import Mistake, validated
 from turnout.errors import DeclarationError, did_you_mean
 
 Manifest = Mapping[str, Any]
@@ -248,29 +247,18 @@ def _check_column(name: str, role: str, model: Mapping[str, Any], place: str) ->
 
 
 def _validated(declared: object, place: str) -> Declaration:
-    if not isinstance(declared, Mapping):
-        raise _error("the declaration is empty.", place, "link", f"write these keys: {_required()}.")
-    try:
-        return TypeAdapter(Declaration).validate_json(json.dumps(declared))
-    except ValidationError as error:
-        first = error.errors()[0]
-        key, *inside = (str(step) for step in first["loc"])
-    if first["type"] == "missing":
-        raise _error(f"'{key}' is missing.", place, key, f"add '{key}: …'; needed are {_required()}.")
-    known = [field.name for field in fields(Declaration)]
-    if key not in known:
-        raise _error(
-            f"there is no key '{key}'.{did_you_mean(key, known)}", place, key, f"the keys are {', '.join(known)}."
-        )
-    found = f"'{key}' is {declared[key]!r}."
-    if key == "compare" and inside:
-        found = f"'{inside[0]}' is compared as {first['input']!r}.{did_you_mean(str(first['input']), KINDS)}"
-        key = f"compare.{inside[0]}"
-    raise _error(found, place, key, f"write {_TYPES_IN_WORDS.get(key.split('.')[0], 'a name')}.")
+    def wrong(mistake: Mistake) -> DeclarationError:
+        what, path = mistake.what, mistake.path
+        remedy = mistake.remedy(_TYPES_IN_WORDS.get(path[0], "a name") if path else "")
+        if len(path) > 1:
+            assert isinstance(declared, Mapping)  # there is a key
+            what, path = f"'{path[0]}' is {declared[path[0]]!r}.", path[:1]
+            if path == ("compare",):
+                column, kind = mistake.path[1], mistake.value
+                what, path = f"'{column}' is compared as {kind!r}.{did_you_mean(str(kind), KINDS)}", (*path, column)
+        return _error(what, place, ".".join(path) or "link", remedy)
 
-
-def _required() -> str:
-    return ", ".join(field.name for field in fields(Declaration) if field.default is MISSING)
+    return validated(Declaration, declared, wrong)
 
 
 def _error(what: str, place: str, key: str, remedy: str) -> DeclarationError:

@@ -11,16 +11,19 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass as validated
+from pydantic import AfterValidator, ConfigDict, Field
+from pydantic.dataclasses import dataclass as strict
 
+from turnout.declarations import Mistake, validated
 from turnout.errors import LoadError, did_you_mean
 from turnout.personal import is_personal
+
+T = TypeVar("T")
 
 # dbt's `loader` property of the sources that are filled from landing.
 LOADER = "landing"
@@ -60,7 +63,7 @@ Share = Annotated[float, Field(ge=0, le=1, strict=False)]
 Deviation = Annotated[float, Field(ge=0, strict=False)]
 
 
-@validated(frozen=True, config=STRICT)
+@strict(frozen=True, config=STRICT)
 class FileFormat:
     """How the files of a table are written; `config.meta.load.file`.
 
@@ -93,7 +96,7 @@ class FileFormat:
     timestamp_format: str | tuple[str, ...] | None = None
 
 
-@validated(frozen=True, config=STRICT)
+@strict(frozen=True, config=STRICT)
 class TableLimits:
     """What a whole load may differ by from those before it, where the contract sets it; else it is learned.
 
@@ -110,7 +113,7 @@ class TableLimits:
     last_event: Deviation | None = None
 
 
-@validated(frozen=True, config=STRICT)
+@strict(frozen=True, config=STRICT)
 class ColumnLimits:
     """What a column may differ by from the loads before, where the contract sets it; else it is learned.
 
@@ -132,7 +135,7 @@ class ColumnLimits:
     drift: Share | None = None
 
 
-@validated(frozen=True, config=STRICT)
+@strict(frozen=True, config=STRICT)
 class TableKeys:
     """The keys that may stand under `config.meta.load` of a table, with their defaults.
 
@@ -164,7 +167,7 @@ class TableKeys:
     limits: TableLimits = TableLimits()
 
 
-@validated(frozen=True, config=STRICT)
+@strict(frozen=True, config=STRICT)
 class ColumnKeys:
     """The keys that may stand under `config.meta.load` of a column, with their defaults.
 
@@ -420,26 +423,14 @@ def _contradictions(keys: TableKeys, columns: Sequence[Column]) -> Iterator[tupl
             )
 
 
-def _validated(kind: type[Any], declared: object, where: str) -> Any:  # noqa: ANN401 - an instance of `kind`
-    try:
-        return TypeAdapter(kind).validate_json(json.dumps(declared))
-    except ValidationError as error:
-        first = error.errors()[0]
-    path = [str(part) for part in first["loc"]]
-    place = f"{where}, key '{'.'.join(['config.meta.load', *path])}'"
-    if first["type"] == "unexpected_keyword_argument":
-        known = _keys_beside(kind, path)
-        raise _error(
-            f"there is no key '{path[-1]}'.{did_you_mean(path[-1], known)}", place, f"the keys are {', '.join(known)}"
-        )
-    raise _error(f"{first['input']!r} cannot stand here: {first['msg']}", place, "correct the value")
+def _validated(kind: type[T], declared: object, where: str) -> T:
+    def wrong(mistake: Mistake) -> LoadError:
+        place = f"{where}, key '{'.'.join(['config.meta.load', *mistake.path])}'"
+        if mistake.kind == "unknown":
+            return _error(mistake.what, place, mistake.remedy("").rstrip("."))
+        return _error(f"{mistake.value!r} cannot stand here: {mistake.said}", place, "correct the value")
 
-
-def _keys_beside(kind: type[Any], path: list[str]) -> list[str]:
-    """Return the names of the keys that may stand where the last one of a path stands."""
-    for name in path[:-1]:
-        kind = type(next(known.default for known in fields(kind) if known.name == name))
-    return [known.name for known in fields(kind)]
+    return validated(kind, declared, wrong)
 
 
 def _json(content: object) -> str:

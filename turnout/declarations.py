@@ -1,0 +1,108 @@
+"""What stands in dbt's YAML, validated against a dataclass of pydantic; the first mistake in it, in words.
+
+Which error is raised, with which place and rule, is for whoever declares.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, dataclass, fields
+from typing import Literal, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from turnout.errors import TurnoutError, did_you_mean
+
+T = TypeVar("T")
+
+UNKNOWN = {"unexpected_keyword_argument", "extra_forbidden"}
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """The first thing that is wrong with a declaration.
+
+    Parameters
+    ----------
+    kind : {"empty", "missing", "unknown", "wrong"}
+        Whether there are no keys at all, one is missing, one is unknown, or what stands there cannot.
+    path : tuple of str
+        The key, after those that it stands in, from the outermost.
+    value : object
+        What stands there.
+    said : str
+        What pydantic says of it.
+    keys, required : tuple of str
+        The keys that may stand beside it, and those that must.
+    """
+
+    kind: Literal["empty", "missing", "unknown", "wrong"]
+    path: tuple[str, ...]
+    value: object
+    said: str
+    keys: tuple[str, ...]
+    required: tuple[str, ...]
+
+    @property
+    def what(self) -> str:
+        """What is wrong, as one sentence."""
+        match self.kind:
+            case "empty":
+                return "the declaration is empty."
+            case "missing":
+                return f"'{self.path[-1]}' is missing."
+            case "unknown":
+                return f"there is no key '{self.path[-1]}'.{did_you_mean(self.path[-1], self.keys)}"
+            case "wrong":
+                return f"{' of '.join(repr(key) for key in reversed(self.path))} is {self.value!r}."
+
+    def remedy(self, wanted: str) -> str:
+        """Return what to do next; `wanted` says what may stand where something else does."""
+        match self.kind:
+            case "empty":
+                return f"write these keys: {', '.join(self.required)}."
+            case "missing":
+                return f"add '{self.path[-1]}: …'; needed are {', '.join(self.required)}."
+            case "unknown":
+                return f"the keys are {', '.join(self.keys)}."
+            case "wrong":
+                return f"write {wanted}."
+
+
+def validated(kind: type[T], declared: object, error: Callable[[Mistake], TurnoutError]) -> T:
+    """Return what is declared as an instance of a dataclass of pydantic.
+
+    Parameters
+    ----------
+    kind : type
+        Its fields are the keys. A field that is such a dataclass itself has a default.
+    declared : object
+        What stands in dbt's manifest.
+    error : callable
+        Makes the error of the first mistake.
+    """
+    try:
+        return TypeAdapter(kind).validate_json(json.dumps(declared))
+    except ValidationError as found:
+        first = found.errors()[0]
+    path = tuple(str(step) for step in first["loc"])
+    is_unknown, is_missing = first["type"] in UNKNOWN, first["type"] == "missing"
+    asked = _beside(kind, path) if is_unknown else kind
+    known = fields(asked)
+    mistake = Mistake(
+        kind="unknown" if is_unknown else "missing" if is_missing else "wrong" if path else "empty",
+        path=path,
+        value=first["input"],
+        said=first["msg"],
+        keys=tuple(one.name for one in known),
+        required=tuple(one.name for one in known if one.default is MISSING and one.default_factory is MISSING),
+    )
+    raise error(mistake)
+
+
+def _beside(kind: type, path: Sequence[str]) -> type:
+    """Return the dataclass of which the last key of a path would be a field."""
+    for key in path[:-1]:
+        kind = type(next(one.default for one in fields(kind) if one.name == key))
+    return kind
