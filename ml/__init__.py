@@ -2,18 +2,19 @@
 
 ========================  ============================================================
 `declaration`             what an analyst declared, read from dbt's manifest
-`examples`                what the examples hold, checked before anything is learned
+`examples`                what the examples hold, each `feature`, checked before anything is learned
 `feature_review`          what a person should look at, by `feature_measuring` and `findings`
 `split`                   training and holdout by time, with a gap
 `candidates`              families of estimators, each makes an unfitted Pipeline, by `encoding`
+`fitted`                  what is asked of a fitted one
 `search`                  which candidate, with which hyperparameters: decided before the holdout
 `calibration`             predictions straightened by a line; `estimators` has what scikit-learn does not
 `evaluation`              the field's metrics on the holdout, with intervals by `resampling`
 `promotion`               the gate: does the challenger take the champion's place?
-`training`                the steps above in order
+`training`                the steps above in order; `training_result` is what they leave
 `champions`               refitted for service; approved or rolled back by a person
 `reasons`                 what moved each score most
-`scoring`                 the champion's scores, written back as a stream
+`scoring`                 the champion's scores, written back as a stream; `scores` says their table once
 `card`, `plots`           what a person reads about a version
 `persistence`             fitted models as files that cannot run code
 `records`                 what is remembered of all this, in the warehouse
