@@ -15,7 +15,7 @@
 `training`                the steps above in order
 `champions`               refitted for service; approved or rolled back by a person
 `reasons`                 what moved each score most
-`scoring`                 the champion's scores, written back as a stream
+`scores`, `scoring`       their table, and the champion's scores, written back as a stream
 `card`, `plots`           what a person reads about a version
 `persistence`             fitted models as files that cannot run code
 `records`                 what is remembered of all this, in the warehouse
