@@ -32,6 +32,7 @@ from turnout.errors import TurnoutError
 from turnout.project.manifest import manifest_of
 from turnout.project.paths import Project
 from turnout.publication.shelf import shelf_of
+from turnout.records import opened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -145,6 +146,9 @@ def run(project: Project, console: Console) -> bool:
 
     with console.status("Reading the project"):
         job, instance = _load(project)
+    if project.warehouse.path.exists():
+        with opened(project.warehouse):
+            pass  # what an earlier release has recorded is brought up once, before anything reads it
     run_id = str(uuid4())
     with Progress(console, steps=len(job.nodes)) as progress, Path(os.devnull).open("w") as silence:
         instance.add_event_listener(run_id, progress.show)

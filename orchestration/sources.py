@@ -36,7 +36,7 @@ def sources(project: Project) -> dict[Path, str]:
     if tables:
         written[models / "scores/_scores__sources.yml"] = HEADER.format(
             command=COMMAND, said="ml/scores.py and the declared predictions"
-        ) + sources_of(scores.SCHEMA, scores.WORDS, tables, tests_keys=True)
+        ) + sources_of(scores.SCHEMA, scores.WORDS, tables)
     return written
 
 

@@ -151,6 +151,8 @@ REFUSED_ROWS = Table(
     "Rows of accepted files that do not keep the contract. One row per load and row that was set aside.",
     columns_of(RefusedRow),
     key=(*_LOAD, "line_number"),
+    # They may be many, and which line a row stands in is reckoned where values span lines: no reason to lose a load.
+    is_key_enforced=False,
 )
 LOAD_CHECKS = Table(
     "load_checks",

@@ -87,10 +87,15 @@ def _constraints(session: Session) -> None:
     for table in TABLES:
         if table.name not in held:
             session.create(SCHEMA, table.name, table.types, table.constraints)
-        elif table in JUDGED and "greater_is_better" not in session.columns_of(SCHEMA, table.name).names:
-            _rewrite(session, table, added=f"{GREATER_IS_BETTER} as greater_is_better")
-        else:
+        elif table not in JUDGED:
             _rewrite(session, table)
+        elif "greater_is_better" in session.columns_of(SCHEMA, table.name).names:
+            # dbt adds to a table from before the columns that it lacks, empty.
+            _rewrite(
+                session, table, f"* replace (coalesce(greater_is_better, {GREATER_IS_BETTER}) as greater_is_better)"
+            )
+        else:
+            _rewrite(session, table, f"*, {GREATER_IS_BETTER} as greater_is_better")
     # Versions that a release promoted which had no outcomes and no table of champions.
     session.insert(
         SCHEMA,
@@ -106,10 +111,10 @@ def _constraints(session: Session) -> None:
     )
 
 
-def _rewrite(session: Session, table: Table, *, added: str = "") -> None:
-    """Make a table anew as it is said here, with the rows that it has, and with what is added to each, as SQL."""
+def _rewrite(session: Session, table: Table, selected: str = "*") -> None:
+    """Make a table anew as it is said here, with what is selected of the rows that it has, as SQL."""
     held = f"{SCHEMA}.{table.name}"
-    session.keep("rows_of_before", f"select *{added and f', {added}'} from {held}")
+    session.keep("rows_of_before", f"select {selected} from {held}")
     session.drop(SCHEMA, table.name)
     session.create(SCHEMA, table.name, table.types, table.constraints)
     try:

@@ -1,7 +1,7 @@
 """dbt's YAML of tables that Python writes: their columns, what the warehouse refuses, and how they belong together.
 
-dbt tests what lies between tables that different steps write; all else that holds stands in `config.meta.constraints`,
-with which the table is made, by Python or by dbt, whoever comes first.
+dbt tests what lies between tables that different steps write, and keys that the warehouse does not hold. All else stands
+in `config.meta.constraints`, with which the table is made, by Python or by dbt, whoever comes first.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from turnout.records.table import Relationship, Table
 WIDTH = 100
 
 
-def sources_of(name: str, words: str, tables: Iterable[Table], *, tests_keys: bool = False) -> str:
+def sources_of(name: str, words: str, tables: Iterable[Table]) -> str:
     """Return the YAML of a source whose tables Python writes into the schema of its name.
 
     Parameters
@@ -27,23 +27,21 @@ def sources_of(name: str, words: str, tables: Iterable[Table], *, tests_keys: bo
         What it holds.
     tables : iterable of Table
         Those that are shown are written.
-    tests_keys : bool
-        Whether dbt tests the keys that the warehouse does not hold.
     """
     source = {
         "name": name,
         "schema": name,
         "loader": "ml",
         "description": words,
-        "tables": [_table(name, table, tests_keys=tests_keys) for table in tables if table.is_shown],
+        "tables": [_table(name, table) for table in tables if table.is_shown],
     }
     return yaml.safe_dump({"sources": [source]}, sort_keys=False, width=WIDTH, allow_unicode=True)
 
 
-def _table(source: str, table: Table, *, tests_keys: bool) -> dict[str, Any]:
+def _table(source: str, table: Table) -> dict[str, Any]:
     asset = {"asset_key": [source, table.name], "group": source}
     tests: list[dict[str, Any]] = [_belongs(relationship) for relationship in table.relationships]
-    if tests_keys and not table.is_key_enforced:
+    if not table.is_key_enforced:
         tests.insert(0, {"unique_combination": {"arguments": {"columns": list(table.key)}}})
     return {
         "name": table.name,
