@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from ml.records import (
 )
 from ml.split import day_of
 from turnout.advice import Action, Advice
+from turnout.clock import utc_now
 from turnout.errors import ModelError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def refit(
     return Championship(
         prediction=version.prediction,
         version=version.version,
-        since=datetime.now(UTC).replace(tzinfo=None),
+        since=utc_now(),
         how="promoted",
         name=None,
         reason=reason,
@@ -168,7 +168,7 @@ def roll_back(
             "name another; records.champions lists who was champion since when.",
         )
     served = championship_of(warehouse, prediction.name, version)
-    now = datetime.now(UTC).replace(tzinfo=None)
+    now = utc_now()
     if served is None:
         served = Championship(
             prediction=prediction.name,

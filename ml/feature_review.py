@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
@@ -27,6 +27,7 @@ from ml.findings import (
     unlabelled_finding,
 )
 from ml.records import SCHEMA
+from turnout.clock import utc_now
 
 if TYPE_CHECKING:
     from ml.declaration import Prediction
@@ -193,7 +194,7 @@ def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str,
     keys = {(finding.name, finding.subject) for finding in findings}
     return Review(
         review_id=uuid4().hex[:12],
-        reviewed_at=datetime.now(UTC).replace(tzinfo=None),
+        reviewed_at=utc_now(),
         prediction=prediction,
         early_until=measuring.periods.early_until,
         newest=measuring.periods.newest,

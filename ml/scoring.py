@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from ml.reasons import explainer_of, no_reasons, reason_fields, reasons
 from ml.records import champion_of
 from ml.release import is_released
 from turnout.advice import Action, Advice
+from turnout.clock import utc_now
 from turnout.engines import Warehouse
 from turnout.errors import ModelError
 
@@ -75,7 +76,7 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
         )
     pipeline = persistence.load(model_folder / champion.file, champion.file_hash, prediction.trusted_types)
     as_of_date = held.as_of_dates[-1]
-    scored_at = datetime.now(UTC).replace(tzinfo=None)
+    scored_at = utc_now()
     examples = warehouse.schema_of(prediction.schema, prediction.table)
     schema = pa.schema(
         [

@@ -30,6 +30,7 @@ from ml.persistence import TRUSTED_TYPES
 from ml.records import DDL as RECORDS
 from ml.records import SCHEMA
 from turnout.advice import Action, Advice, Wording
+from turnout.clock import utc_now
 from turnout.errors import TurnoutError
 
 if TYPE_CHECKING:
@@ -253,7 +254,7 @@ def _track(
             record = _record(warehouse, prediction.name, number)
             run_id = mirror.send(prediction, record, state.fits[number], done)
             key = {"prediction": prediction.name, "version": number, "tracking_uri": done.uri}
-            warehouse.append({(SCHEMA, TABLES[0]): [{**key, "run_id": run_id, "tracked_at": _now()}]}, DDL)
+            warehouse.append({(SCHEMA, TABLES[0]): [{**key, "run_id": run_id, "tracked_at": utc_now()}]}, DDL)
             done.sent.append(Sent(prediction.name, number, run_id))
             done.waiting -= 1
         if ask or new or not state.are_aliases_tracked:
@@ -261,7 +262,7 @@ def _track(
             if mirror.set_aliases(prediction, state, done) and not state.are_aliases_tracked:
                 key = {"prediction": prediction.name, "tracking_uri": done.uri}
                 aliases = _aliases(state.champion, state.challenger)
-                warehouse.append({(SCHEMA, TABLES[1]): [{**key, **aliases, "tracked_at": _now()}]}, DDL)
+                warehouse.append({(SCHEMA, TABLES[1]): [{**key, **aliases, "tracked_at": utc_now()}]}, DDL)
                 done.aliased.append(prediction.name)
     except Exception as error:  # noqa: BLE001 - stores fail in many ways, and nothing but the mirror may notice
         done.problems.append(_in_words(doing, error, mirror.uri))
@@ -720,8 +721,8 @@ def _best_parameters(trials: list[dict[str, Any]], candidate: str, prediction: P
     """Return the parameters of the best trial of a candidate, as JSON; None if it was not searched."""
     family = candidate.removesuffix(" recalibrated")
     complete = [row for row in trials if row["candidate"] == family and row["state"] == "complete"]
-    sign = 1 if METRICS[prediction.metric].greater_is_better else -1
-    best = max(complete, key=lambda row: sign * float(row["value"]), default=None)
+    gain = METRICS[prediction.metric].gain
+    best = max(complete, key=lambda row: gain(float(row["value"]), 0.0), default=None)
     return None if best is None else str(best["parameters"])
 
 
@@ -815,10 +816,6 @@ def _cut(value: object) -> str:
 
 def _milliseconds(time: datetime) -> int:
     return int(time.replace(tzinfo=UTC).timestamp() * 1000)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def _database_file(uri: str) -> Path | None:

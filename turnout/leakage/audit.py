@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from turnout.clock import utc_now
 from turnout.engines import identifier
 from turnout.leakage.comparison import compare_features, compare_label, first_models, labels_too_early
 from turnout.leakage.coverage import can_be_cut_by_loads, coverage_of
@@ -60,7 +61,7 @@ def audit(
     if seed is None:
         seed = audits_until_now(project.warehouse)
     calendars = {prediction.name: _calendar(project, prediction) for prediction in predictions}
-    audited_at, audit_id = datetime.now(UTC).replace(tzinfo=None), uuid4().hex[:12]
+    audited_at, audit_id = utc_now(), uuid4().hex[:12]
     comparisons: dict[str, list[Comparison]] = {prediction.name: [] for prediction in predictions}
     pasts = _pasts(project, predictions, calendars, dates=dates, seed=seed)
     with rebuilding(project) as rebuild:

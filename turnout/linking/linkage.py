@@ -10,10 +10,10 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from turnout.clock import utc_now
 from turnout.engines import Warehouse, identifier
 from turnout.errors import LinkError
 from turnout.linking.comparisons import cleaned
@@ -256,7 +256,7 @@ def _write(warehouse: Warehouse, declared: Link, scratch: Path) -> None:
                     inner join scratch.{SOUGHT}_with_key as sought on found.record = sought.record
                     inner join scratch.{POOL}_with_key as pool on found.other = pool.record
                     order by sought.record""",
-                [datetime.now(UTC).replace(tzinfo=None)],
+                [utc_now()],
             )
         except BaseException:
             connection.execute("rollback")

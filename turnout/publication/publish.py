@@ -10,12 +10,13 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestration.project import predictions_of
 from turnout.advice import Action, Advice
+from turnout.clock import utc_now
 from turnout.engines import identifier
 from turnout.errors import WarehouseError
 from turnout.project.provenance import code_version
@@ -71,7 +72,7 @@ def publish(project: Project, marts: Mapping[str, Mart], checks: Sequence[Check]
     """
     _require_built(project, marts)
     with _in_words(), shelf_of(project).switched() as partial:
-        now = _now()
+        now = utc_now()
         with _within(partial, project) as connection:
             publication = Publication(
                 shelf_of(project).next_id(),
@@ -137,7 +138,7 @@ def hold_back(
         newer = brought_up_to_date or {}
         with _within(partial, project if newer else None) as connection:
             rows = {name: _copy(connection, name, mart) for name, mart in newer.items()}
-            now = _now()
+            now = utc_now()
             freshness = [
                 replace(
                     row,
@@ -197,7 +198,7 @@ def restore(project: Project, publication_id: int, *, who: str, because: str) ->
         with _within(partial) as connection:
             if not is_newest:  # else it is as fresh as it was when it was kept
                 freshness = [
-                    replace(row, checked_at=_now(), is_current=False, failed_checks=0, held_back_because=told)
+                    replace(row, checked_at=utc_now(), is_current=False, failed_checks=0, held_back_because=told)
                     for row in _freshness(connection)
                 ]
                 write_table(connection, "publication.main.freshness", Freshness, freshness)
@@ -374,7 +375,3 @@ def _in_words() -> Iterator[None]:
 
 def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
