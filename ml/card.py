@@ -371,8 +371,7 @@ def _leaderboard(training: Training, found: Found) -> list[dict[str, Any]]:
     """Return a row for each candidate, the champion's and the baseline's among them, the best first."""
     metric = training.decision.metric
     rows = [row for row in training.evaluations if (row.group_column, row.metric) == ("", metric)]
-    sign = -1 if METRICS[metric].greater_is_better else 1
-    rows.sort(key=lambda row: float("inf") if row.value is None else sign * row.value)
+    rows.sort(key=lambda row: float("inf") if row.value is None else -METRICS[metric].gain(row.value, 0.0))
     others = [name for name in _metric_names(training) if name != metric]
     return [
         {
@@ -460,14 +459,15 @@ def _limit(finding: LimitFinding, metric: str, prediction: Prediction) -> dict[s
 
 def _trials(training: Training) -> list[dict[str, Any]]:
     """Return a row for each candidate: how much of it was tried, and the best that came of it."""
-    best = max if METRICS[training.decision.metric].greater_is_better else min
+    gain = METRICS[training.decision.metric].gain
     rows = []
     for candidate in dict.fromkeys(trial.candidate for trial in training.trials):
         own = [trial for trial in training.trials if trial.candidate == candidate]
         values = [trial.value for trial in own if trial.state == "complete" and trial.value is not None]
         counts = {state: sum(trial.state == state for trial in own) for state in ("complete", "pruned")}
         seconds = _seconds(sum(trial.seconds for trial in own))
-        rows.append({"candidate": candidate, **counts, "best": _number(best(values, default=None)), "seconds": seconds})
+        best = max(values, key=lambda value: gain(value, 0.0), default=None)
+        rows.append({"candidate": candidate, **counts, "best": _number(best), "seconds": seconds})
     return rows
 
 
@@ -514,8 +514,7 @@ def _improvement(row: Evaluation, other: Evaluation | None) -> float | None:
     """Return by which share of the other's value this one is better; None where that cannot be told."""
     if other is None or row.value is None or not other.value:
         return None
-    difference = row.value - other.value if METRICS[row.metric].greater_is_better else other.value - row.value
-    return difference / abs(other.value)
+    return METRICS[row.metric].gain(row.value, other.value) / abs(other.value)
 
 
 def _words(metric: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from ml.examples import data_fingerprint, inspect, missing_features, read_mature
 from ml.records import ModelVersion, champion_of, championship_of, crown, version_of
 from ml.split import day_of
 from turnout.advice import Action, Advice
+from turnout.clock import utc_now
 from turnout.errors import ModelError
 from turnout.records import SCHEMA, opened
 from turnout.records.trainings import Championship
@@ -44,7 +44,7 @@ def refit(
     return Championship(
         prediction=version.prediction,
         version=version.version,
-        since=datetime.now(UTC).replace(tzinfo=None),
+        since=utc_now(),
         how="promoted",
         name=None,
         reason=reason,
@@ -129,7 +129,7 @@ def roll_back(
             "a roll-back goes to another version.",
             "name another; records.champions lists who was champion since when.",
         )
-    now = datetime.now(UTC).replace(tzinfo=None)
+    now = utc_now()
     if served is None:
         served = Championship(
             prediction=prediction.name,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,7 @@ Vector = np.ndarray[tuple[int], np.dtype[Any]]
 Matrix = np.ndarray[tuple[int, int], np.dtype[Any]]
 # Takes weights of shape (n_resamples, n_examples) and returns a value for each resample; nan where it is undefined.
 Weighted = Callable[[Matrix], Vector]
+Number = TypeVar("Number", float, Vector)
 
 # What stands as group column of a declared slice.
 SLICE = "slice"
@@ -61,6 +62,10 @@ class Metric:
     prepare: Callable[[Vector, Vector], Weighted]
     greater_is_better: bool | None
     grows_by_chance: bool = False
+
+    def gain(self, value: Number, other: Number) -> Number:
+        """Return by how much `value` is better than `other`, in the metric's unit; negative if it is worse."""
+        return value - other if self.greater_is_better else other - value
 
     def weighted(self, label: Vector, predicted: Vector) -> Weighted:
         """Return the function from weights to values; all of them are nan if any prediction is not finite."""

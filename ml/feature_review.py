@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
@@ -26,6 +26,7 @@ from ml.findings import (
     twins_finding,
     unlabelled_finding,
 )
+from turnout.clock import utc_now
 from turnout.records import reviews, write
 from turnout.records.reviews import ReviewedColumn
 
@@ -132,7 +133,7 @@ def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str,
     keys = {(finding.name, finding.subject) for finding in findings}
     return Review(
         review_id=uuid4().hex[:12],
-        reviewed_at=datetime.now(UTC).replace(tzinfo=None),
+        reviewed_at=utc_now(),
         prediction=prediction,
         early_until=measuring.periods.early_until,
         newest=measuring.periods.newest,

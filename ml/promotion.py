@@ -316,8 +316,7 @@ def is_better(metric: str, value: float, other: float) -> bool:
         return False
     if other != other:  # only nan differs from itself
         return True
-    difference = value - other if METRICS[metric].greater_is_better else other - value
-    return difference > ROUNDING * max(abs(value), abs(other))
+    return METRICS[metric].gain(value, other) > ROUNDING * max(abs(value), abs(other))
 
 
 def _compare_in(
@@ -352,12 +351,11 @@ def _compare_in(
 
 def _effects(metric: str, value: Vector, other: Vector) -> Vector:
     """Return relative improvements, of shape (n_resamples,); what they are at the edges, `compare` tells."""
-    greater_is_better = METRICS[metric].greater_is_better
     is_beaten = np.isnan(other) & ~np.isnan(value)
     rival = np.where(is_beaten, 0.0, other)
-    gain = value - rival if greater_is_better else rival - value
+    gain = METRICS[metric].gain(value, rival)
     effects = np.divide(gain, np.abs(rival), out=np.sign(gain), where=rival != 0)
-    return effects if greater_is_better else np.where(is_beaten, 1.0, effects)
+    return effects if METRICS[metric].greater_is_better else np.where(is_beaten, 1.0, effects)
 
 
 def _evidence(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from ml.records import champion_of
 from ml.release import is_released
 from ml.scores import SCHEMA, create_table
 from turnout.advice import Action, Advice
+from turnout.clock import utc_now
 from turnout.engines import QueryError, Session, Warehouse, identifier
 from turnout.errors import ModelError, WarehouseError
 from turnout.records import opened
@@ -79,7 +80,7 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
         )
     pipeline = persistence.load(model_folder / champion.file, champion.file_hash, prediction.trusted_types)
     as_of_date = held.as_of_dates[-1]
-    scored_at = datetime.now(UTC).replace(tzinfo=None)
+    scored_at = utc_now()
     schema = pa.schema(
         [
             examples.field(prediction.entity),

@@ -28,6 +28,7 @@ from urllib.parse import unquote, urlencode, urlsplit
 from ml.evaluation import METRICS
 from ml.persistence import TRUSTED_TYPES
 from turnout.advice import Action, Advice, Wording
+from turnout.clock import utc_now
 from turnout.errors import TurnoutError
 from turnout.records import SCHEMA, opened, tracking, write
 from turnout.records.tracking import TrackedAliases, TrackedVersion
@@ -239,7 +240,7 @@ def _track(
             with warehouse.session() as session:
                 record = _record(session, prediction.name, number)
             run_id = mirror.send(prediction, record, state.fits[number], done)
-            told = TrackedVersion(prediction.name, number, done.uri, run_id, _now())
+            told = TrackedVersion(prediction.name, number, done.uri, run_id, utc_now())
             with warehouse.session() as session:
                 write(session, {tracking.TRACKED_VERSIONS: [asdict(told)]})
             done.sent.append(Sent(prediction.name, number, run_id))
@@ -248,7 +249,7 @@ def _track(
             doing = f"MLflow did not take the aliases of '{prediction.name}'"
             if mirror.set_aliases(prediction, state, done) and not state.are_aliases_tracked:
                 aliases = _aliases(state.champion, state.challenger)
-                shown = TrackedAliases(prediction.name, done.uri, **aliases, tracked_at=_now())
+                shown = TrackedAliases(prediction.name, done.uri, **aliases, tracked_at=utc_now())
                 with warehouse.session() as session:
                     write(session, {tracking.TRACKED_ALIASES: [asdict(shown)]})
                 done.aliased.append(prediction.name)
@@ -695,8 +696,8 @@ def _best_parameters(trials: list[dict[str, Any]], candidate: str, prediction: P
     """Return the parameters of the best trial of a candidate, as JSON; None if it was not searched."""
     family = candidate.removesuffix(" recalibrated")
     complete = [row for row in trials if row["candidate"] == family and row["state"] == "complete"]
-    sign = 1 if METRICS[prediction.metric].greater_is_better else -1
-    best = max(complete, key=lambda row: sign * float(row["value"]), default=None)
+    gain = METRICS[prediction.metric].gain
+    best = max(complete, key=lambda row: gain(float(row["value"]), 0.0), default=None)
     return None if best is None else str(best["parameters"])
 
 
@@ -790,10 +791,6 @@ def _cut(value: object) -> str:
 
 def _milliseconds(time: datetime) -> int:
     return int(time.replace(tzinfo=UTC).timestamp() * 1000)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def _database_file(uri: str) -> Path | None:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from importlib.metadata import version as version_of_package
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,6 +54,7 @@ from ml.search import Choice, Search, folds_in
 from ml.split import day_of, divide, side_of, split_by_time
 from ml.training_result import Training
 from turnout.advice import Wording
+from turnout.clock import utc_now
 from turnout.engines import Warehouse
 from turnout.errors import ExamplesError
 from turnout.project.provenance import Provenance
@@ -218,7 +219,7 @@ def train(
         prediction=prediction.name,
         version=number,
         candidate=challenger,
-        trained_at=datetime.now(UTC).replace(tzinfo=None),
+        trained_at=utc_now(),
         code_version=provenance.code_version,
         data_fingerprint=data,
         load_ids=provenance.load_ids,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from turnout.clock import utc_now
 from turnout.engines import identifier
 from turnout.leakage.comparison import compare_features, compare_label, first_models, labels_too_early
 from turnout.leakage.coverage import can_be_cut_by_loads, coverage_of, first_loads_of
@@ -64,7 +65,7 @@ def audit(
     with project.warehouse.session() as session:
         calendars = {prediction.name: _calendar(session, prediction) for prediction in predictions}
         first_loads = first_loads_of(session, manifest)
-    audited_at, audit_id = datetime.now(UTC).replace(tzinfo=None), uuid4().hex[:12]
+    audited_at, audit_id = utc_now(), uuid4().hex[:12]
     comparisons: dict[str, list[Comparison]] = {prediction.name: [] for prediction in predictions}
     pasts = _pasts(manifest, predictions, calendars, first_loads, dates=dates, seed=seed)
     with rebuilding(project) as rebuild:

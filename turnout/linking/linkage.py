@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
+from turnout.clock import utc_now
 from turnout.engines import QueryError, Session, Warehouse, identifier
 from turnout.errors import LinkError
 from turnout.linking.comparisons import cleaned
@@ -219,7 +219,7 @@ def _write(warehouse: Warehouse, declared: Link, scratch: Session) -> None:
                 inner join {SOUGHT}_with_key as sought on found.record = sought.record
                 inner join {POOL}_with_key as pool on found.other = pool.record
                 order by sought.record""",
-            [datetime.now(UTC).replace(tzinfo=None)],
+            [utc_now()],
         ) as rows,
         warehouse.session() as session,
     ):

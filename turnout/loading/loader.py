@@ -8,10 +8,11 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from turnout.clock import utc_now
 from turnout.engines import identifier, literal
 from turnout.errors import LoadError
 from turnout.loading.identity import REFERENCE_LOADS, Check, compare
@@ -258,7 +259,7 @@ def _parse(
     appended_to = [project.root / load.path for load in others] if table.keys.mode == "append" else []
     parsed = parse(connection, file.path, scratch, table, appended_to, is_released=acceptance is not None)
     # Times of loads tell their order, whatever the clock does.
-    now = max([datetime.now(UTC).replace(tzinfo=None), *(load.loaded_at + timedelta(microseconds=1) for load in loads)])
+    now = max([utc_now(), *(load.loaded_at + timedelta(microseconds=1) for load in loads)])
     path = project.loads / table.folder / f"{now:%Y-%m-%d}" / f"{arrival.load_id}.parquet"
     load = Load(
         load_id=arrival.load_id,
@@ -354,7 +355,7 @@ def _quarantine(
         file_hash=arrival.content_hash,
         byte_count=file.byte_count,
         contract=table.terms,
-        quarantined_at=datetime.now(UTC).replace(tzinfo=None),
+        quarantined_at=utc_now(),
         failed_check=refusal.check,
         problem=str(refusal.what),
         remedy=str(refusal.remedy),

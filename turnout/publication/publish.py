@@ -10,11 +10,12 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from turnout.advice import Action, Advice
+from turnout.clock import utc_now
 from turnout.engines import Session, StorageError, identifier
 from turnout.engines.file import opened, write
 from turnout.errors import WarehouseError
@@ -68,7 +69,7 @@ def publish(project: Project, marts: Mapping[str, Mart], checks: Sequence[Check]
         If it cannot be written. The last publication is left as it is in either case.
     """
     with _in_words(), shelf_of(project).switched() as partial:
-        number, now, code = shelf_of(project).next_id(), _now(), code_version(project)
+        number, now, code = shelf_of(project).next_id(), utc_now(), code_version(project)
         with project.warehouse.session() as session:
             _require_built(session, marts)
             champions, loads = _champions(project, session), _loads(project, session, marts)
@@ -125,7 +126,7 @@ def hold_back(
         if newer:
             with project.warehouse.session() as session:
                 rows = _copy(session, newer, partial)
-        now = _now()
+        now = utc_now()
         freshness = [
             replace(
                 row,
@@ -183,7 +184,7 @@ def restore(project: Project, publication_id: int, *, who: str, because: str) ->
         freshness = None  # where it is the newest, it is as fresh as it was when it was kept
         if not is_newest:
             freshness = [
-                replace(row, checked_at=_now(), is_current=False, failed_checks=0, held_back_because=told)
+                replace(row, checked_at=utc_now(), is_current=False, failed_checks=0, held_back_because=told)
                 for row in _freshness(kept[publication_id])
             ]
         shutil.copyfile(kept[publication_id], partial)
@@ -348,7 +349,3 @@ def _in_words() -> Iterator[None]:
             rule="a publication is written whole, beside the one in place, before it takes its place.",
             remedy=f"{remedy}, and run this again; the last publication is untouched.",
         ) from error
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)

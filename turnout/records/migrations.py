@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
+from turnout.clock import utc_now
 from turnout.engines import QueryError
 from turnout.errors import WarehouseError
 from turnout.records import audits, loads, reviews, tracking, trainings
@@ -76,8 +77,7 @@ def bring_up(session: Session) -> None:
     with session.transaction():
         for number, step in enumerate(STEPS[taken:], start=taken + 1):
             step(session)
-            now = datetime.now(UTC).replace(tzinfo=None)
-            session.append(SCHEMA, MIGRATIONS.name, [{"number": number, "migrated_at": now}])
+            session.append(SCHEMA, MIGRATIONS.name, [{"number": number, "migrated_at": utc_now()}])
 
 
 def _constraints(session: Session) -> None:
