@@ -42,13 +42,10 @@ def test_a_table_is_replaced_whole_with_other_columns_or_not_at_all(warehouse: D
         assert session.rows("select * from kept.numbers") == [{"word": "one"}]
 
 
-@pytest.mark.parametrize(("rows", "words"), [(STORED, "Duplicate key"), (broken, "this stream breaks")])
-def test_what_fails_within_a_transaction_is_told_as_it_is_and_the_session_goes_on(
-    warehouse: DuckDB, rows: object, words: str
-) -> None:
+def test_what_fails_within_a_transaction_is_told_as_it_is_and_the_session_goes_on(warehouse: DuckDB) -> None:
     with warehouse.session() as session:
-        with pytest.raises(QueryError, match=words), session.transaction():
-            session.append("kept", "numbers", rows() if callable(rows) else rows)
+        with pytest.raises(QueryError, match="Duplicate key"), session.transaction():
+            session.append("kept", "numbers", STORED)
         assert session.append("kept", "numbers", pa.table({"key": [3]})) == 1
         assert session.rows("select count(*) as n from kept.numbers") == [{"n": 3}]
 
