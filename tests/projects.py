@@ -114,16 +114,17 @@ def whole(table: str) -> str:
     return f"from '{found.locate()}'"
 
 
-HOUSEHOLDS = 400
-CHOSEN = f"select distinct household_id from ({whole('transactions')}) order by 1 limit {HOUSEHOLDS}"
-# The real data, but of few households, and with next to none of 20.9 million promotions, which no prediction reads.
+# The real data, but of every fifth household id, and with next to none of 20.9 million promotions, which no prediction
+# reads. Fewer do not tell a good champion from chance.
 CUT = {
     **{
-        table: f"{whole(table)} where household_id in ({CHOSEN})"
+        table: f"{whole(table)} where household_id % 5 = 0"
         for table in ("campaigns", "coupon_redemptions", "demographics", "transactions")
     },
     "promotions": f"{whole('promotions')} where store_id = 289 and week = 1 order by all limit 500",
 }
+# How many households that are.
+HOUSEHOLDS_SQL = f"select count(distinct household_id) from ({CUT['transactions']})"
 
 
 def land_cut(project: Project) -> None:
