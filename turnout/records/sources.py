@@ -1,7 +1,7 @@
 """dbt's YAML of tables that Python writes: their columns, what the warehouse refuses, and how they belong together.
 
-dbt tests what lies between tables that different steps write, and keys that the warehouse does not hold. All else stands
-in `config.meta.constraints`, with which the table is made, by Python or by dbt, whoever comes first.
+dbt tests what lies between tables that different steps write, and keys that the warehouse does not hold. All else is in
+`config.meta.constraints`, with which the table is made, by Python or by dbt, whoever comes first.
 """
 
 from __future__ import annotations
