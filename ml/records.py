@@ -207,7 +207,7 @@ def champion_of(session: Session, prediction: str) -> ModelVersion | None:
         return None
     prepare(session)  # an earlier release may have written less
     served = _last_championship(session, "prediction = ?", (prediction,))
-    version = served and version_of(session, prediction, served.version)
+    version = None if served is None else version_of(session, prediction, served.version)
     if served is None or version is None:
         return None
     return replace(
