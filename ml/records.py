@@ -15,7 +15,7 @@ from ml.candidates import Parameters
 from ml.evaluation import METRICS
 from ml.feature import Feature
 from ml.promotion import Decision, is_better
-from turnout.records import SCHEMA, trainings, write
+from turnout.records import SCHEMA, Table, trainings, write
 from turnout.records.trainings import Championship, Evaluation, Outcome, Promotion, TrainingStep, Trial, Validation
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def remember(
     """Record a training in one transaction: all that was tried and measured, the decision, and what came of it."""
     key = {"prediction": version.prediction, "version": version.version}
     # Values come from metrics; a nan is the absence of one, which SQL calls null.
-    rows = {
+    rows: dict[Table, list[dict[str, Any]]] = {
         trainings.MODEL_VERSIONS: [_row(version)],
         trainings.EVALUATIONS: [
             {**key, **asdict(evaluation), "greater_is_better": METRICS[evaluation.metric].greater_is_better}

@@ -35,7 +35,8 @@ def sources_of(name: str, words: str, tables: Iterable[Table]) -> str:
         "description": words,
         "tables": [_table(name, table) for table in tables if table.is_shown],
     }
-    return yaml.safe_dump({"sources": [source]}, sort_keys=False, width=WIDTH, allow_unicode=True)
+    text: str = yaml.safe_dump({"sources": [source]}, sort_keys=False, width=WIDTH, allow_unicode=True)
+    return text
 
 
 def _table(source: str, table: Table) -> dict[str, Any]:
