@@ -43,9 +43,10 @@ from turnout.loading.identity import Check
 from turnout.loading.loader import load_landed
 from turnout.loading.quarantine import release
 from turnout.loading.reading import string
-from turnout.loading.register import Load, QuarantinedFile, Register
+from turnout.loading.register import Register
 from turnout.project.manifest import manifest_of
 from turnout.project.paths import Project
+from turnout.records.loads import Load, QuarantinedFile
 
 # Honest weeks before a mutation, if no other number is asked for.
 WEEKS = 12

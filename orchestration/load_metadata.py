@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.metadata import table
 from turnout.engines import identifier
-from turnout.loading.register import Load, Register
+from turnout.loading.register import Register
 from turnout.loading.rows import as_shown
+from turnout.records.loads import Load
 
 if TYPE_CHECKING:
     from turnout.loading.contract import SourceTable

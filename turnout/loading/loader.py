@@ -18,8 +18,9 @@ from turnout.loading.identity import REFERENCE_LOADS, Check, compare
 from turnout.loading.landing import ArrivedFile, FilesSeen, files_in, hash_of, settled
 from turnout.loading.reading import string
 from turnout.loading.refusal import RefusalError, why
-from turnout.loading.register import Load, QuarantinedFile, Register
+from turnout.loading.register import Register
 from turnout.loading.rows import parse
+from turnout.records.loads import Load, QuarantinedFile
 
 if TYPE_CHECKING:
     import duckdb

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from turnout.errors import LoadError, did_you_mean
 from turnout.loading.landing import ArrivedFile
 from turnout.loading.loader import Acceptance, Arrival, alone, enter, load_id_of
-from turnout.loading.register import Load, QuarantinedFile, Register
+from turnout.loading.register import Register
+from turnout.records.loads import Load, QuarantinedFile
 
 if TYPE_CHECKING:
     from turnout.loading.contract import SourceTable

@@ -8,7 +8,7 @@ from turnout.errors import LoadError
 
 if TYPE_CHECKING:
     from turnout.loading.contract import SourceTable
-    from turnout.loading.register import QuarantinedFile
+    from turnout.records.loads import QuarantinedFile
 
 
 class RefusalError(LoadError):
