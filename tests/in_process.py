@@ -16,7 +16,8 @@ from dagster import AssetKey, DagsterInstance, Definitions, ExecuteInProcessResu
 from projects import Finished
 from rich.console import Console
 
-from orchestration import checks, dbt, examples_checks, raw_assets
+from orchestration import dbt, examples_checks, raw_assets
+from orchestration.checks import Checks
 from orchestration.dbt import dbt_resource, dbt_steps
 from orchestration.landing_sensor import landing_sensor
 from orchestration.link_assets import link_assets
@@ -28,34 +29,32 @@ from turnout.project.paths import Project
 
 def definitions_of(project: Project) -> Definitions:
     """All that is materialized, checked and sensed in a project, as its files are now."""
-    for made_once in (checks.asset_graph, dbt.dbt_steps, raw_assets.load_assets, examples_checks.examples_checks):
+    for made_once in (dbt.dbt_steps, raw_assets.load_assets, examples_checks.examples_checks):
         made_once.cache_clear()
-    return Definitions(
+    checks = Checks(lambda: found.resolve_asset_graph())
+    found = Definitions(
         assets=[
             *raw_assets.load_assets(project),
             *dbt_steps(project),
-            *link_assets(project),
-            *prediction_assets(project),
+            *link_assets(project, checks),
+            *prediction_assets(project, checks),
             *records_assets(project),
-            publication_asset(project),
+            publication_asset(project, checks),
         ],
         asset_checks=examples_checks.examples_checks(project),
-        sensors=[landing_sensor(project), held_back_sensor(project)],
+        sensors=[landing_sensor(project), held_back_sensor(project, checks)],
         resources={"dbt": dbt_resource(project)},
         executor=in_process_executor,
     )
+    return found
 
 
 @contextmanager
 def at(project: Project) -> Iterator[Definitions]:
     """Let the process stand in a project: its definitions, its Dagster home."""
-    found = definitions_of(project)
-    with patch.dict(os.environ), patch("orchestration.definitions.defs", lambda: found):
+    with patch.dict(os.environ):
         prepare(project)
-        try:
-            yield found
-        finally:
-            checks.asset_graph.cache_clear()
+        yield definitions_of(project)
 
 
 def launched(project: Project, *assets: str) -> Finished:
