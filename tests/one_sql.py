@@ -25,7 +25,20 @@ from turnout.engines.duckdb import DuckDBExpressions, DuckDBSession
 FUNCTIONS = {
     *("abs", "avg", "bool_and", "bool_or", "cast", "ceil", "coalesce", "concat_ws", "count", "dense_rank", "exp"),
     *("floor", "greatest", "isnan", "lag", "lead", "least", "left", "length", "ln", "lower", "max", "max_by", "md5"),
-    *("median", "min", "min_by", "nullif", "power", "rank", "replace", "row_number", "sqrt", "stddev_samp", "substr"),
+    *(
+        "median",
+        "min",
+        "min_by",
+        "nullif",
+        "power",
+        "rank",
+        "replace",
+        "round",
+        "row_number",
+        "sqrt",
+        "stddev_samp",
+        "substr",
+    ),
     *("sum", "trim", "try_cast", "upper"),
 }
 # What else may stand before a bracket.

@@ -15,6 +15,7 @@ from ml.records import ModelVersion, champion_of
 from turnout.engines import Warehouse
 from turnout.engines.duckdb import DuckDB
 from turnout.project.provenance import Provenance
+from turnout.records import opened
 
 PROVENANCE = Provenance("commit 0", ("load a", "load b"))
 
@@ -63,7 +64,7 @@ class World:
     @property
     def champion(self) -> ModelVersion | None:
         """The champion with the fit in service."""
-        with self.warehouse.session() as session:
+        with opened(self.warehouse) as session:
             return champion_of(session, self.prediction.name)
 
     @property

@@ -11,7 +11,7 @@ from one_sql import watched
 from worlds import World, world_in
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _one_sql() -> Iterator[None]:
     """Every statement that is handed to a session is one that all engines read alike."""
     with watched():

@@ -12,7 +12,6 @@ from worlds import World
 
 from ml.candidates import FAMILIES, Candidate, baseline, fit, require_unfitted
 from ml.evaluation import METRICS, Task
-from ml.examples import inspect, read_matured
 from ml.feature import Feature
 from ml.fitted import predict
 from ml.persistence import load, save
@@ -105,9 +104,9 @@ def test_a_date_is_days_before_the_as_of_date(world: World) -> None:
            update predictions.will_return set seen = day - 3, called = day::timestamp - interval 36 hours
            where entity > 0"""
     )
-    held = inspect(world.warehouse, world.prediction)
-    assert Feature("seen", "numeric") in held.features
-    examples = read_matured(world.warehouse, replace(world.prediction, slices={"new": "seen is null"}), held.features)
+    world.prediction = replace(world.prediction, slices={"new": "seen is null"})
+    assert Feature("seen", "numeric") in world.held.features
+    examples = world.matured
     known = examples[examples["entity"] > 0]
     assert (set(known["seen"]), set(known["called"])) == ({3.0}, {1.5})
     assert examples.loc[examples["entity"] == 0, ["seen", "called"]].isna().all(axis=None)

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from turnout.clock import utc_now
-from turnout.engines import QueryError
+from turnout.engines import QueryError, identifier
 from turnout.errors import WarehouseError
 from turnout.records import audits, loads, reviews, tracking, trainings
 from turnout.records.table import Between, Table, columns_of
@@ -87,15 +87,10 @@ def _constraints(session: Session) -> None:
     for table in TABLES:
         if table.name not in held:
             session.create(SCHEMA, table.name, table.types, table.constraints)
-        elif table not in JUDGED:
-            _rewrite(session, table)
-        elif "greater_is_better" in session.columns_of(SCHEMA, table.name).names:
-            # dbt adds to a table from before the columns that it lacks, empty.
-            _rewrite(
-                session, table, f"* replace (coalesce(greater_is_better, {GREATER_IS_BETTER}) as greater_is_better)"
-            )
+        elif table in JUDGED:
+            _rewrite(session, table, {DIRECTION: GREATER_IS_BETTER})
         else:
-            _rewrite(session, table, f"*, {GREATER_IS_BETTER} as greater_is_better")
+            _rewrite(session, table, {})
     # Versions that a release promoted which had no outcomes and no table of champions.
     session.insert(
         SCHEMA,
@@ -111,10 +106,17 @@ def _constraints(session: Session) -> None:
     )
 
 
-def _rewrite(session: Session, table: Table, selected: str = "*") -> None:
-    """Make a table anew as it is said here, with what is selected of the rows that it has, as SQL."""
+def _rewrite(session: Session, table: Table, filled: Mapping[str, str]) -> None:
+    """Make a table anew as it is said here, with the rows that it has; what a column lacks is filled, by SQL."""
     held = f"{SCHEMA}.{table.name}"
-    session.keep("rows_of_before", f"select {selected} from {held}")
+    names = session.columns_of(SCHEMA, table.name).names
+    selected = [
+        # dbt adds to a table from before the columns that it lacks, empty.
+        f"coalesce({name}, {filled[name]}) as {name}" if name in filled else identifier(name)
+        for name in names
+    ]
+    selected += [f"{sql} as {name}" for name, sql in filled.items() if name not in names]
+    session.keep("rows_of_before", f"select {', '.join(selected)} from {held}")
     session.drop(SCHEMA, table.name)
     session.create(SCHEMA, table.name, table.types, table.constraints)
     try:
@@ -129,6 +131,7 @@ def _rewrite(session: Session, table: Table, selected: str = "*") -> None:
 
 
 JUDGED = (trainings.EVALUATIONS, trainings.PROMOTIONS)
+DIRECTION = "greater_is_better"
 # Of the metrics that there were before it stood in the row.
 GREATER_IS_BETTER = """case
     when metric in ('roc_auc', 'average_precision', 'correlation') then true
