@@ -116,6 +116,7 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
     needed = [prediction.entity, prediction.as_of, *(feature.name for feature in champion.features)]
     wanted = [*map(identifier, needed), f"{is_released(prediction)} as {identifier(RELEASED)}"]
     with opened(warehouse) as session:
+        create_table(session, prediction)
         row_count = replace_scores(session, prediction, as_of_date, schema, wanted, scored)
         record_published(session, prediction)
     return Scoring(champion.version, as_of_date, row_count)
@@ -161,7 +162,7 @@ def replace_scores(
     entity, as_of = identifier(prediction.entity), identifier(prediction.as_of)
     examples, scores = identifier(prediction.schema, prediction.table), identifier(SCHEMA, prediction.name)
     with session.transaction():
-        create_table(session, prediction)
+        session.create(SCHEMA, prediction.name, schema)
         session.delete(SCHEMA, prediction.name, {prediction.as_of: as_of_date})
         with (
             session.batches(f"select {', '.join(wanted)} from {examples} where {as_of} = ?", (as_of_date,)) as batches,

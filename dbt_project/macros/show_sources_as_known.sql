@@ -104,7 +104,7 @@
             'coalesce(cast(' ~ alias ~ '.' ~ column.quoted ~ ' as ' ~ dbt.type_string() ~ "), '')"
         ) -%}
     {%- endfor -%}
-    substring({{ dbt.hash(dbt.concat(values)) }}, 1, 1) in ('0', '4', '8', 'c')
+    left({{ dbt.hash(dbt.concat(values)) }}, 1) in ('0', '4', '8', 'c')
 {%- endmacro %}
 
 

@@ -54,7 +54,7 @@ def extended(grocery: Finished, tmp_path_factory: pytest.TempPathFactory) -> Pro
     assert built.exit_code == 0, built.output
     scored = launched(project, "model_versions/household_frequent", "scores/household_frequent")
     assert scored.exit_code == 0, scored.output
-    (built,) = dbt(project, ["run", "--select", "leaderboard"])
+    (built,) = dbt(project, ["run", "--select", "model_versions", "leaderboard"])
     assert built.exit_code == 0, built.output
     return project
 

@@ -36,6 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # What a search leaves.
 SEARCHED = """
     update records.model_versions set parameters = '{"estimator__learning_rate": 0.05}';
+    delete from records.trials;
     insert into records.trials by name
     select
         'will_return' as prediction, 1 as version, i as trial, 'linear' as candidate, 'complete' as state,
