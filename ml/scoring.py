@@ -19,7 +19,7 @@ from ml.release import is_released
 from ml.scores import SCHEMA, create_table
 from turnout.advice import Action, Advice
 from turnout.clock import utc_now
-from turnout.engines import QueryError, Session, Warehouse, identifier
+from turnout.engines import RefusedRowError, Session, Warehouse, identifier
 from turnout.errors import ModelError, WarehouseError
 from turnout.records import opened
 
@@ -170,7 +170,7 @@ def replace_scores(
         ):
             try:
                 session.append(SCHEMA, prediction.name, scored)
-            except QueryError as error:
+            except RefusedRowError as error:
                 raise WarehouseError(
                     f"The scores of {as_of_date} are not whole: {error}.",
                     where=f"table {SCHEMA}.{prediction.name}",

@@ -7,6 +7,15 @@ connection or a lock, or writes SQL that only one engine reads: what engines say
 """
 
 from turnout.engines.sql import identifier, literal
-from turnout.engines.warehouse import Expressions, QueryError, Session, StorageError, Warehouse
+from turnout.engines.warehouse import Expressions, QueryError, RefusedRowError, Session, StorageError, Warehouse
 
-__all__ = ["Expressions", "QueryError", "Session", "StorageError", "Warehouse", "identifier", "literal"]
+__all__ = [
+    "Expressions",
+    "QueryError",
+    "RefusedRowError",
+    "Session",
+    "StorageError",
+    "Warehouse",
+    "identifier",
+    "literal",
+]

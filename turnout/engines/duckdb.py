@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from turnout.advice import Action, Advice
 from turnout.engines.sql import identifier, literal
-from turnout.engines.warehouse import QueryError, StorageError
+from turnout.engines.warehouse import QueryError, RefusedRowError, StorageError
 from turnout.errors import WarehouseError
 
 if TYPE_CHECKING:
@@ -352,6 +352,8 @@ def _in_words() -> Iterator[None]:
         yield
     except (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException) as error:
         raise StorageError(str(error).strip(), is_in_use=is_locked(error)) from error
+    except duckdb.ConstraintException as error:
+        raise RefusedRowError(str(error).splitlines()[0]) from error
     except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException) as error:
         raise QueryError(str(error).splitlines()[0], is_about_sql=True) from error
     except duckdb.Error as error:

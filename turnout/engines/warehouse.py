@@ -35,6 +35,19 @@ class QueryError(Exception):
         super().__init__(message)
 
 
+class RefusedRowError(QueryError):
+    """A row is not what its table promises: a key comes again, or a check does not hold.
+
+    Parameters
+    ----------
+    message : str
+        What the engine says, its first line.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, is_about_sql=False)
+
+
 class StorageError(QueryError):
     """What is on disk cannot be read or written: the disk is full, the file is damaged, or somebody else has it.
 
