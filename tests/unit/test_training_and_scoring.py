@@ -350,7 +350,7 @@ sys.stdin.readline()
             asked()
         monkeypatch.setattr("turnout.engines.duckdb.LOCK_SECONDS", 30.0)
         started = time.perf_counter()
-        subprocess.Popen(["sh", "-c", f"sleep 1; kill {holder.pid}"])
+        subprocess.Popen(["sh", "-c", f"sleep 1; kill -9 {holder.pid}"])
         assert asked() == [{"answer": 1}]
         assert time.perf_counter() - started > 0.5
 
