@@ -241,7 +241,9 @@ def _track(
                 record = _record(session, prediction.name, number)
             run_id = mirror.send(prediction, record, state.fits[number], done)
             told = TrackedVersion(prediction.name, number, done.uri, run_id, utc_now())
-            with warehouse.session() as session:
+            key = {"prediction": prediction.name, "version": number, "tracking_uri": done.uri}
+            with warehouse.session() as session, session.transaction():
+                session.delete(SCHEMA, tracking.TRACKED_VERSIONS.name, key)  # of a store that was removed since
                 write(session, {tracking.TRACKED_VERSIONS: [asdict(told)]})
             done.sent.append(Sent(prediction.name, number, run_id))
             done.waiting -= 1

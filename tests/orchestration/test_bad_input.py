@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from dagster import (
@@ -28,6 +29,7 @@ from projects import Finished, edit, land_orders, published, published_marts, re
 from ml.declaration import predictions_in
 from orchestration.project import predictions_of
 from orchestration.publication_asset import CURRENT
+from orchestration.retraining import retraining_schedules
 from turnout.errors import DeclarationError
 from turnout.project.manifest import ProjectError, manifest_of
 from turnout.project.paths import Project
@@ -132,8 +134,11 @@ def test_a_mistake_in_the_declaration_is_told(refusing: Project, keys: dict[str,
     manifest["nodes"]["model.turnout.customer_return"]["config"]["meta"]["prediction"] = {
         key: value for key, value in declaration.items() if value is not None
     }
-    with pytest.raises(DeclarationError) as told:
-        predictions_in(manifest)
+    with (
+        patch("orchestration.retraining.predictions_of", lambda _: predictions_in(manifest)),
+        pytest.raises(DeclarationError) as told,
+    ):
+        retraining_schedules(refusing)  # the first thing that asks for all declarations
     for word in (*DECLARED_IN, *words):
         assert word in str(told.value)
 
