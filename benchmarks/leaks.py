@@ -42,11 +42,11 @@ from benchmarks.planted_leaks import (
     Leak,
     finding,
 )
-from ml.candidates import Candidate
 from ml.declaration import SearchBudget, predictions_in
-from ml.examples import inspect, read_matured
-from ml.feature_review import review
-from ml.training import train
+from ml.examples.reading import inspect, read_matured
+from ml.features.review import review
+from ml.models.candidates import Candidate
+from ml.training.training import train
 from orchestration.project import predictions_named, this_project
 from samples import complete_journey
 from turnout.errors import DeclarationError, ExamplesError, ModelError
@@ -262,7 +262,7 @@ def _check_candidates(project: Project, found: dict[str, list[str]]) -> None:
         made = _candidate(leak.candidate, numbers, matured[numbers], matured[prediction.label])
         ours = replace(prediction, candidates=(Candidate("benchmark.ours"),), search=SearchBudget(trials=0))
         try:
-            with patch("ml.candidates.Candidate.pipeline", lambda *_, made=made: copy.deepcopy(made)):
+            with patch("ml.models.candidates.Candidate.pipeline", lambda *_, made=made: copy.deepcopy(made)):
                 train(project.warehouse, ours, project.model_versions, Provenance("benchmark", ()))
         except ModelError:
             found[leak.name].append(CANDIDATE)

@@ -30,10 +30,10 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.grocery import grocery
-from ml.candidates import BASELINE
-from ml.evaluation import METRICS
-from ml.promotion import ROUNDING, Comparison, compare, is_better
-from ml.resampling import resample
+from ml.judging.evaluation import METRICS
+from ml.judging.promotion import ROUNDING, Comparison, compare, is_better
+from ml.judging.resampling import resample
+from ml.models.candidates import BASELINE
 from trials.replayed_weeks import FIRST, GATE, NEWEST, REFITTED, Replay, quick, replay
 from trials.simulated_weeks import METRIC, MINIMUM_EFFECT, RESAMPLES, decision_of, simulated_weeks
 from turnout.errors import TurnoutError

@@ -1,7 +1,7 @@
 """What does a publication cost, beside the disk's own limit?
 
-Fills a working file with a mart of scores (entity, as-of date, score, version, three reasons, as `ml.scoring` writes
-them), and publishes it, in a process of its own for each number of rows. In the same run, as many bytes as the
+Fills a working file with a mart of scores (entity, as-of date, score, version, three reasons, as `ml.serving.scoring`
+writes them), and publishes it, in a process of its own for each number of rows. In the same run, as many bytes as the
 published file has are written to the same folder by `write` and flushed by `fsync`, a mebibyte at a time: the disk's
 limit. Each is done three times, alternately; the fastest counts.
 

@@ -4,7 +4,7 @@ Scores a generated table three ways, each in a process of its own, in the same r
 
 - `limit`: the model alone on batches that are in memory already, nothing read or written;
 - `rival`: the whole table into one pandas frame, predict, the whole frame back into a new table;
-- `turnout`: `ml.scoring.score`, as the pipeline does it, but without reasons.
+- `turnout`: `ml.serving.scoring.score`, as the pipeline does it, but without reasons.
 
 Prints seconds and peak memory, and their ratios to the limit and the rival. Then it scores a quarter of the rows with
 a model of each family, without and with reasons, and prints what a million rows cost, and the ratio.
@@ -27,14 +27,14 @@ from unittest import mock
 from rich.console import Console
 from rich.table import Table
 
-from ml.candidates import FAMILIES, Candidate
 from ml.declaration import Prediction, SearchBudget
-from ml.examples import feature_frame, inspect, read_matured
-from ml.fitted import predict
-from ml.persistence import load, save
-from ml.records import champion_of
-from ml.scoring import score
-from ml.training import train
+from ml.examples.reading import feature_frame, inspect, read_matured
+from ml.models.candidates import FAMILIES, Candidate
+from ml.models.fitted import predict
+from ml.models.persistence import load, save
+from ml.serving.scoring import score
+from ml.training.records import champion_of
+from ml.training.training import train
 from turnout.engines.duckdb import BATCH_ROWS, DuckDB
 from turnout.project.provenance import Provenance
 
@@ -141,7 +141,7 @@ def reasons(folder: Path, family: str, *, wanted: bool) -> float:
     """Return the seconds of the pipeline's own way with a model of a family in the champion's place."""
     file = folder / f"{family}.skops"
     fitted = load(file, hashlib.sha256(file.read_bytes()).hexdigest())
-    with mock.patch("ml.scoring.persistence.load", return_value=fitted):
+    with mock.patch("ml.serving.scoring.persistence.load", return_value=fitted):
         started = time.perf_counter()
         score(DuckDB(folder / "warehouse.duckdb"), replace(PREDICTION, reasons=wanted), folder / "models")
         return time.perf_counter() - started

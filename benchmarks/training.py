@@ -30,18 +30,18 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import RandomizedSearchCV
 
 from benchmarks.grocery import grocery
-from ml.candidates import BASELINE, SEED, Candidate, Parameters, Range, fit
 from ml.declaration import Prediction, SearchBudget
-from ml.evaluation import METRICS, Task, Vector
-from ml.examples import inspect, read_matured
-from ml.feature import Feature
-from ml.fitted import predict
-from ml.promotion import Comparison, compare
-from ml.resampling import resample
-from ml.search import Fold, Search, folds_in
-from ml.split import divide
-from ml.training import train
-from ml.training_result import Training
+from ml.examples.reading import inspect, read_matured
+from ml.examples.split import divide
+from ml.judging.evaluation import METRICS, Task, Vector
+from ml.judging.promotion import Comparison, compare
+from ml.judging.resampling import resample
+from ml.models.candidates import BASELINE, SEED, Candidate, Parameters, Range, fit
+from ml.models.feature import Feature
+from ml.models.fitted import predict
+from ml.training.result import Training
+from ml.training.search import Fold, Search, folds_in
+from ml.training.training import train
 from turnout.engines import Warehouse
 from turnout.errors import TurnoutError
 from turnout.project.provenance import Provenance

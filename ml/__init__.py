@@ -1,26 +1,17 @@
-"""From tested examples to judged models and scores: one small module per step.
+"""From tested examples to judged models and scores: one folder per thought.
 
-========================  ============================================================
-`declaration`             what an analyst declared, read from dbt's manifest
-`examples`                what the examples hold, each `feature`, checked before anything is learned
-`feature_review`          what a person should look at, by `feature_measuring` and `findings`
-`split`                   training and holdout by time, with a gap
-`candidates`              families of estimators, each makes an unfitted Pipeline, by `encoding`
-`fitted`                  what is asked of a fitted one
-`search`                  which candidate, with which hyperparameters: decided before the holdout
-`calibration`             predictions straightened by a line; `estimators` has what scikit-learn does not
-`evaluation`              the field's metrics on the holdout, with intervals by `resampling`
-`promotion`               the gate: does the challenger take the champion's place?
-`training`                the steps above in order; `training_result` is what they leave
-`champions`               refitted for service; approved or rolled back by a person
-`reasons`                 what moved each score most
-`scoring`                 the champion's scores, written back as a stream; `scores` says their table once
-`card`, `plots`           what a person reads about a version
-`persistence`             fitted models as files that cannot run code
-`records`                 what is remembered of all this, in the warehouse
-`replay`                  a version made once more from its record
-`tracking`                the records once more, in MLflow
-========================  ============================================================
+================  ====================================================================
+`declaration`     what an analyst declared, read from dbt's manifest
+`examples`        what the examples hold, checked before anything is learned; divided by time
+`features`        what a person should look at before a feature is believed
+`models`          families of estimators, fitted ones, their reasons, and models as files
+`judging`         metrics with intervals, and the gate: does the challenger take the place?
+`training`        from examples to a judged version, its record, and the same once more
+`serving`         who is champion, and the scores, written back as a stream
+`monitoring`      what came true of what was predicted
+`report`          the model card and its pictures
+`tracking`        the records once more, in MLflow
+================  ====================================================================
 
 This package reads examples and writes scores and records, nothing else, and asks for them through
 `turnout.engines`. It imports neither Dagster nor dbt, and knows no domain: no name of an entity, a

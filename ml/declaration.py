@@ -1,7 +1,7 @@
 """What an analyst declared: dbt's manifest becomes frozen dataclasses, once, here.
 
 A dbt model is a prediction when it carries `config.meta.prediction`. This module reads and validates
-that; whether the *table* keeps its promises is asked in `ml.examples`.
+that; whether the *table* keeps its promises is asked in `ml.examples.reading`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
-from ml.candidates import FAMILIES, Candidate
-from ml.evaluation import METRICS, Task, metrics_of
-from ml.promotion import Limits
+from ml.judging.evaluation import METRICS, Task, metrics_of
+from ml.judging.promotion import Limits
+from ml.models.candidates import FAMILIES, Candidate
 from turnout.declarations import Mistake, validated
 from turnout.errors import DeclarationError, did_you_mean
 from turnout.leakage.result import FINDINGS as AUDIT_FINDINGS
@@ -31,7 +31,7 @@ DEFAULT_METRICS: Mapping[Task, str] = {"binary": "log_loss", "regression": "rmse
 LONGEST_TITLE = 80
 
 # What may be found and acknowledged, and what the finding is about: a column of the model, or a source, `name.table`.
-# The leakage audit has its own; the others are explained in `ml.findings`.
+# The leakage audit has its own; the others are explained in `ml.features.findings`.
 FINDINGS: Mapping[str, Literal["column", "source"]] = {
     "missing": "column",
     "unlabelled": "column",
@@ -105,7 +105,7 @@ class Declaration:
     horizon_days : int
         Days from the as-of date until a label has matured.
     metric : str, optional
-        What candidates compete on; a name in `ml.evaluation.METRICS`. Default: log_loss or rmse.
+        What candidates compete on; a name in `ml.judging.evaluation.METRICS`. Default: log_loss or rmse.
     sensitive : tuple of str
         Columns that are never a feature; metrics are reported for each of their values.
     retrain : str, optional
@@ -131,7 +131,7 @@ class Declaration:
     acknowledged : mapping of finding to mapping of subject to reason
         What was found and is right, with the reason. The findings, and what their subjects are, are `FINDINGS`.
     candidates : tuple of str or of mapping of str to parameters
-        Which families compete, beside the baseline: names in `ml.candidates.FAMILIES`, or the import path of a
+        Which families compete, beside the baseline: names in `ml.models.candidates.FAMILIES`, or the import path of a
         scikit-learn estimator, alone or with parameters. A list of values for a parameter is searched.
     baseline : {"prior", "own_past"}
         What every candidate has to beat: the share or mean of all, or of each entity's own past.
@@ -151,7 +151,8 @@ class Declaration:
         Percentage of the entities whose scores are released, to be acted on, always the same ones; the others are held
         back, so that the effect can be measured.
     trusted_types : tuple of str
-        Types that a saved model of an imported candidate may hold, beside those in `ml.persistence.TRUSTED_TYPES`.
+        Types that a saved model of an imported candidate may hold, beside those in
+        `ml.models.persistence.TRUSTED_TYPES`.
     """
 
     task: Literal["binary", "regression"]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from dagster import AssetCheckEvaluation, AssetCheckSeverity, DagsterInstance
 
-from ml.champions import approve, roll_back
-from ml.replay import replay
+from ml.serving.champions import approve, roll_back
+from ml.training.replay import replay
 from orchestration.prediction_assets import gate_key
 from orchestration.project import predictions_named
 from turnout.project.provenance import code_version
@@ -25,7 +25,7 @@ def approve_version(project: Project, console: Console, name: str, version: int,
     Raises
     ------
     TurnoutError
-        If it cannot be; see `ml.champions.approve`.
+        If it cannot be; see `ml.serving.champions.approve`.
     """
     (prediction,) = predictions_named(project, [name])
     with console.status("Fitting it on all matured examples"):
@@ -39,7 +39,7 @@ def roll_back_to(project: Project, console: Console, name: str, version: int, *,
     Raises
     ------
     TurnoutError
-        If it cannot be; see `ml.champions.roll_back`.
+        If it cannot be; see `ml.serving.champions.roll_back`.
     """
     (prediction,) = predictions_named(project, [name])
     made = roll_back(project.warehouse, prediction, project.model_versions, version, name=who, reason=because)
@@ -52,7 +52,7 @@ def replay_version(project: Project, console: Console, name: str, version: int) 
     Raises
     ------
     TurnoutError
-        If it cannot be made again; see `ml.replay.replay`.
+        If it cannot be made again; see `ml.training.replay.replay`.
     """
     (prediction,) = predictions_named(project, [name])
     with console.status("Fitting it again"):

@@ -17,7 +17,7 @@ from dagster import (
 )
 
 from ml.declaration import Prediction
-from ml.feature_review import Review, remember, review
+from ml.features.review import Review, remember, review
 from orchestration.commands import error_in_words
 from orchestration.dbt import asset_key
 from orchestration.failures import in_words

@@ -9,8 +9,8 @@ from dagster import MetadataValue, TableRecord
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ml.card import Card
-    from ml.training_result import Training
+    from ml.report.card import Card
+    from ml.training.result import Training
 
 
 def training_metadata(training: Training, card: Card) -> dict[str, Any]:

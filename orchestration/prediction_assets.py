@@ -2,6 +2,7 @@
 
 # Dagster reads the annotation of `context` itself, so annotations are not postponed in this module.
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster import (
@@ -19,8 +20,8 @@ from dagster import (
 )
 
 from ml.declaration import Prediction
-from ml.feature_review import TABLES as REVIEW_RECORDS
-from ml.scores import SCHEMA as SCORES
+from ml.features.review import TABLES as REVIEW_RECORDS
+from ml.serving.scores import SCHEMA as SCORES
 from orchestration.checks import Checks
 from orchestration.commands import command
 from orchestration.dbt import asset_key
@@ -38,7 +39,7 @@ from turnout.project.paths import Project
 from turnout.project.provenance import code_version
 
 if TYPE_CHECKING:
-    from ml.training_result import Training
+    from ml.training.result import Training
 
 SAMPLED_ROWS = 10
 GATE = "gate"
@@ -127,18 +128,29 @@ def _model_versions_asset(project: Project, prediction: Prediction, checks: Chec
         kinds={"scikitlearn"},
     )
     def model_versions(context: AssetExecutionContext) -> Iterator[MaterializeResult[Any]]:
-        from ml.card import read
-        from ml.training import train
+        from ml.report import card
+        from ml.training.training import train
         from turnout.project.provenance import Provenance
 
         with in_words():
             checks.require_passed(context.instance, context.asset_key)
             provenance = Provenance(code_version(project), load_ids_behind(project.warehouse, prediction.unique_id))
-            training = train(project.warehouse, prediction, project.model_versions, provenance, command)
-        card = read(project.model_versions / prediction.name / str(training.version.version))
-        yield MaterializeResult(metadata=training_metadata(training, card), check_results=[_gate(training)])
+            training = train(
+                project.warehouse,
+                prediction,
+                project.model_versions,
+                provenance,
+                report=lambda made: card.write(made, card_folder(project, made), command),
+            )
+        written = card.read(card_folder(project, training))
+        yield MaterializeResult(metadata=training_metadata(training, written), check_results=[_gate(training)])
 
     return model_versions
+
+
+def card_folder(project: Project, training: "Training") -> Path:
+    """Return where the card of a training stands: beside the version's files."""
+    return project.model_versions / training.version.prediction / str(training.version.version)
 
 
 def _gate(training: "Training") -> AssetCheckResult:
@@ -176,7 +188,7 @@ def _scores_asset(project: Project, prediction: Prediction, checks: Checks) -> A
         kinds={"duckdb"},
     )
     def scores(context: AssetExecutionContext) -> MaterializeResult[Any]:
-        from ml.scoring import score
+        from ml.serving.scoring import score
 
         with in_words():
             checks.require_passed(context.instance, context.asset_key)

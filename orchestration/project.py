@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.declaration import Prediction, predictions_in
-from ml.tracking import Tracking, prepare_environment, track
+from ml.tracking.mlflow import Tracking, prepare_environment, track
 from turnout.errors import did_you_mean
 from turnout.linking.declaration import Link, links_in
 from turnout.project.manifest import ProjectError, manifest_of
@@ -90,7 +90,7 @@ def tracking_uri(project: Project) -> str:
 
 
 def track_all(project: Project, *, ask: bool = False) -> Tracking:
-    """Tell MLflow what is on record and new to it; see `ml.tracking.track`."""
+    """Tell MLflow what is on record and new to it; see `ml.tracking.mlflow.track`."""
     uri = tracking_uri(project)
     artifacts = project.mlflow / "artifacts" if uri == own_tracking_uri(project) else None
     return track(project.warehouse, predictions_of(project), project.model_versions, uri, artifacts=artifacts, ask=ask)

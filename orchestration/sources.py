@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ml import scores
+from ml.serving import scores
 from orchestration.project import predictions_of
 from turnout import records
 from turnout.project.manifest import manifest_of
@@ -35,7 +35,7 @@ def sources(project: Project) -> dict[Path, str]:
     }
     if tables:
         written[models / "scores/_scores__sources.yml"] = HEADER.format(
-            command=COMMAND, said="ml/scores.py and the declared predictions"
+            command=COMMAND, said="ml/serving/scores.py and the declared predictions"
         ) + sources_of(scores.SCHEMA, scores.WORDS, tables)
     return written
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from rich.box import SIMPLE
 from rich.table import Table
 
-from ml.candidates import BASELINE
-from ml.champions import waiting
-from ml.records import champion_of
-from ml.scores import SCHEMA as SCORES
+from ml.models.candidates import BASELINE
+from ml.serving.champions import waiting
+from ml.serving.scores import SCHEMA as SCORES
+from ml.training.records import champion_of
 from orchestration.commands import command
 from orchestration.project import predictions_of
 from turnout.advice import Action

@@ -8,10 +8,10 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from ml.candidates import Candidate
 from ml.declaration import Prediction, SearchBudget
-from ml.examples import Examples, inspect, read_matured
-from ml.records import ModelVersion, champion_of
+from ml.examples.reading import Examples, inspect, read_matured
+from ml.models.candidates import Candidate
+from ml.training.records import ModelVersion, champion_of
 from turnout.engines import Warehouse
 from turnout.engines.duckdb import DuckDB
 from turnout.project.provenance import Provenance

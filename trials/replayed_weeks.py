@@ -1,9 +1,10 @@
 """Real weeks, lived through again: what each policy of promotion would have had in service, and what that cost.
 
 At every as-of date the examples are those of that day: no later as-of date, and no label whose horizon had not passed.
-`ml.training.train` trains on them, with records and model versions of its own, and decides whether its challenger is
-promoted. Every challenger is refitted on all that had matured, as a champion is, so that policies differ in nothing but
-in which refit they have in service on which day. What a refit predicts for a later day is judged by what came true.
+`ml.training.training.train` trains on them, with records and model versions of its own, and decides whether its
+challenger is promoted. Every challenger is refitted on all that had matured, as a champion is, so that policies differ
+in nothing but in which refit they have in service on which day. What a refit predicts for a later day is judged by what
+came true.
 """
 
 from __future__ import annotations
@@ -16,18 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ml import persistence
-from ml.candidates import BASELINE, Candidate, baseline
-from ml.champions import refit
 from ml.declaration import Prediction
-from ml.evaluation import METRICS
-from ml.examples import inspect, read_matured
-from ml.fitted import predict
-from ml.promotion import Comparison, compare
-from ml.records import ModelVersion
-from ml.resampling import interval_of, resample
-from ml.split import day_of
-from ml.training import train
+from ml.examples.reading import inspect, read_matured
+from ml.examples.split import day_of
+from ml.judging.evaluation import METRICS
+from ml.judging.promotion import Comparison, compare
+from ml.judging.resampling import interval_of, resample
+from ml.models import persistence
+from ml.models.candidates import BASELINE, Candidate, baseline
+from ml.models.fitted import predict
+from ml.training.records import ModelVersion
+from ml.training.refit import refit
+from ml.training.training import train
 from turnout.engines import Warehouse, identifier
 from turnout.engines.duckdb import DuckDB
 from turnout.project.provenance import Provenance
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from ml.evaluation import Vector
+    from ml.judging.evaluation import Vector
 
 # The policies. The last is none that is offered: it tells how much of the newest challenger is its newer examples.
 GATE = "the gate"

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ml.evaluation import evaluate, segments_of
-from ml.promotion import Champion, Decision, Limits, decide
-from ml.resampling import resample
+from ml.judging.evaluation import evaluate, segments_of
+from ml.judging.promotion import Champion, Decision, Limits, decide
+from ml.judging.resampling import resample
 
 if TYPE_CHECKING:
-    from ml.evaluation import Vector
+    from ml.judging.evaluation import Vector
 
     Shape = tuple[int, int]
     Rows = np.ndarray[Any, np.dtype[np.float64]]

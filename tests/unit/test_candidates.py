@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 from worlds import World
 
-from ml.candidates import FAMILIES, Candidate, baseline, fit, require_unfitted
-from ml.evaluation import METRICS, Task
-from ml.feature import Feature
-from ml.fitted import predict
-from ml.persistence import load, save
+from ml.judging.evaluation import METRICS, Task
+from ml.models.candidates import FAMILIES, Candidate, baseline, fit, require_unfitted
+from ml.models.feature import Feature
+from ml.models.fitted import predict
+from ml.models.persistence import load, save
 from turnout.errors import DeclarationError
 
 FEATURES = (

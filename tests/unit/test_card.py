@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from worlds import world_in
 
-from ml import card
 from ml.declaration import SearchBudget
-from ml.evaluation import Task
-from ml.plots import plots_of
-from ml.training import train
-from ml.training_result import Training
+from ml.judging.evaluation import Task
+from ml.report import card
+from ml.report.plots import plots_of
+from ml.training.result import Training
+from ml.training.training import train
 from orchestration.commands import command
 from turnout.project.provenance import Provenance
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 from worlds import World
 
-from ml.candidates import Candidate
-from ml.champions import approve, roll_back, waiting
-from ml.promotion import Limits
-from ml.replay import replay
-from ml.scoring import score
-from ml.training import train
-from ml.training_result import Training
+from ml.judging.promotion import Limits
+from ml.models.candidates import Candidate
+from ml.serving.champions import approve, roll_back, waiting
+from ml.serving.scoring import score
+from ml.training.replay import replay
+from ml.training.result import Training
+from ml.training.training import train
 from turnout.errors import ModelError
 
 ONE_YEAR_ON = """

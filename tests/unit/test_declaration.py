@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from projects import small_manifest
 
-from ml.candidates import FAMILIES
 from ml.declaration import predictions_in
-from ml.promotion import Limits
+from ml.judging.promotion import Limits
+from ml.models.candidates import FAMILIES
 from turnout.errors import DeclarationError
 
 COMPLETE: dict[str, Any] = {

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn import metrics
 
-from ml.evaluation import METRICS, Task, evaluate, metrics_of, overall, segments_of
-from ml.resampling import resample
+from ml.judging.evaluation import METRICS, Task, evaluate, metrics_of, overall, segments_of
+from ml.judging.resampling import resample
 
 NO_SLICES = pd.DataFrame()
 SCIKIT_LEARN = {

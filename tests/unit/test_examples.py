@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from worlds import World
 
-from ml.examples import fingerprint
-from ml.feature import Feature
+from ml.examples.reading import fingerprint
+from ml.models.feature import Feature
 from turnout.errors import ExamplesError, WarehouseError
 
 

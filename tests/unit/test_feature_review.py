@@ -11,8 +11,8 @@ from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 from worlds import World, world_in
 
-from ml.feature_review import Review, ReviewedColumn, remember, review
-from ml.findings import REVIEWED, sounds_sensitive
+from ml.features.findings import REVIEWED, sounds_sensitive
+from ml.features.review import Review, ReviewedColumn, remember, review
 from turnout.errors import ExamplesError
 
 MIDDLE = "date '2024-03-03'"  # the last early as-of date

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from worlds import World
 
-from ml.outcomes import outcomes_of, record_published
+from ml.monitoring.outcomes import outcomes_of, record_published
 from turnout.records import opened
 
 # One week of scores of a version that has learned until the eighth week: week 9 has matured, week 19 has not.
@@ -167,16 +167,16 @@ import sys, time
 sys.path[:0] = {sys.path!r}
 from pathlib import Path
 from worlds import world_in
-import ml.outcomes
+import ml.monitoring.outcomes
 from turnout.engines.duckdb import DuckDB
 
 def aggregated(*key):
     print("deleted", flush=True)
     time.sleep(60)
-ml.outcomes._aggregated = aggregated
+ml.monitoring.outcomes._aggregated = aggregated
 made = world_in(Path({str(scored.models.parent)!r}) / "other")
 with DuckDB(Path({str(scored.warehouse.path)!r})).session() as session:
-    ml.outcomes.record_published(session, made.prediction)
+    ml.monitoring.outcomes.record_published(session, made.prediction)
 """
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None

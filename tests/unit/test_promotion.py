@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.evaluation import METRICS, evaluate, segments_of
-from ml.promotion import Champion, Decision, Limits, compare, decide, is_better
-from ml.resampling import resample
+from ml.judging.evaluation import METRICS, evaluate, segments_of
+from ml.judging.promotion import Champion, Decision, Limits, compare, decide, is_better
+from ml.judging.resampling import resample
 from trials.simulated_weeks import decision_of, simulated_weeks
 from turnout.records.trainings import LimitFinding
 

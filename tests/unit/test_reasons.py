@@ -34,12 +34,12 @@ from worlds import PROVENANCE, World
 from xgboost import XGBClassifier, XGBRegressor
 
 from ml.declaration import predictions_in
-from ml.evaluation import Task
-from ml.feature import Feature
-from ml.fitted import predict
-from ml.reasons import PLACES, explainer_of, importance_of, reason_fields, reasons, shown_values
-from ml.scoring import score
-from ml.training import train
+from ml.judging.evaluation import Task
+from ml.models.feature import Feature
+from ml.models.fitted import predict
+from ml.models.reasons import PLACES, explainer_of, importance_of, reason_fields, reasons, shown_values
+from ml.serving.scoring import score
+from ml.training.training import train
 
 # Names that begin like each other, and a category that makes them meet: "a_b" of "c", and "a" of "b_c".
 FEATURES = (

@@ -16,9 +16,9 @@ import duckdb
 import pytest
 from worlds import World
 
-from ml.evaluation import METRICS
-from ml.reasons import reason_fields
-from ml.scores import scores_table
+from ml.judging.evaluation import METRICS
+from ml.models.reasons import reason_fields
+from ml.serving.scores import scores_table
 from turnout.engines import QueryError, Session
 from turnout.engines.duckdb import DuckDB
 from turnout.errors import WarehouseError

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import World, world_in
 
-from ml.release import is_released
+from ml.serving.release import is_released
 
 # Of the first sixty entities, at ten percent.
 FIRST_DEAL = [10, 13, 16, 37, 48]

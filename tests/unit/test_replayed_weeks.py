@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from worlds import World
 
-from ml.split import day_of
+from ml.examples.split import day_of
 from trials.replayed_weeks import FIRST, GATE, NEWEST, quick, replay
 from turnout.engines.duckdb import DuckDB
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.resampling import CHUNK_CELLS, FEWEST_ENTITIES, interval_of, resample
+from ml.judging.resampling import CHUNK_CELLS, FEWEST_ENTITIES, interval_of, resample
 
 
 def test_all_rows_of_an_entity_come_together_and_as_many_entities_are_drawn_as_there_are() -> None:

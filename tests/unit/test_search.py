@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from worlds import World
 
-from ml.candidates import Candidate
 from ml.declaration import SearchBudget
-from ml.search import Choice, Fold, Search, folds_in
-from ml.split import divide, split_by_time
-from ml.training import train
+from ml.examples.split import divide, split_by_time
+from ml.models.candidates import Candidate
+from ml.training.search import Choice, Fold, Search, folds_in
+from ml.training.training import train
 
 LIGHTGBM = Candidate("lightgbm", {"n_estimators": 20})
 

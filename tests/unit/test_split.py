@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.split import HOLDOUT_SIDE, SIDES, Split, divide, fold_side, folds_of, side_of, split_by_time
+from ml.examples.split import HOLDOUT_SIDE, SIDES, Split, divide, fold_side, folds_of, side_of, split_by_time
 from turnout.errors import ExamplesError
 
 calendars = st.lists(st.dates(date(2000, 1, 1), date(2030, 12, 31)), unique=True, max_size=40)

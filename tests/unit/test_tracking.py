@@ -19,12 +19,13 @@ from urllib.request import urlopen
 import pytest
 from worlds import PROVENANCE, World, world_in
 
-from ml.candidates import FAMILIES, Candidate
-from ml.examples import feature_frame
-from ml.feature import Feature
-from ml.fitted import predict
-from ml.tracking import Tracking, prepare_environment, track
-from ml.training import train
+from ml.examples.reading import feature_frame
+from ml.models.candidates import FAMILIES, Candidate
+from ml.models.feature import Feature
+from ml.models.fitted import predict
+from ml.report import card
+from ml.tracking.mlflow import Tracking, prepare_environment, track
+from ml.training.training import train
 from orchestration.commands import error_in_words
 from turnout.engines.duckdb import DuckDB
 
@@ -50,11 +51,14 @@ SEARCHED = """
 def trained_world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """Two versions, of which the first is champion; only that one has a card and plots."""
     world = world_in(tmp_path_factory.mktemp("trained"))
-    for _ in range(2):
-        train(world.warehouse, world.prediction, world.models, PROVENANCE)
-    # The second is as one of an earlier release.
-    for file in (world.models / "will_return" / "2").rglob("*.[mhp][dtn]*"):
-        file.unlink()
+    train(
+        world.warehouse,
+        world.prediction,
+        world.models,
+        PROVENANCE,
+        report=lambda made: card.write(made, world.models / "will_return" / "1"),
+    )
+    train(world.warehouse, world.prediction, world.models, PROVENANCE)
     world.change(SEARCHED)
     return world
 
@@ -200,7 +204,7 @@ def test_a_data_scientist_loads_the_champion_from_mlflow(world: World) -> None:
     """Whichever candidate it is, it is the very file that scores."""
     import mlflow.sklearn
 
-    from ml.persistence import save
+    from ml.models.persistence import save
 
     kinds = json.loads(rows(world, "select features from records.model_versions")[0]["features"])
     features = [Feature(name, kind) for name, kind in kinds.items()]
@@ -232,7 +236,7 @@ def test_where_nothing_is_new_mlflow_is_not_even_imported(shown: World) -> None:
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from ml.tracking import track
+from ml.tracking.mlflow import track
 from turnout.engines.duckdb import DuckDB
 
 prediction = SimpleNamespace(name="will_return")

@@ -16,14 +16,14 @@ import pyarrow as pa
 import pytest
 from worlds import PROVENANCE, World
 
-from ml import scoring
-from ml.candidates import Candidate
 from ml.declaration import SearchBudget
-from ml.evaluation import overall
-from ml.replay import replay
-from ml.scoring import Scoring, score
-from ml.training import train
-from ml.training_result import Training
+from ml.judging.evaluation import overall
+from ml.models.candidates import Candidate
+from ml.serving import scoring
+from ml.serving.scoring import Scoring, score
+from ml.training.replay import replay
+from ml.training.result import Training
+from ml.training.training import train
 from turnout.errors import DeclarationError, ExamplesError, ModelError, WarehouseError
 
 
@@ -310,7 +310,7 @@ sys.path[:0] = {sys.path!r}
 from datetime import date
 from pathlib import Path
 import pyarrow as pa
-from ml.scoring import replace_scores
+from ml.serving.scoring import replace_scores
 from turnout.engines.duckdb import DuckDB
 from worlds import world_in
 
@@ -372,7 +372,7 @@ def test_a_model_file_that_would_run_code_is_not_loaded(world: World, tmp_path: 
     import skops.io
     from sklearn.preprocessing import FunctionTransformer
 
-    from ml.persistence import load, save
+    from ml.models.persistence import load, save
 
     dangerous = FunctionTransformer(subprocess.getoutput)
     with pytest.raises(ModelError, match=r"not trusted.*subprocess\.getoutput"):

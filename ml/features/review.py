@@ -1,0 +1,206 @@
+"""The feature review: one table per prediction, and what in it a person should look at.
+
+It asks of each feature and each sensitive column: how many values are missing, how many there are, how strong it is
+alone, whether that lasts, whether it was measured after the as-of date, whether it is sensitive.
+`ml.features.measuring` measures it, and `ml.features.findings` says what of it is worth a warning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Literal
+from uuid import uuid4
+
+from ml.examples.reading import inspect
+from ml.features.findings import (
+    REVIEWED,
+    TWIN_DATES,
+    Finding,
+    findings_of,
+    shown_strength,
+    sounds_sensitive,
+    twins_finding,
+    unlabelled_finding,
+)
+from ml.features.measures import Measures
+from ml.features.measuring import MEMORY, Measuring
+from turnout.clock import utc_now
+from turnout.records import reviews, write
+from turnout.records.reviews import ReviewedColumn
+
+if TYPE_CHECKING:
+    from ml.declaration import Prediction
+    from turnout.engines import Warehouse
+
+TABLES = tuple(table.name for table in reviews.TABLES)
+
+
+@dataclass(frozen=True)
+class Review:
+    """The review of one prediction.
+
+    Parameters
+    ----------
+    early_until, newest : date or None, date
+        The last early as-of date (None if there is only one as-of date), and the newest.
+    columns : tuple of ReviewedColumn
+        Features in the table's order, then sensitive columns.
+    findings : tuple of Finding
+        Those of the features in their order, then those about the examples.
+    stale : tuple of (finding, subject)
+        What is acknowledged but was not found.
+    """
+
+    review_id: str
+    reviewed_at: datetime
+    prediction: Prediction
+    early_until: date | None
+    newest: date
+    columns: tuple[ReviewedColumn, ...]
+    findings: tuple[Finding, ...]
+    stale: tuple[tuple[str, str], ...]
+
+    @property
+    def unacknowledged(self) -> tuple[Finding, ...]:
+        """The findings for which nobody gave a reason."""
+        return tuple(finding for finding in self.findings if not finding.acknowledged)
+
+    @property
+    def strength_measure(self) -> str:
+        """By what strength is measured."""
+        return "roc_auc" if self.prediction.task == "binary" else "spearman"
+
+    def __str__(self) -> str:
+        found, name = self.unacknowledged, self.prediction.name
+        if not found:
+            many = "1 finding is" if len(self.findings) == 1 else f"{len(self.findings)} findings are"
+            reasons = f" {many} acknowledged." if self.findings else ""
+            lines = [f"{name}: nothing to look at in {len(self.columns)} columns.{reasons}"]
+        else:
+            shown = ", ".join(f"{finding.name} of {finding.subject}" for finding in found)
+            lines = [f"{name}: {len(found)} to look at: {shown}."]
+            lines += [f"  - {finding.subject} ({finding.name}): {finding.told}" for finding in found]
+            first = found[0]
+            lines.append(
+                "  What is right is acknowledged in the declaration: "
+                f"acknowledged: {{{first.name}: {{{first.subject}: 'the reason'}}}}, in {self.prediction.where}."
+            )
+        if self.stale:
+            stale = ", ".join(f"{finding} of {subject}" for finding, subject in self.stale)
+            lines.append(f"  Acknowledged, but not found any more, so it may be taken out: {stale}.")
+        return "\n".join(lines)
+
+
+def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str, int] | None = None) -> Review:
+    """Review a prediction's features and sensitive columns, reading aggregates only.
+
+    Strength needs labels, so matured examples count; for all else every example does. As-of dates up to half of the
+    matured ones are early, those after that late.
+
+    Parameters
+    ----------
+    differing : mapping of column to int, optional
+        In how many examples a column knew the future, as the last leakage audit found; a column that is not in it did
+        not. Default: there was no audit.
+
+    Raises
+    ------
+    ExamplesError
+        If the examples break a promise; see `ml.examples.reading.inspect`.
+    WarehouseError
+        If there is no table of examples.
+    """
+    with warehouse.session(memory=MEMORY) as session:
+        held = inspect(session, prediction)
+        schema = session.columns_of(prediction.schema, prediction.table)
+        features = [feature.name for feature in held.features]
+        measuring = Measuring(session, prediction, held, schema)
+        measured = [measuring.column(name) for name in (*features, *prediction.sensitive)]
+        found = [
+            finding
+            for measures in measured
+            if measures.name in features
+            for finding in findings_of(measures, prediction, examples_per_entity=measuring.examples_per_entity)
+        ]
+        found += unlabelled_finding(measuring.unlabelled(), prediction)
+        found += twins_finding(measuring.twins(TWIN_DATES), prediction)
+    findings = tuple(
+        replace(finding, acknowledged=prediction.acknowledged.get(finding.name, {}).get(finding.subject, ""))
+        for finding in found
+    )
+    keys = {(finding.name, finding.subject) for finding in findings}
+    return Review(
+        review_id=uuid4().hex[:12],
+        reviewed_at=utc_now(),
+        prediction=prediction,
+        early_until=measuring.periods.early_until,
+        newest=measuring.periods.newest,
+        columns=tuple(
+            _row(
+                measures,
+                prediction,
+                differing,
+                tuple(name for name, subject in sorted(keys) if subject == measures.name),
+            )
+            for measures in measured
+        ),
+        findings=findings,
+        stale=tuple(
+            (name, subject)
+            for name, reasons in prediction.acknowledged.items()
+            if name in REVIEWED
+            for subject in reasons
+            if (name, subject) not in keys
+        ),
+    )
+
+
+def remember(warehouse: Warehouse, reviewed: Sequence[Review]) -> None:
+    """Record reviews in one transaction."""
+    columns, findings = [], []
+    for made in reviewed:
+        key = {"review_id": made.review_id, "prediction": made.prediction.name, "reviewed_at": made.reviewed_at}
+        measure = {"strength_measure": made.strength_measure}
+        columns += [
+            {**key, **measure, **vars(column), "findings": ", ".join(column.findings)} for column in made.columns
+        ]
+        findings += [
+            {
+                **key,
+                "finding": finding.name,
+                "subject": finding.subject,
+                "told": finding.told,
+                "acknowledged": finding.acknowledged or None,
+            }
+            for finding in made.findings
+        ]
+    with warehouse.session() as session:
+        write(session, {reviews.FEATURE_REVIEWS: columns, reviews.FEATURE_FINDINGS: findings})
+
+
+def _row(
+    measures: Measures, prediction: Prediction, differing: Mapping[str, int] | None, findings: tuple[str, ...]
+) -> ReviewedColumn:
+    strength = {period: shown_strength(found, prediction) for period, found in measures.strength.items()}
+    is_declared = measures.name in prediction.sensitive
+    sensitive: Literal["declared", "sounds like it", "no"] = (
+        "declared" if is_declared else "sounds like it" if sounds_sensitive(measures.name) else "no"
+    )
+    return ReviewedColumn(
+        column_name=measures.name,
+        is_feature=not is_declared,
+        kind=measures.kind,
+        data_type=measures.data_type,
+        missing_share=measures.missing["all"],
+        distinct_values=measures.distinct_values,
+        strength=strength.get("all"),
+        strength_early=strength.get("early"),
+        strength_late=strength.get("late"),
+        drift=measures.drift.value if measures.drift else None,
+        drift_newest=measures.drift_newest.value if measures.drift_newest else None,
+        differing_examples=None if differing is None else differing.get(measures.name, 0),
+        sensitive=sensitive,
+        findings=findings,
+    )

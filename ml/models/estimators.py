@@ -1,0 +1,88 @@
+"""Parts of models that scikit-learn does not have. Whatever needs them imports them late, as they bring it along."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import validate_data
+
+from ml.models.calibration import Line, straightened
+from ml.models.fitted import predict
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sklearn.pipeline import Pipeline
+
+
+class AsPredicted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """An estimator that passes on what the step before it made: the baseline's prediction."""
+
+    def fit(self, features: Any, label: Any) -> Self:  # noqa: ANN401 - arrays of any library, as scikit-learn takes
+        """Learn nothing."""
+        self.is_fitted_ = True
+        return self
+
+    def predict(self, features: Any) -> np.ndarray[Any, Any]:  # noqa: ANN401
+        """Return the only column."""
+        return np.asarray(features, dtype=np.float64)[:, 0]
+
+    def predict_proba(self, features: Any) -> np.ndarray[Any, Any]:  # noqa: ANN401
+        """Return the only column as the probability of 1, beside that of 0."""
+        ones = self.predict(features)
+        return np.column_stack([1.0 - ones, ones])
+
+
+class NeverKnownAsZero(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Puts 0 in the place of what was missing in every training row: scikit-learn's histograms need one known value."""
+
+    def fit(self, features: Any, label: Any = None) -> Self:  # noqa: ANN401 - as scikit-learn takes them
+        """Learn which columns have a known value."""
+        values = validate_data(self, features, dtype=np.float64, ensure_all_finite=False)
+        self.is_known_ = ~np.isnan(values).all(axis=0)
+        return self
+
+    def transform(self, features: Any) -> np.ndarray[Any, Any]:  # noqa: ANN401
+        """Return the columns, of shape (n_examples, n_features)."""
+        values = validate_data(self, features, dtype=np.float64, ensure_all_finite=False, reset=False)
+        return np.where(self.is_known_, values, 0.0)
+
+
+class Recalibrated(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """A fitted Pipeline and the line that its predictions are straightened by.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Fitted.
+    slope, intercept : float
+        Of the `Line`.
+    """
+
+    def __init__(self, pipeline: Pipeline, slope: float, intercept: float) -> None:
+        self.pipeline, self.slope, self.intercept = pipeline, slope, intercept
+
+    def fit(self, features: pd.DataFrame, label: pd.Series[float]) -> Self:
+        """Fit the Pipeline anew; the line stays."""
+        self.pipeline.fit(features, label)
+        return self
+
+    def predict(self, features: pd.DataFrame) -> np.ndarray[Any, Any]:
+        """Return straightened values, of shape (n_examples,)."""
+        return self.slope * predict(self.pipeline, "regression", features) + self.intercept
+
+    def predict_proba(self, features: pd.DataFrame) -> np.ndarray[Any, Any]:
+        """Return straightened probabilities of 0 and 1, of shape (n_examples, 2)."""
+        ones = straightened("binary", predict(self.pipeline, "binary", features), Line(self.slope, self.intercept))
+        return np.column_stack([1.0 - ones, ones])
+
+    def __sklearn_is_fitted__(self) -> bool:
+        from sklearn.exceptions import NotFittedError
+        from sklearn.utils.validation import check_is_fitted
+
+        try:
+            check_is_fitted(self.pipeline)
+        except NotFittedError:
+            return False
+        return True

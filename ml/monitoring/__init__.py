@@ -1,0 +1,1 @@
+"""What came true of what was predicted."""

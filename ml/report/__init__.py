@@ -1,0 +1,1 @@
+"""What a person reads about a model version: words, tables and pictures."""

@@ -1,0 +1,1 @@
+"""Who is champion, and the scores that it gives."""

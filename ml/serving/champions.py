@@ -1,0 +1,173 @@
+"""Who is champion, beyond what the gate decides alone: refitted for service, approved or rolled back by a person."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ml.examples.reading import inspect, missing_features, read_matured
+from ml.models import persistence
+from ml.training.records import ModelVersion, champion_of, championship_of, crown, recorded
+from ml.training.refit import refit
+from turnout.advice import Action, Advice
+from turnout.clock import utc_now
+from turnout.errors import ModelError
+from turnout.records import SCHEMA, opened
+from turnout.records.trainings import Championship
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ml.declaration import Prediction
+    from turnout.engines import Session, Warehouse
+
+
+def approve(
+    warehouse: Warehouse, prediction: Prediction, model_folder: Path, version: int, *, name: str, reason: str
+) -> Championship:
+    """Make a challenger champion that the gate let through and that waits for a person.
+
+    Parameters
+    ----------
+    name, reason : str
+        Who approves it, and why; both are recorded.
+
+    Raises
+    ------
+    ModelError
+        If a name or reason is missing, or there is no such challenger, or the champion is another by now.
+    """
+    _require_person(prediction, name, reason)
+    with opened(warehouse) as session:
+        challenger, matured = _approvable(session, prediction, version)
+    championship = replace(
+        refit(prediction, challenger, matured, model_folder, reason.strip()), how="approved", name=name.strip()
+    )
+    with warehouse.session() as session:
+        crown(session, championship)
+    return championship
+
+
+def roll_back(
+    warehouse: Warehouse, prediction: Prediction, model_folder: Path, version: int, *, name: str, reason: str
+) -> Championship:
+    """Make any earlier version champion again, with the fit that it had in service, or else the judged one.
+
+    Parameters
+    ----------
+    name, reason : str
+        Who asks for it, and why; both are recorded.
+
+    Raises
+    ------
+    ModelError
+        If a name or reason is missing, there is no such version, it is champion already, or its file is not whole.
+    """
+    _require_person(prediction, name, reason)
+    with opened(warehouse) as session:
+        earlier = recorded(session, prediction.name, version)
+        champion = champion_of(session, prediction.name)
+        served = championship_of(session, prediction.name, version)
+    if champion is not None and champion.version == version:
+        raise _refused(
+            prediction,
+            f"Version {version} is the champion already.",
+            "a roll-back goes to another version.",
+            "name another; records.champions lists who was champion since when.",
+        )
+    now = utc_now()
+    if served is None:
+        served = Championship(
+            prediction=prediction.name,
+            version=version,
+            since=now,
+            how="rolled_back",
+            name=None,
+            reason="",
+            file=earlier.evaluated_file,
+            file_hash=earlier.evaluated_file_hash,
+            first_as_of_date=earlier.first_as_of_date,
+            last_as_of_date=earlier.last_as_of_date,
+            example_count=earlier.example_count,
+            data_fingerprint=earlier.data_fingerprint,
+        )
+    championship = replace(served, since=now, how="rolled_back", name=name.strip(), reason=reason.strip())
+    persistence.load(model_folder / championship.file, championship.file_hash, prediction.trusted_types)
+    with warehouse.session() as session:
+        crown(session, championship)
+    return championship
+
+
+def waiting(session: Session, prediction: str) -> list[int]:
+    """Return the versions that the gate let through and that wait for a person, while their champion is in place."""
+    if not session.has_table(SCHEMA, "champions"):
+        return []
+    champion = champion_of(session, prediction)
+    rows = session.rows(
+        f"""select version from {SCHEMA}.promotions
+            where prediction = ? and outcome = 'waits' and champion_version is not distinct from ?
+                and version not in (select version from {SCHEMA}.champions where prediction = ?)
+            order by version""",
+        (prediction, None if champion is None else champion.version, prediction),
+    )
+    return [row["version"] for row in rows]
+
+
+def _approvable(session: Session, prediction: Prediction, version: int) -> tuple[ModelVersion, pd.DataFrame]:
+    """Return a challenger that a person may approve, and the matured examples that it is to be fitted on."""
+    challenger = recorded(session, prediction.name, version)
+    rows = session.rows(
+        f"select outcome, champion_version, reason from {SCHEMA}.promotions where prediction = ? and version = ?",
+        (prediction.name, version),
+    )
+    champion = champion_of(session, prediction.name)
+    in_place = None if champion is None else champion.version
+    if not rows or rows[0]["outcome"] != "waits":
+        decided = f": {rows[0]['reason']}" if rows else ""
+        raise _refused(
+            prediction,
+            f"Version {version} does not wait for an approval{decided}.",
+            "a person approves what the gate has let through, and nothing else.",
+            Advice(
+                Action("run", "a run"),
+                " and the leaderboard name the versions that wait; ",
+                Action("rollback", "a rollback"),
+                " goes back to an earlier one.",
+            ),
+        )
+    if in_place != rows[0]["champion_version"]:
+        raise _refused(
+            prediction,
+            f"Version {version} was compared with {_told(rows[0]['champion_version'])}, but {_told(in_place)} is in "
+            "place now.",
+            "a challenger replaces the champion that it was better than.",
+            Advice(Action("train", "train again", {"prediction": prediction.name}), "."),
+        )
+    held = inspect(session, prediction)
+    if problem := missing_features(challenger.features, held.features):
+        raise _refused(
+            prediction,
+            f"Version {version} cannot be fitted on today's examples: {problem}.",
+            "a champion is fitted on all matured examples before it scores.",
+            Advice("bring the columns back, or ", Action("train", "train again", {"prediction": prediction.name}), "."),
+        )
+    return challenger, read_matured(session, prediction, challenger.features)
+
+
+def _require_person(prediction: Prediction, name: str, reason: str) -> None:
+    if not name.strip() or not reason.strip():
+        raise _refused(
+            prediction,
+            f"The {'name' if not name.strip() else 'reason'} is missing.",
+            "who makes a version champion, and why, is recorded for those who come later.",
+            'give both: NAME="who you are" BECAUSE="the reason".',
+        )
+
+
+def _told(version: int | None) -> str:
+    return "no champion" if version is None else f"champion version {version}"
+
+
+def _refused(prediction: Prediction, what: str, rule: str, remedy: str | Advice) -> ModelError:
+    return ModelError(what, where=f"prediction '{prediction.name}'", rule=rule, remedy=remedy)

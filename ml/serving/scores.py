@@ -1,0 +1,151 @@
+"""The table of a prediction's scores, said once: what Python writes, what the warehouse refuses, what dbt tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from ml.models.reasons import PLACES
+from turnout.errors import DeclarationError
+from turnout.records.table import LATER, Column, Relationship, Table, columns_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ml.declaration import Prediction
+    from turnout.engines import Session
+
+SCHEMA = "scores"
+WORDS = "What the champions predict. Scores of one prediction and as-of date are replaced in one transaction."
+SCORE = {
+    "binary": "Probability of the label 1, between 0 and 1.",
+    "regression": "The expected value, in units of the label; an estimate may fall a little beside what labels can be.",
+}
+EFFECT = {
+    "binary": "How far it moved the score, up or down: in log-odds, or in probability if the model is a forest.",
+    "regression": "How far it moved the score, up or down: in units of the label.",
+}
+FIRST = (
+    "What moved the score most from the average one, in words: what the feature is called, its value, the direction. "
+    "Null if the model cannot be explained, or reasons are not wanted."
+)
+
+
+@dataclass(frozen=True)
+class Given:
+    """How a score was given."""
+
+    is_released: Annotated[
+        bool,
+        "Whether the score may be acted on: a stable share of the entities, as the prediction declares `release`; one "
+        "that is not known counts as released.",
+        LATER,
+    ]
+    model_version: Annotated[int, "The version of the model that gave the score; see `records.model_versions`."]
+    scored_at: Annotated[datetime, "When it was given, UTC."]
+
+
+def scores_table(prediction: Prediction, entity: Column, as_of: Column, mart: str = "") -> Table:
+    """Return the table of a prediction's scores.
+
+    Its key is not held by the warehouse, as an index over all scores would have to be in memory: whoever writes the
+    scores of an as-of date counts them (`ml.serving.scoring`), and dbt tests it.
+
+    Parameters
+    ----------
+    entity, as_of : Column
+        As in the examples.
+    mart : str
+        The dbt model that is not built where scores do not belong to examples; empty if none shows them.
+    """
+    key = (prediction.entity, prediction.as_of)
+    belongs = Relationship(
+        f"{prediction.name}_scores_belong_to_examples",
+        key,
+        to=f"ref('{prediction.name}')",
+        blocks=mart,
+        # Only the latest: an earlier as-of date may since have lost an example through corrected data.
+        where=f"{prediction.as_of} = (select max({prediction.as_of}) from {SCHEMA}.{prediction.name})",
+    )
+    is_share = prediction.task == "binary"
+    return Table(
+        prediction.name,
+        f"What the champion says: {_question(prediction)} One row per {prediction.entity} and {prediction.as_of} that "
+        "was scored.",
+        (entity, as_of, Column("score", "double", SCORE[prediction.task]), *columns_of(Given), *_reasons(prediction)),
+        key=key,
+        is_key_enforced=False,
+        checks=(*(["score between 0 and 1"] if is_share else []), *_whole_and_in_order()),
+        relationships=(belongs,) if mart else (),
+    )
+
+
+def declared_table(prediction: Prediction, manifest: Mapping[str, Any]) -> Table:
+    """Return the table of a prediction's scores, from what dbt's manifest says of the examples.
+
+    The mart that shows the scores is the first by name that reads them and has a column for the entity.
+
+    Raises
+    ------
+    DeclarationError
+        If the type of the entity is not declared.
+    """
+    declared = manifest["nodes"][prediction.unique_id]["columns"]
+    readers = (
+        node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and [SCHEMA, prediction.name] in node["sources"]
+    )
+    marts = sorted(node["name"] for node in readers if prediction.entity in node["columns"])
+    data_type = declared[prediction.entity]["data_type"]
+    if not data_type:
+        raise DeclarationError(
+            f"The type of '{prediction.entity}' is not declared.",
+            where=f"{prediction.where}, column '{prediction.entity}'",
+            rule="the table of scores is made before there are scores, with the type of the entity.",
+            remedy="write 'data_type: bigint' or 'data_type: varchar' at the column, whichever it is.",
+        )
+    words = " ".join(declared[prediction.entity]["description"].split())
+    return scores_table(
+        prediction,
+        Column(prediction.entity, data_type, words),
+        Column(prediction.as_of, "date", "The moment from which the score looks ahead."),
+        *marts[:1],
+    )
+
+
+def create_table(session: Session, prediction: Prediction) -> None:
+    """Make the table of a prediction's scores if it is missing, with the key's types as they are in the examples."""
+    sql = """select column_name as name, data_type from information_schema.columns
+             where table_schema = ? and table_name = ?"""
+    types = {row["name"]: row["data_type"] for row in session.rows(sql, (prediction.schema, prediction.table))}
+    entity, as_of = (Column(name, types[name], "") for name in (prediction.entity, prediction.as_of))
+    table = scores_table(prediction, entity, as_of)
+    session.create(SCHEMA, table.name, table.types, table.constraints)
+
+
+def _question(prediction: Prediction) -> str:
+    """Return the first sentence of the model's description."""
+    words = " ".join(prediction.description.split())
+    ends = [words.find(end) + 1 for end in (". ", "? ") if end in words]
+    return words[: min(ends)] if ends else words or f"{prediction.label}."
+
+
+def _reasons(prediction: Prediction) -> Iterator[Column]:
+    for place in range(1, PLACES + 1):
+        words = FIRST if place == 1 else f"What moved it next, in place {place}. Null if nothing else did."
+        yield Column(f"reason_{place}", "varchar", words, is_nullable=True)
+        yield Column(f"reason_{place}_feature", "varchar", "The feature's name.", is_nullable=True)
+        value = "Its value, as it is told; null if it is not known."
+        yield Column(f"reason_{place}_value", "varchar", value, is_nullable=True)
+        yield Column(f"reason_{place}_effect", "double", EFFECT[prediction.task], is_nullable=True)
+
+
+def _whole_and_in_order() -> Iterator[str]:
+    """Yield what holds of reasons: each has its feature and effect, and the next one is weaker."""
+    for place in range(1, PLACES + 1):
+        reason = f"reason_{place}"
+        yield f"({reason} is null) = ({reason}_feature is null) and ({reason} is null) = ({reason}_effect is null)"
+    for place in range(2, PLACES + 1):
+        yield f"reason_{place} is null or abs(reason_{place}_effect) <= abs(reason_{place - 1}_effect)"

@@ -1,0 +1,198 @@
+"""The champion's scores for the latest as-of date, with their reasons, written back as a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ml.declaration import Prediction
+from ml.examples.reading import INFINITY, feature_frame, inspect, missing_features
+from ml.models import persistence
+from ml.models.fitted import predict
+from ml.models.reasons import explainer_of, no_reasons, reason_fields, reasons
+from ml.monitoring.outcomes import record_published
+from ml.serving.release import is_released
+from ml.serving.scores import SCHEMA, create_table
+from ml.training.records import champion_of
+from turnout.advice import Action, Advice
+from turnout.clock import utc_now
+from turnout.engines import RefusedRowError, Session, Warehouse, identifier
+from turnout.errors import ModelError, WarehouseError
+from turnout.records import opened
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# In a batch of examples, where no column of theirs can have that name.
+RELEASED = "(released)"
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What was written back: the rows of one as-of date, by one model version."""
+
+    model_version: int
+    as_of_date: date
+    row_count: int
+
+
+def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> Scoring | None:
+    """Score the latest as-of date with the champion and replace its scores.
+
+    Scores of other as-of dates stay as they are; what came true of them since is recorded (`ml.monitoring.outcomes`).
+    The table `scores.<prediction>` has the entity, the as-of date, `score` (the probability of the label 1, or the
+    expected value), `is_released` (whether it may be acted on; see `ml.serving.release`), `model_version`, `scored_at`
+    (UTC), and `reason_1` to `reason_3`, each with its feature, value and effect (`ml.models.reasons`); these are null
+    where nothing explains the champion, or the prediction is declared without.
+
+    Returns
+    -------
+    Scoring or None
+        None when the prediction has no champion yet; nothing is written then.
+
+    Raises
+    ------
+    ModelError
+        If the champion needs a feature that the examples no longer hold, or its file cannot be used.
+    ExamplesError
+        If the examples break a promise; see `ml.examples.reading.inspect`.
+    """
+    import pyarrow as pa
+
+    with opened(warehouse) as session:
+        champion = champion_of(session, prediction.name)
+        if champion is None:
+            return None
+        held = inspect(session, prediction)
+        examples = session.columns_of(prediction.schema, prediction.table)
+    problem = missing_features(champion.features, held.features)
+    if problem:
+        raise ModelError(
+            f"Champion version {champion.version} of '{prediction.name}' cannot score these examples: {problem}.",
+            where=f"table {prediction.schema}.{prediction.table}",
+            rule="a model scores exactly the features that it was trained on.",
+            remedy=Advice(
+                "bring the columns back, or ", Action("train", "train again", {"prediction": prediction.name}), "."
+            ),
+        )
+    pipeline = persistence.load(model_folder / champion.file, champion.file_hash, prediction.trusted_types)
+    as_of_date = held.as_of_dates[-1]
+    scored_at = utc_now()
+    schema = pa.schema(
+        [
+            examples.field(prediction.entity),
+            examples.field(prediction.as_of),
+            pa.field("score", pa.float64()),
+            pa.field("is_released", pa.bool_()),
+            pa.field("model_version", pa.int32()),
+            pa.field("scored_at", pa.timestamp("us")),
+            *reason_fields(),
+        ]
+    )
+    explainer = explainer_of(pipeline, prediction.task, champion.features) if prediction.reasons else None
+
+    def scored(batch: pa.RecordBatch) -> pa.RecordBatch:
+        frame = feature_frame(batch, champion.features, prediction.as_of)
+        if explainer is None:
+            why = no_reasons(len(batch))
+        else:
+            why = reasons(batch, champion.features, prediction.titles, explainer.contributions(frame))
+        return pa.record_batch(
+            [
+                batch[prediction.entity],
+                batch[prediction.as_of],
+                pa.array(predict(pipeline, prediction.task, frame)),
+                batch[RELEASED],
+                pa.repeat(pa.scalar(champion.version, pa.int32()), len(batch)),
+                pa.repeat(pa.scalar(scored_at, pa.timestamp("us")), len(batch)),
+                *why,
+            ],
+            schema=schema,
+        )
+
+    needed = [prediction.entity, prediction.as_of, *(feature.name for feature in champion.features)]
+    wanted = [*map(identifier, needed), f"{is_released(prediction)} as {identifier(RELEASED)}"]
+    with opened(warehouse) as session:
+        create_table(session, prediction)
+        row_count = replace_scores(session, prediction, as_of_date, schema, wanted, scored)
+        record_published(session, prediction)
+    return Scoring(champion.version, as_of_date, row_count)
+
+
+def replace_scores(
+    session: Session,
+    prediction: Prediction,
+    as_of_date: date,
+    schema: pa.Schema,
+    wanted: Sequence[str],
+    score_batch: Callable[[pa.RecordBatch], pa.RecordBatch],
+) -> int:
+    """Replace a prediction's scores of one as-of date, in one transaction, as a stream.
+
+    Examples are read, scored and written batch by batch: memory does not grow with the table. Readers and a process
+    killed at any moment see the scores from before or the scores from after.
+
+    Parameters
+    ----------
+    as_of_date : date
+        The as-of date whose scores are replaced.
+    schema : Schema
+        The columns of the scores: entity, as-of date, `score` and others. The table, and each of its columns, is
+        created if it is missing; see `ml.serving.scores`.
+    wanted : sequence of str
+        What `score_batch` needs of an example, in SQL: columns, or expressions with a name.
+    score_batch : callable
+        Takes a batch of examples with what is wanted, returns a batch with `schema`.
+
+    Returns
+    -------
+    int
+        The number of rows written.
+
+    Raises
+    ------
+    WarehouseError
+        If an entity would have two scores or none, or a score is missing; nothing is written then.
+    """
+    import pyarrow as pa
+
+    entity, as_of = identifier(prediction.entity), identifier(prediction.as_of)
+    examples, scores = identifier(prediction.schema, prediction.table), identifier(SCHEMA, prediction.name)
+    with session.transaction():
+        session.create(SCHEMA, prediction.name, schema)
+        session.delete(SCHEMA, prediction.name, {prediction.as_of: as_of_date})
+        with (
+            session.batches(f"select {', '.join(wanted)} from {examples} where {as_of} = ?", (as_of_date,)) as batches,
+            pa.RecordBatchReader.from_batches(schema, (score_batch(batch) for batch in batches)) as scored,
+        ):
+            try:
+                session.append(SCHEMA, prediction.name, scored)
+            except RefusedRowError as error:
+                raise WarehouseError(
+                    f"The scores of {as_of_date} are not whole: {error}.",
+                    where=f"table {SCHEMA}.{prediction.name}",
+                    rule="what holds of every score is said where its table is made.",
+                    remedy="the scores from before are still in place; look at the model that gave these.",
+                ) from None
+        (found,) = session.rows(
+            f"""select
+                    count(*) as written,
+                    count(*) - count(distinct {entity}) as repeated,
+                    count(*) filter (where score is null or isnan(score) or abs(score) = {INFINITY}) as missing,
+                    (select count(*) from {examples} where {as_of} = ?) as expected
+                from {scores} where {as_of} = ?""",
+            (as_of_date, as_of_date),
+        )
+        if found["repeated"] or found["missing"] or found["written"] != found["expected"]:
+            raise WarehouseError(
+                f"The scores of {as_of_date} are not whole: {found['written']} written for {found['expected']} "
+                f"examples, {found['repeated']} of them for an entity that already has one, {found['missing']} without "
+                "a finite value.",
+                where=f"table {SCHEMA}.{prediction.name}",
+                rule="every example of an as-of date has exactly one score; writes replace, atomically.",
+                remedy="the scores from before are still in place; test the examples' key and run again.",
+            )
+    return int(found["written"])

@@ -1,0 +1,1 @@
+"""The records once more, in MLflow."""

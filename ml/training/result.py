@@ -1,0 +1,70 @@
+"""What a training leaves to look at: for the model card, for Dagster, for whoever asks what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ml.declaration import Prediction
+from ml.examples.split import Split
+from ml.judging.evaluation import CHAMPION, Vector
+from ml.judging.promotion import Decision, broken_in_service
+from ml.training.records import ModelVersion
+from ml.training.search import Trial
+from turnout.records.trainings import Evaluation, LimitFinding, Validation
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training leaves to look at.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        What was declared.
+    version : ModelVersion
+        The challenger, as recorded.
+    decision : Decision
+        Whether it was promoted, and why.
+    evaluations : list of Evaluation
+        Of every candidate on the holdout; of the challenger, the baseline and the champion also in each segment. Where
+        a column is left out, also of the challenger's candidate fitted without each of its values, in that value.
+    validations : list of Validation
+        Of every candidate's best configuration in every fold: what the challenger was chosen by.
+    trials : list of Trial
+        Every configuration that was tried.
+    steps : mapping of str to float
+        Seconds that each step took.
+    split : Split
+        The as-of dates that each side used.
+    holdout_label : ndarray of shape (n_holdout,)
+        What came true on the holdout.
+    holdout_predicted : ndarray of shape (n_holdout,)
+        What the challenger predicted there.
+    importance : mapping of str to float, or None
+        How far each feature moves the challenger's predictions; see `ml.models.reasons.importance_of`.
+    """
+
+    prediction: Prediction
+    version: ModelVersion
+    decision: Decision
+    evaluations: list[Evaluation]
+    validations: list[Validation]
+    trials: list[Trial]
+    steps: Mapping[str, float]
+    split: Split
+    holdout_label: Vector
+    holdout_predicted: Vector
+    importance: Mapping[str, float] | None
+
+    @property
+    def in_service(self) -> int | None:
+        """The version that is champion after this training; None if there is none yet."""
+        return self.version.version if self.decision.is_promoted else self.decision.champion_version
+
+    @property
+    def broken_in_service(self) -> tuple[LimitFinding, ...]:
+        """The declared limits that the champion breaks on the latest holdout, if it stays."""
+        if self.decision.is_promoted:
+            return ()
+        return broken_in_service(self.evaluations, CHAMPION, self.prediction.metric, self.prediction.limits)
