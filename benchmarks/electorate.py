@@ -123,12 +123,12 @@ def left_out(project: Project) -> pd.Series[float]:
     import pandas as pd
 
     (prediction,) = predictions_named(project, [PREDICTION])
-    assert prediction.leave_out is not None
+    assert prediction.unseen_groups is not None
     with project.warehouse.session() as session:
         champion = champion_of(session, PREDICTION)
         assert champion is not None
         matured = read_matured(session, prediction, champion.features)
-    column, names = prediction.leave_out, [feature.name for feature in champion.features]
+    column, names = prediction.unseen_groups, [feature.name for feature in champion.features]
     wanted = ", ".join(map(identifier, [prediction.entity, prediction.as_of, *names]))
     examples, scores = identifier(prediction.schema, prediction.table), []
     for value in sorted(matured[column].unique()):

@@ -34,9 +34,9 @@ from trials.mutations import (
     ACCEPTED,
     CONTRACT,
     FORMS,
-    IDENTITY,
     KINDS,
     LEFT_ALONE,
+    POPULATION,
     REFUSED,
     SET_ASIDE,
     Mutation,
@@ -112,7 +112,7 @@ _COLUMNS = (
     ),
     Mutation(
         "sales_value and retail_disc change places, no header",
-        IDENTITY,
+        POPULATION,
         swapped("sales_value", "retail_disc"),
         ("of sales_value", "of retail_disc"),
         form="CSV, no header",
@@ -120,7 +120,7 @@ _COLUMNS = (
     Mutation("store_id and product_id swapped", REFUSED, swapped("store_id", "product_id")),
     Mutation(
         "store_id and product_id swapped, no key",
-        IDENTITY,
+        POPULATION,
         swapped("store_id", "product_id"),
         ("of store_id", "of product_id"),
         series="promotions of a tenth",
@@ -128,22 +128,22 @@ _COLUMNS = (
     ),
     Mutation(
         "coupon_disc and coupon_match_disc swapped",
-        IDENTITY,
+        POPULATION,
         swapped("coupon_disc", "coupon_match_disc"),
         ("of coupon_disc",),
     ),
     Mutation(
         "household_id and campaign_id swapped, in a small file",
-        IDENTITY,
+        POPULATION,
         swapped("household_id", "campaign_id"),
         ("of campaign_id",),
         series="redemptions",
         missed_because="new campaigns are usual, and in so small a file many; a key's distribution is not compared",
     ),
-    Mutation("store_id the same in all rows", IDENTITY, replaced("367 as store_id"), ("of store_id",)),
+    Mutation("store_id the same in all rows", POPULATION, replaced("367 as store_id"), ("of store_id",)),
     Mutation(
-        "coupon_disc nought in all rows",
-        IDENTITY,
+        "coupon_disc zero in all rows",
+        POPULATION,
         replaced("0.0 as coupon_disc"),
         ("of coupon_disc",),
     ),
@@ -198,7 +198,7 @@ _TYPES = (
     ),
     Mutation(
         "timestamp cut to its date",
-        IDENTITY,
+        POPULATION,
         replaced("cast(transaction_timestamp as date) as transaction_timestamp"),
         ("transaction_timestamp",),
         missed_because="of event times only the first and the last are looked at",
@@ -208,50 +208,50 @@ _TYPES = (
 _UNITS = (
     Mutation(
         "sales_value in whole cents, CSV",
-        IDENTITY,
+        POPULATION,
         replaced("cast(round(sales_value * 100) as bigint) as sales_value"),
         ("drift of sales_value",),
         form="CSV",
     ),
     Mutation(
         "sales_value in cents for half of the stores",
-        IDENTITY,
+        POPULATION,
         where("store_id % 2 = 0", "sales_value * 100", "sales_value"),
         ("of sales_value",),
     ),
     Mutation(
         "sales_value in cents for a tenth of the rows",
-        IDENTITY,
+        POPULATION,
         where(one_in(10), "sales_value * 100", "sales_value"),
         ("of sales_value",),
     ),
     Mutation(
         "sales_value in cents for a hundredth of the rows",
-        IDENTITY,
+        POPULATION,
         where(one_in(100), "sales_value * 100", "sales_value"),
         ("of sales_value",),
         missed_because="a distance of 0.06: they share a bin with the largest amounts before",
     ),
     Mutation(
-        "sales_value in whole dollars", IDENTITY, replaced("round(sales_value) as sales_value"), ("of sales_value",)
+        "sales_value in whole dollars", POPULATION, replaced("round(sales_value) as sales_value"), ("of sales_value",)
     ),
-    Mutation("coupon_disc in cents", IDENTITY, replaced("coupon_disc * 100 as coupon_disc"), ("of coupon_disc",)),
+    Mutation("coupon_disc in cents", POPULATION, replaced("coupon_disc * 100 as coupon_disc"), ("of coupon_disc",)),
     Mutation(
-        "coupon_disc with its sign turned", IDENTITY, replaced("-coupon_disc as coupon_disc"), ("of coupon_disc",)
+        "coupon_disc with its sign turned", POPULATION, replaced("-coupon_disc as coupon_disc"), ("of coupon_disc",)
     ),
 )
 
 _POPULATION = (
     Mutation(
         "the other half of the households",
-        IDENTITY,
+        POPULATION,
         "from transactions where week = (select any_value(week) from due) and household_id % 2 = 1",
         ("new_values of household_id",),
         series="transactions of half",
     ),
     Mutation(
         "the other half of the households, where the first week had one day",
-        IDENTITY,
+        POPULATION,
         "from transactions where week = (select any_value(week) from due) and household_id % 2 = 1",
         ("new_values of household_id",),
         series="transactions of half, from a first day on",
@@ -259,7 +259,7 @@ _POPULATION = (
     ),
     Mutation(
         "a tenth of the other half of the households as well",
-        IDENTITY,
+        POPULATION,
         """from due union all
            from transactions where week = (select any_value(week) from due) and household_id % 20 = 1""",
         ("new_values of household_id",),
@@ -268,19 +268,19 @@ _POPULATION = (
     ),
     Mutation(
         "products numbered otherwise",
-        IDENTITY,
+        POPULATION,
         replaced("product_id + 20000000 as product_id"),
         ("new_values of product_id",),
     ),
     Mutation(
         "the same households, but only meat and produce",
-        IDENTITY,
+        POPULATION,
         "from due where product_id in (from products select product_id where department in ('MEAT', 'PRODUCE'))",
         ("row_count",),
     ),
     Mutation(
         "households shuffled among the rows",
-        IDENTITY,
+        POPULATION,
         """select shuffled.household_id, due.* exclude (household_id, place)
            from (select *, row_number() over () as place from due) as due
            inner join (
@@ -291,14 +291,14 @@ _POPULATION = (
     ),
     Mutation(
         "state OH where IA is declared",
-        IDENTITY,
+        POPULATION,
         replaced("'OH' as state"),
         ("always of state", "OH"),
         series="demographics of half",
     ),
     Mutation(
         "products that nobody bought",
-        IDENTITY,
+        POPULATION,
         """from products where product_id not in (select product_id from due) order by product_id
            limit (select count(*) from due)""",
         ("new_values of product_id",),
@@ -307,11 +307,11 @@ _POPULATION = (
 )
 
 _AMOUNT = (
-    Mutation("every second row", IDENTITY, f"from due where {one_in(2)}", ("row_count",)),
-    Mutation("half of the stores", IDENTITY, "from due where store_id % 2 = 0", ("store_id",)),
+    Mutation("every second row", POPULATION, f"from due where {one_in(2)}", ("row_count",)),
+    Mutation("half of the stores", POPULATION, "from due where store_id % 2 = 0", ("store_id",)),
     Mutation(
         "half of the products",
-        IDENTITY,
+        POPULATION,
         "from due limit (select count(*) // 2 from due)",
         ("gone_values of product_id",),
         series="products",
@@ -334,14 +334,14 @@ _AMOUNT = (
     ),
     Mutation(
         "every row twice, no key",
-        IDENTITY,
+        POPULATION,
         "from due union all from due",
         ("row_count",),
         series="promotions of a tenth",
     ),
     Mutation(
         "every tenth row twice, no key",
-        IDENTITY,
+        POPULATION,
         "from due union all from due where hash(product_id, store_id) % 10 = 0",
         series="promotions of a tenth",
     ),
@@ -450,21 +450,21 @@ _EVENTS = (
     ),
     Mutation(
         "DELI renamed to DELICATESSEN",
-        IDENTITY,
+        POPULATION,
         where("department = 'DELI'", "'DELICATESSEN'", "department"),
         ("of department",),
         series="products",
     ),
     Mutation(
         "Married renamed to M",
-        IDENTITY,
+        POPULATION,
         where("marital_status = 'Married'", "'M'", "marital_status"),
         ("new_values of marital_status",),
         series="demographics of half",
     ),
     Mutation(
         "Type A renamed to TypeA, in a small file",
-        IDENTITY,
+        POPULATION,
         where("campaign_type = 'Type A'", "'TypeA'", "campaign_type"),
         ("new_values of campaign_type",),
         series="campaign descriptions",
@@ -472,13 +472,13 @@ _EVENTS = (
     ),
     Mutation(
         "retail_disc null where there was one",
-        IDENTITY,
+        POPULATION,
         where("retail_disc > 0", "null", "retail_disc"),
         ("null_share of retail_disc",),
     ),
     Mutation(
         "coupon_disc null where there was one",
-        IDENTITY,
+        POPULATION,
         where("coupon_disc > 0", "null", "coupon_disc"),
         ("null_share of coupon_disc",),
     ),
@@ -487,32 +487,32 @@ _EVENTS = (
 _TIMES = (
     Mutation(
         "the year 1970 in a few rows",
-        IDENTITY,
+        POPULATION,
         where(one_in(1000), "timestamp '1970-01-01'", "transaction_timestamp"),
         ("first_event", "1970-01-01"),
     ),
     Mutation(
         "a tenth of the rows 60 days later",
-        IDENTITY,
+        POPULATION,
         where(one_in(10), "transaction_timestamp + interval 60 day", "transaction_timestamp"),
         ("last_event",),
     ),
     Mutation(
         "a tenth of the rows 60 days earlier",
-        IDENTITY,
+        POPULATION,
         where(one_in(10), "transaction_timestamp - interval 60 day", "transaction_timestamp"),
         ("first_event",),
     ),
     Mutation(
         "five hours later: another time zone",
-        IDENTITY,
+        POPULATION,
         replaced("transaction_timestamp + interval 5 hour as transaction_timestamp"),
         ("transaction_timestamp",),
         missed_because="of event times only the first and the last are looked at",
     ),
     Mutation(
         "redemptions a year later",
-        IDENTITY,
+        POPULATION,
         replaced("redemption_date + interval 1 year as redemption_date"),
         ("first_event", "last_event"),
         series="redemptions",

@@ -131,7 +131,7 @@ _TRAINING_AND_TEST = (
     Leak(
         "L1.4 duplicates",
         "an entity under two ids",
-        (finding("twins"),),
+        (finding("duplicate_entities"),),
         """select * from ({honest}) as honest
         union all select * replace (household_id + 1000000 as household_id) from ({honest}) as again
         where household_id % 25 = 3""",
@@ -206,7 +206,7 @@ _TIME = (
     Leak(
         "L3.1 temporal leakage",
         "a number that counts with the calendar",
-        (finding("counts_up"),),
+        (finding("monotone_over_time"),),
         _column("honest.as_of_date - date '2017-01-01'"),
     ),
     Leak(

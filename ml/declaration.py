@@ -28,7 +28,7 @@ Manifest = Mapping[str, Any]
 DEFAULT_METRICS: Mapping[Task, str] = {"binary": "log_loss", "regression": "rmse"}
 
 # A description's first sentence, if it is no longer, is what a reader calls the column.
-LONGEST_TITLE = 80
+MAX_TITLE = 80
 
 # What may be found and acknowledged, and what the finding is about: a column of the model, or a source, `name.table`.
 # The leakage audit has its own; the others are explained in `ml.features.findings`.
@@ -37,40 +37,54 @@ FINDINGS: Mapping[str, Literal["column", "source"]] = {
     "unlabelled": "column",
     "constant": "column",
     "identifier": "column",
-    "strong_alone": "column",
+    "single_feature_leak": "column",
     "copies_label": "column",
     "unstable": "column",
-    "counts_up": "column",
+    "monotone_over_time": "column",
     "sounds_sensitive": "column",
-    "twins": "column",
+    "duplicate_entities": "column",
     **AUDIT_FINDINGS,
 }
 
 _TYPES_IN_WORDS = {
     "task": "'binary' or 'regression'",
     "candidates": "a list of names, such as [linear, lightgbm], or of import paths of scikit-learn estimators",
-    "baseline": "'prior' or 'own_past'",
-    "reduce": "a whole number of columns to keep, at least 1",
+    "baseline": "'prior' or 'entity_mean'",
+    "max_features": "a whole number of columns to keep, at least 1",
     "search": "how many trials and seconds at most, such as {trials: 50, seconds: 30}",
     "slices": 'a condition in SQL for each name, such as {new_customers: "days_since_first_order < 28"}',
     "minimum_effect": "a share, such as 0.005 for half a percent",
     "limits": f"a number for any of {', '.join(field.name for field in fields(Limits))}",
     "reasons": "true or false",
-    "release": "a percentage above 0, at most 100, such as 10",
+    "treatment_share": "a percentage above 0, at most 100, such as 10",
     "trusted_types": "a list of types, such as [my_package.models.Estimator]",
     "horizon_days": "a whole number of days, at least 1",
     "gap_days": "a whole number of days, at least horizon_days",
     "holdout_dates": "a whole number of as-of dates, at least 1",
     "sensitive": "a list of column names, such as [age_band]",
     "group": "the name of a column",
-    "leave_out": "the name of a column",
+    "unseen_groups": "the name of a column",
     "sample": "a whole number of examples, at least 1",
-    "severe": "true or false",
+    "requires_approval": "true or false",
+    "audit": "'lenient' or 'strict'",
     "arrival_days": "a whole number of days, at least 0",
     "acknowledged": 'a reason in words for each subject of a finding, such as {unstable: {column: "Why it is right."}}',
     "retrain": 'a cron expression in quotes, such as "0 17 * * 0"',
 }
 
+
+# What earlier releases called a key, or a value, and what is written today.
+RENAMED_KEYS: Mapping[str, str] = {
+    "release": "'treatment_share'",
+    "severe": "'requires_approval', and 'audit: strict' for audits",
+    "reduce": "'max_features'",
+    "leave_out": "'unseen_groups'",
+}
+RENAMED_FINDINGS: Mapping[str, str] = {
+    "counts_up": "monotone_over_time",
+    "strong_alone": "single_feature_leak",
+    "twins": "duplicate_entities",
+}
 
 # Keys whose values have keys of their own, which a message names.
 _NESTED = {"acknowledged", "search", "limits", "slices"}
@@ -118,14 +132,17 @@ class Declaration:
     group : str, optional
         A column whose rows never stand on both sides of a split where they share its value (scikit-learn's
         "groups"); the entity, or another. One that is neither the entity nor sensitive stays a feature.
-    leave_out : str, optional
+    unseen_groups : str, optional
         A column that is never a feature, as the model is to serve values of it that nobody has seen yet. Metrics are
         reported for each of its values, and once more by a model that has not learned from that value.
     sample : int
         Matured examples to learn from and judge on, at most. If there are more, a half, a quarter and so on of the
         entities is taken, always the same ones; all are scored.
-    severe : bool
-        Whether mistakes are severe: what could not be audited blocks.
+    requires_approval : bool
+        Whether a person must approve a challenger that has earned its place, and a champion that breaks its limits may
+        not score.
+    audit : {"lenient", "strict"}
+        Whether what could not be audited is a warning, or blocks.
     arrival_days : int
         Days after an as-of date by which what happened before it has been loaded, and scores can be made.
     acknowledged : mapping of finding to mapping of subject to reason
@@ -133,9 +150,9 @@ class Declaration:
     candidates : tuple of str or of mapping of str to parameters
         Which families compete, beside the baseline: names in `ml.models.candidates.FAMILIES`, or the import path of a
         scikit-learn estimator, alone or with parameters. A list of values for a parameter is searched.
-    baseline : {"prior", "own_past"}
+    baseline : {"prior", "entity_mean"}
         What every candidate has to beat: the share or mean of all, or of each entity's own past.
-    reduce : int, optional
+    max_features : int, optional
         How many of the encoded columns every candidate keeps at most. Default: all.
     search : SearchBudget
         The budget of the search for hyperparameters.
@@ -147,9 +164,9 @@ class Declaration:
         What a challenger must keep to, whatever else it improves.
     reasons : bool
         Whether scores come with what moved them most.
-    release : float
-        Percentage of the entities whose scores are released, to be acted on, always the same ones; the others are held
-        back, so that the effect can be measured.
+    treatment_share : float
+        Percentage of the entities that are treated: their scores may be acted on. It is always the same ones; the
+        others are the control group, so that the effect can be measured.
     trusted_types : tuple of str
         Types that a saved model of an imported candidate may hold, beside those in
         `ml.models.persistence.TRUSTED_TYPES`.
@@ -166,20 +183,21 @@ class Declaration:
     gap_days: PositiveInt | None = None
     holdout_dates: PositiveInt = 4
     group: str | None = None
-    leave_out: str | None = None
+    unseen_groups: str | None = None
     sample: PositiveInt = 500_000
-    severe: bool = False
+    requires_approval: bool = False
+    audit: Literal["lenient", "strict"] = "lenient"
     arrival_days: NonNegativeInt = 1
     acknowledged: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     candidates: tuple[str | Mapping[str, Mapping[str, Any]], ...] = FAMILIES
-    baseline: Literal["prior", "own_past"] = "prior"
-    reduce: PositiveInt | None = None
+    baseline: Literal["prior", "entity_mean"] = "prior"
+    max_features: PositiveInt | None = None
     search: SearchBudget = SearchBudget()
     slices: Mapping[str, str] = field(default_factory=dict)
     minimum_effect: NonNegativeFloat = 0.005
     limits: Limits = Limits()
     reasons: bool = True
-    release: Annotated[float, Field(gt=0, le=100)] = 100.0
+    treatment_share: Annotated[float, Field(gt=0, le=100)] = 100.0
     trusted_types: tuple[str, ...] = ()
 
 
@@ -208,24 +226,25 @@ class Prediction(ExamplesTable):
     gap_days: int
     holdout_dates: int
     group: str | None = None
-    leave_out: str | None = None
+    unseen_groups: str | None = None
     sample: int = 500_000
+    requires_approval: bool = False
     candidates: tuple[Candidate, ...] = tuple(Candidate(family) for family in FAMILIES)
-    baseline: Literal["prior", "own_past"] = "prior"
-    reduce: int | None = None
+    baseline: Literal["prior", "entity_mean"] = "prior"
+    max_features: int | None = None
     search: SearchBudget = SearchBudget()
     slices: Mapping[str, str] = field(default_factory=dict, hash=False)
     minimum_effect: float = 0.005
     limits: Limits = Limits()
     reasons: bool = True
-    release: float = 100.0
+    treatment_share: float = 100.0
     trusted_types: tuple[str, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def grouping(self) -> tuple[str, ...]:
         """The columns that are no features, and for each of whose values metrics are reported."""
-        return (*self.sensitive, *([] if self.leave_out is None else [self.leave_out]))
+        return (*self.sensitive, *([] if self.unseen_groups is None else [self.unseen_groups]))
 
 
 def predictions_in(manifest: Manifest) -> tuple[Prediction, ...]:
@@ -292,20 +311,21 @@ def _prediction(node: Mapping[str, Any]) -> Prediction:
         gap_days=gap_days,
         holdout_dates=declaration.holdout_dates,
         group=declaration.group,
-        leave_out=declaration.leave_out,
+        unseen_groups=declaration.unseen_groups,
         sample=declaration.sample,
-        severe=declaration.severe,
+        requires_approval=declaration.requires_approval,
+        audit=declaration.audit,
         arrival_days=declaration.arrival_days,
         acknowledged=declaration.acknowledged,
         candidates=_candidates(declaration.candidates, where),
         baseline=declaration.baseline,
-        reduce=declaration.reduce,
+        max_features=declaration.max_features,
         search=declaration.search,
         slices=declaration.slices,
         minimum_effect=declaration.minimum_effect,
         limits=declaration.limits,
         reasons=declaration.reasons,
-        release=declaration.release,
+        treatment_share=declaration.treatment_share,
         trusted_types=declaration.trusted_types,
         titles={name: _title(name, column) for name, column in node["columns"].items()},
     )
@@ -317,7 +337,7 @@ def _title(name: str, column: Mapping[str, Any]) -> str:
         return title.strip()
     words = " ".join(column.get("description", "").replace("`", "").split())
     sentence = re.split(r"(?<=[.!?])\s", words)[0].rstrip(".")
-    if not 0 < len(sentence) <= LONGEST_TITLE:
+    if not 0 < len(sentence) <= MAX_TITLE:
         return name.replace("_", " ")
     first_word = sentence.split()[0]
     is_acronym = len(first_word) > 1 and first_word[1].isupper()
@@ -338,7 +358,7 @@ def _validated(declared: object, where: str) -> Declaration:
                 what = f"'{key}' has no key '{path[1]}'.{did_you_mean(path[1], mistake.keys)}"
         return _error(what, where, ".".join(path) or "prediction", remedy)
 
-    return validated(Declaration, declared, wrong)
+    return validated(Declaration, declared, wrong, RENAMED_KEYS)
 
 
 def _candidates(declared: Sequence[str | Mapping[str, Mapping[str, Any]]], where: str) -> tuple[Candidate, ...]:
@@ -380,7 +400,7 @@ def _check_columns(declaration: Declaration, columns: Sequence[str], where: str)
         "as_of": [declaration.as_of],
         "label": [declaration.label],
         "sensitive": list(declaration.sensitive),
-        "leave_out": [] if declaration.leave_out is None else [declaration.leave_out],
+        "unseen_groups": [] if declaration.unseen_groups is None else [declaration.unseen_groups],
     }
     group = [] if declaration.group is None else [declaration.group]
     for key, names in {**named, "group": group}.items():
@@ -428,7 +448,9 @@ def _check_acknowledged(acknowledged: Mapping[str, Mapping[str, str]], columns: 
         key = f"acknowledged.{finding}"
         if finding not in FINDINGS:
             raise _error(
-                f"there is no finding '{finding}'.{did_you_mean(finding, FINDINGS)}",
+                f"there is no finding '{finding}' any more: it is '{RENAMED_FINDINGS[finding]}' now."
+                if finding in RENAMED_FINDINGS
+                else f"there is no finding '{finding}'.{did_you_mean(finding, FINDINGS)}",
                 where,
                 key,
                 f"the findings are {', '.join(FINDINGS)}.",

@@ -303,7 +303,7 @@ def open_leaderboard(project: Project, console: Console, port: int) -> None:
     """
     with console.status("Sending what is new to MLflow"):
         tracking = track_all(project, ask=True)
-    console.print(tracking.told(command), style="yellow" if tracking.problems else None, markup=False)
+    console.print(tracking.text(command), style="yellow" if tracking.problems else None, markup=False)
     is_server = tracking.uri.startswith(("http", "databricks"))
     if not is_server:
         require_free(port, "leaderboard")

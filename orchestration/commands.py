@@ -19,7 +19,7 @@ def command(action: Action) -> str:
 
 def error_in_words(error: TurnoutError) -> str:
     """Return an error as a person reads it here: with the commands that mend it."""
-    return error.told(command)
+    return error.text(command)
 
 
 def _named(typed: str) -> Callable[..., str]:

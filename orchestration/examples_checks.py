@@ -193,7 +193,7 @@ def _review_metadata(made: Review) -> dict[str, Any]:
                 {
                     "finding": finding.name,
                     "subject": finding.subject,
-                    "told": finding.told,
+                    "message": finding.message,
                     "acknowledged": finding.acknowledged,
                 }
                 for finding in made.findings

@@ -154,12 +154,12 @@ def card_folder(project: Project, training: "Training") -> Path:
 
 
 def _gate(training: "Training") -> AssetCheckResult:
-    """Tell whether the champion may score; where mistakes are severe, one that breaks its limits may not."""
+    """Tell whether the champion may score; where approval is required, one that breaks its limits may not."""
     decision, broken = training.decision, training.broken_in_service
-    severity = AssetCheckSeverity.ERROR if broken and training.prediction.severe else AssetCheckSeverity.WARN
+    severity = AssetCheckSeverity.ERROR if broken and training.prediction.requires_approval else AssetCheckSeverity.WARN
     found = decision.reason
     if broken:
-        told = "; ".join(finding.told for finding in broken)
+        told = "; ".join(finding.message for finding in broken)
         found = f"champion version {training.in_service} breaks its limits on the latest holdout: {told}. {found}"
     elif decision.outcome == "waits":
         version = training.version

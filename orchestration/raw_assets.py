@@ -34,7 +34,7 @@ from turnout.project.paths import Project
 
 CHECKS = {
     "contract": "Every file in landing could be read as its contract in dbt's YAML says.",
-    "identity": "Every file in landing holds the population that the loads before it lead us to expect.",
+    "population": "Every file in landing holds the population that the loads before it lead us to expect.",
 }
 
 

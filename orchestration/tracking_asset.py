@@ -55,7 +55,7 @@ def tracking_assets(project: Project) -> list[AssetsDefinition]:
                     check_name=CHECK,
                     passed=not tracking.problems,
                     severity=AssetCheckSeverity.WARN,
-                    description=tracking.told(command),
+                    description=tracking.text(command),
                 )
             ],
         )

@@ -33,7 +33,7 @@ settings.load_profile("turnout")
 
 # Tests that look at the same run or build, for which two workers would both wait.
 TOGETHER = {
-    "tests/end_to_end/test_release.py": "release",
+    "tests/end_to_end/test_treatment.py": "treatment",
     "tests/end_to_end/": "grocery",
     "tests/dbt/test_project_structure.py": "grocery",
     "tests/dbt/test_point_in_time_macros.py": "gym",
@@ -86,10 +86,9 @@ def grocery(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """A copy of this project, run once on both examples: few households, few candidates and a short search."""
     project = copy_project(tmp_path_factory.mktemp("grocery") / "turnout")
     for name in ("household_lapse", "household_spend"):
-        judged = (
-            "candidates: [linear, xgboost]\n          search: { trials: 3, seconds: 10 }\n          baseline: own_past"
-        )
-        edit(project.dbt / f"models/predictions/grocery/{name}.yml", "baseline: own_past", judged)
+        judged = "candidates: [linear, xgboost]\n          search: { trials: 3, seconds: 10 }\n          "
+        file = project.dbt / f"models/predictions/grocery/{name}.yml"
+        edit(file, "baseline: entity_mean", f"{judged}baseline: entity_mean")
     turnout = project.dbt / "models/predictions/elections/voter_turnout.yml"
     edit(
         turnout,

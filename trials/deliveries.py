@@ -21,8 +21,8 @@ from trials.mutations import ACCEPTED, ALTERED, CRASHED, FORMS, KNOWN, LEFT_ALON
 from turnout.engines import identifier, literal
 from turnout.loading import landing
 from turnout.loading.contract import Column, ColumnKeys, SourceTable, source_tables
-from turnout.loading.identity import Check
 from turnout.loading.loader import load_landed
+from turnout.loading.population import Check
 from turnout.loading.quarantine import release
 from turnout.loading.register import Register
 from turnout.project.paths import Project

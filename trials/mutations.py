@@ -17,7 +17,7 @@ ALTERED = "accepted, but altered"  # what is in the load is not what was sent
 KNOWN = "known already"
 REFUSED = "quarantined"  # as an expectation: by either check
 CONTRACT = "quarantined: contract"
-IDENTITY = "quarantined: identity"
+POPULATION = "quarantined: population"
 LEFT_ALONE = "left alone"
 CRASHED = "crashed"  # what nothing may lead to
 
@@ -207,14 +207,14 @@ KINDS = (
     ),
     Mutation(
         "household_id and store_id change places, no header",
-        IDENTITY,
+        POPULATION,
         swapped("household_id", "store_id"),
         ("of store_id",),
         form="CSV, no header",
     ),
     Mutation(
         "retail_disc and coupon_disc swapped",
-        IDENTITY,
+        POPULATION,
         swapped("retail_disc", "coupon_disc"),
         ("of retail_disc", "of coupon_disc"),
     ),
@@ -239,49 +239,53 @@ KINDS = (
         form="CSV",
         options=FORMS["CSV, d.m.y"].options,
     ),
-    Mutation("sales_value in cents", IDENTITY, replaced("sales_value * 100 as sales_value"), ("drift of sales_value",)),
+    Mutation(
+        "sales_value in cents", POPULATION, replaced("sales_value * 100 as sales_value"), ("drift of sales_value",)
+    ),
     Mutation(
         "sales_value in another currency, at 0.9",
-        IDENTITY,
+        POPULATION,
         replaced("round(sales_value * 0.9, 2) as sales_value"),
         ("of sales_value",),
     ),
     Mutation(
-        "retail_disc with its sign turned", IDENTITY, replaced("-retail_disc as retail_disc"), ("of retail_disc",)
+        "retail_disc with its sign turned", POPULATION, replaced("-retail_disc as retail_disc"), ("of retail_disc",)
     ),
     Mutation(
-        "stores numbered otherwise", IDENTITY, replaced("store_id + 10000 as store_id"), ("new_values of store_id",)
+        "stores numbered otherwise", POPULATION, replaced("store_id + 10000 as store_id"), ("new_values of store_id",)
     ),
     Mutation(
         "the same households, all but groceries",
-        IDENTITY,
+        POPULATION,
         "from due where product_id not in (from products select product_id where department = 'GROCERY')",
         (),
     ),
     Mutation(
         "demographics of the other half",
-        IDENTITY,
+        POPULATION,
         "select *, 'IA' as state from demographics where household_id % 2 = 1",
         ("new_values of household_id",),
         series="demographics of half",
     ),
     Mutation(
         "state OH in a few rows",
-        IDENTITY,
+        POPULATION,
         where("household_id % 100 = 0", "'OH'", "state"),
         ("always of state", "OH"),
         series="demographics of half",
     ),
-    Mutation("the first half of the rows", IDENTITY, "from due limit (select count(*) // 2 from due)", ("row_count",)),
+    Mutation(
+        "the first half of the rows", POPULATION, "from due limit (select count(*) // 2 from due)", ("row_count",)
+    ),
     Mutation(
         "all but the largest store",
-        IDENTITY,
+        POPULATION,
         "from due where store_id <> (select mode(store_id) from due)",
         ("gone_values of store_id",),
     ),
     Mutation(
         "the last day is missing",
-        IDENTITY,
+        POPULATION,
         "from due where transaction_timestamp < (select max(transaction_timestamp) - interval 1 day from due)",
         ("last_event",),
     ),
@@ -314,7 +318,7 @@ KINDS = (
         f"from due union all from previous where {one_in(200)}",
         ("repeats the key of an earlier load",),
     ),
-    Mutation("the week after: one is missing between", IDENTITY, "from following", ("first_event",)),
+    Mutation("the week after: one is missing between", POPULATION, "from following", ("first_event",)),
     Mutation("a header and no row", CONTRACT, "from due limit 0", ("it has no rows",), form="CSV"),
     Mutation("somebody is still writing", LEFT_ALONE, form="CSV", is_growing=True),
     Mutation(
@@ -359,7 +363,7 @@ KINDS = (
     ),
     Mutation(
         "National renamed to Natl, its department null",
-        IDENTITY,
+        POPULATION,
         replaced(
             "case when brand = 'National' then 'Natl' else brand end as brand",
             "case when brand <> 'National' then department end as department",
@@ -369,14 +373,14 @@ KINDS = (
     ),
     Mutation(
         "GROCERY renamed to null",
-        IDENTITY,
+        POPULATION,
         replaced("nullif(department, 'GROCERY') as department"),
         ("null_share of department",),
         series="products",
     ),
     Mutation(
         "a missing size written as NULL",
-        IDENTITY,
+        POPULATION,
         replaced("coalesce(package_size, 'NULL') as package_size"),
         ("of package_size",),
         series="products",
@@ -384,13 +388,13 @@ KINDS = (
     ),
     Mutation(
         "the year 2117 in a few rows",
-        IDENTITY,
+        POPULATION,
         where(one_in(1000), "transaction_timestamp + interval 100 year", "transaction_timestamp"),
         ("future_events", "2117-"),
     ),
     Mutation(
         "a year later",
-        IDENTITY,
+        POPULATION,
         replaced("transaction_timestamp + interval 1 year as transaction_timestamp"),
         ("first_event", "last_event"),
     ),

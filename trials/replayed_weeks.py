@@ -199,7 +199,7 @@ def replay(
     """
     import time
 
-    prediction = replace(prediction, severe=False)
+    prediction = replace(prediction, requires_approval=False)
     with warehouse.session() as session:
         held = inspect(session, prediction)
         examples = read_matured(session, prediction, held.features)

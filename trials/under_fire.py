@@ -6,7 +6,7 @@ flushed, between writing and renaming, right after renaming, while old ones are 
 at times a newer state is held back. Two of the readers use the DuckDB 1.x that the tests bring, where it is installed.
 
 Every table of a publication carries its id in every row, so that a torn read shows. Prints what was done, and what
-readers saw: failed reads, torn ones, ids going backwards, files left behind; all of these must be nought.
+readers saw: failed reads, torn ones, ids going backwards, files left behind; all of these must be zero.
 Run it with `.venv/bin/python -m trials.under_fire [publications] [seed]`. With `careless` at the end, the writer
 copies the new file over the old one instead of renaming it, and readers do see it.
 """

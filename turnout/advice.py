@@ -61,13 +61,13 @@ class Advice:
         object.__setattr__(self, "parts", parts)
 
     def __str__(self) -> str:
-        return self.told(str)
+        return self.text(str)
 
-    def told(self, wording: Wording) -> str:
+    def text(self, wording: Wording) -> str:
         """Return the text, with each action as `wording` puts it."""
         return "".join(part if isinstance(part, str) else wording(part) for part in self.parts)
 
 
-def told(text: str | Advice, wording: Wording) -> str:
+def worded(text: str | Advice, wording: Wording) -> str:
     """Return a text, with each action in it as `wording` puts it."""
-    return text if isinstance(text, str) else text.told(wording)
+    return text if isinstance(text, str) else text.text(wording)

@@ -47,7 +47,7 @@ def is_one_in(key: str, halvings: int) -> str:
 
     Notes
     -----
-    That is whether the last bits of a number are nought: of the second half of the hash, its lowest byte first.
+    That is whether the last bits of a number are zero: of the second half of the hash, its lowest byte first.
     """
     conditions = []
     for place in range(math.ceil(halvings / 4)):

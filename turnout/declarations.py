@@ -6,8 +6,9 @@ Which error is raised, with which place and rule, is for whoever declares.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
+from types import MappingProxyType
 from typing import Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -35,6 +36,8 @@ class Mistake:
         What pydantic says of it.
     keys, required : tuple of str
         The keys that may stand beside it, and those that must.
+    renamed_to : str
+        What is written today instead of a key of earlier releases; else empty.
     """
 
     kind: Literal["empty", "missing", "unknown", "wrong"]
@@ -43,6 +46,7 @@ class Mistake:
     said: str
     keys: tuple[str, ...]
     required: tuple[str, ...]
+    renamed_to: str = ""
 
     @property
     def what(self) -> str:
@@ -52,6 +56,8 @@ class Mistake:
                 return "the declaration is empty."
             case "missing":
                 return f"'{self.path[-1]}' is missing."
+            case "unknown" if self.renamed_to:
+                return f"there is no key '{self.path[-1]}' any more: it is {self.renamed_to} now."
             case "unknown":
                 return f"there is no key '{self.path[-1]}'.{did_you_mean(self.path[-1], self.keys)}"
             case "wrong":
@@ -64,13 +70,20 @@ class Mistake:
                 return f"write these keys: {', '.join(self.required)}."
             case "missing":
                 return f"add '{self.path[-1]}: …'; needed are {', '.join(self.required)}."
+            case "unknown" if self.renamed_to:
+                return f"write {self.renamed_to}."
             case "unknown":
                 return f"the keys are {', '.join(self.keys)}."
             case "wrong":
                 return f"write {wanted}."
 
 
-def validated(kind: type[T], declared: object, error: Callable[[Mistake], TurnoutError]) -> T:
+def validated(
+    kind: type[T],
+    declared: object,
+    error: Callable[[Mistake], TurnoutError],
+    renamed: Mapping[str, str] = MappingProxyType({}),
+) -> T:
     """Return what is declared as an instance of a dataclass of pydantic.
 
     Parameters
@@ -81,6 +94,8 @@ def validated(kind: type[T], declared: object, error: Callable[[Mistake], Turnou
         What stands in dbt's manifest.
     error : callable
         Makes the error of the first mistake.
+    renamed : mapping of str to str
+        What earlier releases called a key, and what stands in its place today.
     """
     try:
         return TypeAdapter(kind).validate_json(json.dumps(declared))
@@ -96,6 +111,7 @@ def validated(kind: type[T], declared: object, error: Callable[[Mistake], Turnou
         value=first["input"],
         said=first["msg"],
         keys=tuple(one.name for one in known),
+        renamed_to=renamed.get(path[-1], "") if is_unknown else "",
         required=tuple(one.name for one in known if one.default is MISSING and one.default_factory is MISSING),
     )
     raise error(mistake)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from turnout.advice import Advice, Wording, told
+from turnout.advice import Advice, Wording, worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class TurnoutError(Exception):
     """A mistake that a person can mend.
 
-    Whoever shows it to a person prints no traceback, but `error.told(wording)`, or `str(error)`, which is complete as
+    Whoever shows it to a person prints no traceback, but `error.text(wording)`, or `str(error)`, which is complete as
     well, and names no command.
 
     Parameters
@@ -31,11 +31,11 @@ class TurnoutError(Exception):
 
     def __init__(self, what: str | Advice, *, where: str, rule: str, remedy: str | Advice) -> None:
         self.what, self.where, self.rule, self.remedy = what, where, rule, remedy
-        super().__init__(self.told(str))
+        super().__init__(self.text(str))
 
-    def told(self, wording: Wording) -> str:
+    def text(self, wording: Wording) -> str:
         """Return the whole of it in words, with what can be done about it as `wording` puts it."""
-        what, remedy = told(self.what, wording), told(self.remedy, wording)
+        what, remedy = worded(self.what, wording), worded(self.remedy, wording)
         return f"{what}\n  where:  {self.where}\n  rule:   {self.rule}\n  remedy: {remedy}"
 
 

@@ -36,7 +36,8 @@ class Examples:
     Parameters
     ----------
     features : tuple of Feature
-        Every column that is neither entity, as-of date, label, sensitive nor left out, in the table's order.
+        Every column that is neither entity, as-of date, label, sensitive nor that of unseen groups, in the table's
+        order.
     as_of_dates : tuple of date
         All as-of dates, ascending.
     matured : tuple of date
@@ -109,8 +110,8 @@ def read_matured(
     Returns
     -------
     DataFrame of shape (n_examples, 3 + n_features + n_grouping + n_slices)
-        Entity, as-of date, label (float64), sensitive and left out columns as they are, and the features as
-        `feature_frame` makes them; for each declared slice, a column `slice_column(name)` of truth values.
+        Entity, as-of date, label (float64), sensitive columns and that of unseen groups as they are, and the features
+        as `feature_frame` makes them; for each declared slice, a column `slice_column(name)` of truth values.
 
     Raises
     ------
@@ -222,7 +223,7 @@ def fingerprint(frame: pd.DataFrame) -> str:
 def _check_columns(prediction: Prediction, columns: Sequence[str]) -> None:
     roles = {"entity": prediction.entity, "as_of": prediction.as_of, "label": prediction.label}
     named = [*roles.items(), *(("sensitive", name) for name in prediction.sensitive)]
-    named += [] if prediction.leave_out is None else [("leave_out", prediction.leave_out)]
+    named += [] if prediction.unseen_groups is None else [("unseen_groups", prediction.unseen_groups)]
     for role, name in named:
         if name not in columns:
             raise _error(

@@ -20,7 +20,7 @@ from turnout.leakage.result import FINDINGS as AUDIT_FINDINGS
 
 if TYPE_CHECKING:
     from ml.declaration import Prediction
-    from ml.features.measures import Difference, Measures, Strength, Twins, Unlabelled
+    from ml.features.measures import Difference, Duplicates, Measures, Strength, Unlabelled
 
 # What can be found here; the others are the leakage audit's.
 REVIEWED = frozenset(FINDINGS) - frozenset(AUDIT_FINDINGS)
@@ -56,8 +56,9 @@ ONE_TO_ONE = 1.1
 NEVER_REPEATED = 1000
 # As-of dates at which two entities must be equal, and different examples among them: what happens to two entities by
 # chance, such as one equal purchase, does not go on changing in the same way.
-TWIN_DATES = 6
-# Where more examples than that are equal to others without being twins, values are so few that twins mean nothing.
+DUPLICATE_DATES = 6
+# Where more examples than that are equal to others without being duplicates, values are so few that duplicates mean
+# nothing.
 EQUAL_BY_CHANCE = 0.05
 
 # Words of what the law protects: article 21 of the Charter of Fundamental Rights of the European Union, article 9 of
@@ -86,7 +87,7 @@ class Finding:
         A name in `ml.declaration.FINDINGS`.
     subject : str
         The column that it is about.
-    told : str
+    message : str
         What was measured, why it matters, what to do.
     acknowledged : str
         The reason a person gave why it is right; empty if there is none.
@@ -94,7 +95,7 @@ class Finding:
 
     name: str
     subject: str
-    told: str
+    message: str
     acknowledged: str = ""
 
 
@@ -124,20 +125,20 @@ def findings_of(measures: Measures, prediction: Prediction, *, examples_per_enti
     missing = _missing(measures)
     if missing:
         yield Finding("missing", name, missing)
-    counts_up = _counts_up(measures, prediction)
+    monotone_over_time = _monotone_over_time(measures, prediction)
     named = _identifier(measures, prediction, examples_per_entity)
-    if counts_up:
-        yield Finding("counts_up", name, counts_up)
+    if monotone_over_time:
+        yield Finding("monotone_over_time", name, monotone_over_time)
     elif named:
         yield Finding("identifier", name, named)
     copies = _copies_label(measures, prediction)
-    strong = "" if copies else _strong_alone(measures, prediction)
+    strong = "" if copies else _single_feature_leak(measures, prediction)
     if copies:
         yield Finding("copies_label", name, copies)
     if strong:
-        yield Finding("strong_alone", name, strong)
+        yield Finding("single_feature_leak", name, strong)
     # That the distribution moves is what counting up means; of a name, that other values come.
-    unstable = [_strength_changed(measures, prediction), "" if counts_up or named else _drifted(measures)]
+    unstable = [_strength_changed(measures, prediction), "" if monotone_over_time or named else _drifted(measures)]
     if any(unstable):
         yield Finding(
             "unstable",
@@ -159,17 +160,17 @@ def unlabelled_finding(unlabelled: Unlabelled, prediction: Prediction) -> Iterat
         )
 
 
-def twins_finding(twins: Twins, prediction: Prediction) -> Iterator[Finding]:
+def duplicates_finding(duplicates: Duplicates, prediction: Prediction) -> Iterator[Finding]:
     """Yield what is to be said about entities that seem to be one and the same."""
-    if twins.pairs and twins.equal_by_chance <= EQUAL_BY_CHANCE:
-        shown = "; ".join(f"{one} and {other} at {dates} as-of dates" for one, other, dates in twins.pairs[:3])
-        pairs = "pair has" if len(twins.pairs) == 1 else "pairs have"
+    if duplicates.pairs and duplicates.equal_by_chance <= EQUAL_BY_CHANCE:
+        shown = "; ".join(f"{one} and {other} at {dates} as-of dates" for one, other, dates in duplicates.pairs[:3])
+        pairs = "pair has" if len(duplicates.pairs) == 1 else "pairs have"
         yield Finding(
-            "twins",
+            "duplicate_entities",
             prediction.entity,
-            f"{len(twins.pairs):,} {pairs} the same features and the same label wherever both have an example, though "
-            f"they change ({shown}): probably one entity under two ids, which counts twice and stands on both sides of "
-            "any split by entity. Make them one upstream.",
+            f"{len(duplicates.pairs):,} {pairs} the same features and the same label wherever both have an example, "
+            f"though they change ({shown}): probably one entity under two ids, which counts twice and stands on both "
+            "sides of any split by entity. Make them one upstream.",
         )
 
 
@@ -210,7 +211,7 @@ def _missing(measures: Measures) -> str:
     return ""
 
 
-def _counts_up(measures: Measures, prediction: Prediction) -> str:
+def _monotone_over_time(measures: Measures, prediction: Prediction) -> str:
     if measures.tells_late is None or measures.steps is None:
         return ""
     back = min(measures.steps.up, measures.steps.down)
@@ -263,7 +264,7 @@ def _copies_label(measures: Measures, prediction: Prediction) -> str:
     return ""
 
 
-def _strong_alone(measures: Measures, prediction: Prediction) -> str:
+def _single_feature_leak(measures: Measures, prediction: Prediction) -> str:
     strongest = _strongest(measures)
     if strongest is None or shown_strength(strongest[1], prediction) < STRONG:
         return ""

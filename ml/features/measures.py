@@ -124,7 +124,7 @@ class Measures:
 
 
 @dataclass(frozen=True)
-class Twins:
+class Duplicates:
     """Pairs of entities that are the same wherever both have an example.
 
     Parameters

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from ml.features.measures import Difference, Kind, Measures, Names, Periods, Steps, Strength, Twins, Unlabelled
+from ml.features.measures import Difference, Duplicates, Kind, Measures, Names, Periods, Steps, Strength, Unlabelled
 from turnout.drift import drift_between
 from turnout.engines import identifier
 
@@ -121,7 +121,7 @@ class Measuring:
         )
         return Unlabelled(unlabelled / examples, unlabelled, dates)
 
-    def twins(self, at_least: int) -> Twins:
+    def duplicate_entities(self, at_least: int) -> Duplicates:
         """Find pairs of entities that have equal features and labels wherever both have an example.
 
         Also those that share only a part of the time. What stands still is no evidence, so the equal examples must be
@@ -135,14 +135,15 @@ class Measuring:
         features = [feature.name for feature in self._held.features]
         vector = self._session.expressions.fingerprint(*(self._places[name] for name in features), "label")
         self._session.keep("vectors", f"select entity, as_of, {vector} as vector from {self._examples(*features)}")
-        # The first and the last of several that are equal: twins or not, they come up again at the next as-of date.
+        # The first and the last of several that are equal: duplicates or not, they come up again at the next as-of
+        # date.
         self._session.keep(
             "equal_examples",
             """select as_of, vector, min(entity) as one, max(entity) as other, count(*) as examples
                from vectors group by as_of, vector having count(*) > 1""",
         )
         self._session.keep(
-            "twins",
+            "duplicate_entities",
             """with pairs as (
                    select one, other, count(*) as as_of_dates from equal_examples
                    group by one, other having count(*) >= ? and count(distinct vector) >= ?
@@ -157,12 +158,13 @@ class Measuring:
         )
         (by_chance,) = self._row(
             """select cast(coalesce(sum(examples), 0) as bigint)
-               from equal_examples
-               left join twins on equal_examples.one = twins.one and equal_examples.other = twins.other
-               where twins.one is null"""
+               from equal_examples left join duplicate_entities on equal_examples.one = duplicate_entities.one and
+               equal_examples.other = duplicate_entities.other where duplicate_entities.one is null"""
         )
-        pairs = self._session.rows("select one, other, as_of_dates from twins order by as_of_dates desc, one, other")
-        return Twins(tuple(tuple(pair.values()) for pair in pairs), by_chance / self.counts["all"])
+        pairs = self._session.rows(
+            "select one, other, as_of_dates from duplicate_entities order by as_of_dates desc, one, other"
+        )
+        return Duplicates(tuple(tuple(pair.values()) for pair in pairs), by_chance / self.counts["all"])
 
     def _examples(self, *names: str) -> str:
         """Return the examples to read from: roles and periods by our names, columns by theirs, as a model sees them."""

@@ -15,13 +15,13 @@ from uuid import uuid4
 
 from ml.examples.reading import inspect
 from ml.features.findings import (
+    DUPLICATE_DATES,
     REVIEWED,
-    TWIN_DATES,
     Finding,
+    duplicates_finding,
     findings_of,
     shown_strength,
     sounds_sensitive,
-    twins_finding,
     unlabelled_finding,
 )
 from ml.features.measures import Measures
@@ -81,7 +81,7 @@ class Review:
         else:
             shown = ", ".join(f"{finding.name} of {finding.subject}" for finding in found)
             lines = [f"{name}: {len(found)} to look at: {shown}."]
-            lines += [f"  - {finding.subject} ({finding.name}): {finding.told}" for finding in found]
+            lines += [f"  - {finding.subject} ({finding.name}): {finding.message}" for finding in found]
             first = found[0]
             lines.append(
                 "  What is right is acknowledged in the declaration: "
@@ -125,7 +125,7 @@ def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str,
             for finding in findings_of(measures, prediction, examples_per_entity=measuring.examples_per_entity)
         ]
         found += unlabelled_finding(measuring.unlabelled(), prediction)
-        found += twins_finding(measuring.twins(TWIN_DATES), prediction)
+        found += duplicates_finding(measuring.duplicate_entities(DUPLICATE_DATES), prediction)
     findings = tuple(
         replace(finding, acknowledged=prediction.acknowledged.get(finding.name, {}).get(finding.subject, ""))
         for finding in found
@@ -171,7 +171,7 @@ def remember(warehouse: Warehouse, reviewed: Sequence[Review]) -> None:
                 **key,
                 "finding": finding.name,
                 "subject": finding.subject,
-                "told": finding.told,
+                "message": finding.message,
                 "acknowledged": finding.acknowledged or None,
             }
             for finding in made.findings

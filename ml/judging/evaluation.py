@@ -31,7 +31,7 @@ Number = TypeVar("Number", float, Vector)
 # What stands as group column of a declared slice.
 SLICE = "slice"
 # Ends the name of a candidate that has not learned from the group it is evaluated in.
-LEFT_OUT = ", left out"
+UNSEEN = ", unseen group"
 # Under which name the champion in place is evaluated.
 CHAMPION = "champion"
 # Groups of equal size in which mean prediction and mean label are compared.
@@ -100,8 +100,8 @@ class Metric:
 class Segment:
     """A part of the holdout that is judged by itself.
 
-    `group_column` and `group_value` are empty for all examples; the name of a sensitive or left out column and one of
-    its values; or "slice" and the name of a declared slice. `mask` is bool of shape (n_examples,).
+    `group_column` and `group_value` are empty for all examples; the name of a sensitive column or that of unseen groups
+    and one of its values; or "slice" and the name of a declared slice. `mask` is bool of shape (n_examples,).
     """
 
     group_column: str
@@ -115,7 +115,7 @@ def segments_of(grouping: pd.DataFrame, slices: pd.DataFrame) -> list[Segment]:
     Parameters
     ----------
     grouping : DataFrame of shape (n_examples, n_grouping_columns)
-        The sensitive and left out columns. A missing value is a group of its own, named "missing".
+        The sensitive columns and that of unseen groups. A missing value is a group of its own, named "missing".
     slices : DataFrame of bool, shape (n_examples, n_slices)
         Whether an example is in the slice that the column is named after; what is missing is not.
 

@@ -35,7 +35,7 @@ Outcome = Literal["promoted", "kept", "waits"]
 # difference below this is rounding, not improvement.
 ROUNDING = 1e-6
 # A group of fewer entities is told, not judged: a handful of people breaks any limit now and then.
-FEWEST_JUDGED = 30
+MIN_JUDGED = 30
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ def decide(
     prediction_seconds: float,
     minimum_effect: float,
     limits: Limits,
-    severe: bool = False,
+    requires_approval: bool = False,
 ) -> Decision:
     """Judge the challenger on a holdout that nobody has learned from.
 
@@ -238,7 +238,7 @@ def decide(
         The least effect, relative, that is worth a change.
     limits : Limits
         What the challenger must keep to.
-    severe : bool
+    requires_approval : bool
         Whether a person must approve what would be promoted.
 
     Returns
@@ -277,8 +277,8 @@ def decide(
     if has_earned_it and broken:
         more = f", and {len(broken) - 1} more" if len(broken) > 1 else ""
         outcome = "kept"
-        reason = f"{reason}. Not promoted, as it breaks the limit {broken[0].limit_name}: {broken[0].told}{more}"
-    elif has_earned_it and severe:
+        reason = f"{reason}. Not promoted, as it breaks the limit {broken[0].limit_name}: {broken[0].message}{more}"
+    elif has_earned_it and requires_approval:
         outcome, reason = "waits", f"{reason}. It waits until a person approves it"
     return Decision(
         outcome,
@@ -398,9 +398,9 @@ def _calibration(own: Sequence[Evaluation], allowed: float | None) -> Iterator[L
     for evaluation in own:
         if allowed is not None and (evaluation.metric, evaluation.group_column) == ("calibration_error", ""):
             passed = evaluation.value is not None and evaluation.value <= allowed
-            told = f"calibration error {_number(evaluation.value)}, {allowed:.4g} is allowed"
+            message = f"calibration error {_number(evaluation.value)}, {allowed:.4g} is allowed"
             found = evaluation.value, evaluation.low, evaluation.high
-            yield LimitFinding("calibration_error", "", "", allowed, *found, passed=passed, told=told)
+            yield LimitFinding("calibration_error", "", "", allowed, *found, passed=passed, message=message)
 
 
 def _worst_group(own: Sequence[Evaluation], metric: str, allowed: float | None) -> Iterator[LimitFinding]:
@@ -408,9 +408,9 @@ def _worst_group(own: Sequence[Evaluation], metric: str, allowed: float | None) 
         if allowed is None or evaluation.metric != metric or evaluation.group_column in {"", SLICE}:
             continue
         place = _place(evaluation.group_column, evaluation.group_value)
-        passed, told = True, f"{metric} {_number(evaluation.value)} {place}, {allowed:.4g} is allowed"
-        if evaluation.entity_count < FEWEST_JUDGED:
-            told += f"; not judged, as there are {evaluation.entity_count} entities only"
+        passed, message = True, f"{metric} {_number(evaluation.value)} {place}, {allowed:.4g} is allowed"
+        if evaluation.entity_count < MIN_JUDGED:
+            message += f"; not judged, as there are {evaluation.entity_count} entities only"
         elif evaluation.value is not None:
             passed = not is_better(metric, allowed, evaluation.value)
         yield LimitFinding(
@@ -422,7 +422,7 @@ def _worst_group(own: Sequence[Evaluation], metric: str, allowed: float | None) 
             evaluation.low,
             evaluation.high,
             passed,
-            told,
+            message,
         )
 
 
@@ -439,25 +439,27 @@ def _slice_drops(
         place = _place(group.group_column, group.group_value)
         entity_count = resamples.entity_count_in(group.mask)
         found, low, high = (_negative(end) for end in (comparison.effect, comparison.high, comparison.low))
-        passed, told = True, f"not comparable with {other} {place}"
+        passed, message = True, f"not comparable with {other} {place}"
         if found is not None:
-            told = f"{_signed(-found)} than {other} {place}, {allowed:.0%} worse is allowed"
+            message = f"{_signed(-found)} than {other} {place}, {allowed:.0%} worse is allowed"
             is_too_much = found > allowed
             is_beyond_chance = low is not None and low > 0
-            if entity_count < FEWEST_JUDGED:
-                told += f"; not judged, as there are {entity_count} entities only"
+            if entity_count < MIN_JUDGED:
+                message += f"; not judged, as there are {entity_count} entities only"
             elif is_too_much and not is_beyond_chance:
-                told += "; it may be chance"
+                message += "; it may be chance"
             else:
                 passed = not is_too_much
-        yield LimitFinding("slice_drop", group.group_column, group.group_value, allowed, found, low, high, passed, told)
+        yield LimitFinding(
+            "slice_drop", group.group_column, group.group_value, allowed, found, low, high, passed, message
+        )
 
 
 def _speed(seconds: float, allowed: float | None) -> Iterator[LimitFinding]:
     if allowed is not None:
-        told = f"{seconds:.3g} seconds for a million rows, {allowed:.3g} are allowed"
+        message = f"{seconds:.3g} seconds for a million rows, {allowed:.3g} are allowed"
         passed = seconds <= allowed
-        yield LimitFinding("prediction_seconds", "", "", allowed, seconds, None, None, passed=passed, told=told)
+        yield LimitFinding("prediction_seconds", "", "", allowed, seconds, None, None, passed=passed, message=message)
 
 
 def _place(group_column: str, group_value: str) -> str:

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 RESAMPLES = 1000
 # So many resamples place the ends of a 95 % interval well enough; more cells than that take minutes.
-FEWEST_RESAMPLES = 200
-MOST_CELLS = 200_000_000
+MIN_RESAMPLES = 200
+MAX_CELLS = 200_000_000
 # Weights that are held at once: they stay in the processor's cache.
 CHUNK_CELLS = 250_000
 # Of fewer entities no interval is told. A difference that is pure chance is for the better in all n of them with the
 # probability 2**-n, and then it is in every resample; from six on that is rarer than the 2.5 % below an interval.
-FEWEST_ENTITIES = 6
+MIN_ENTITIES = 6
 LEVEL = 0.95
 
 
@@ -117,7 +117,7 @@ def resample(entities: pd.Series[Any], *, resamples: int = RESAMPLES, seed: int 
     import pandas as pd
 
     codes, names = pd.factorize(entities, use_na_sentinel=False)
-    affordable = max(FEWEST_RESAMPLES, MOST_CELLS // max(1, len(codes)))
+    affordable = max(MIN_RESAMPLES, MAX_CELLS // max(1, len(codes)))
     return Resamples(codes, len(names), min(resamples, affordable), seed)
 
 
@@ -144,7 +144,7 @@ def interval_of(values: Vector, entity_count: int, *, reflected_at: float | None
         None where the number is undefined in more than half of the resamples, or tells of fewer than six entities.
     """
     known = values[np.isfinite(values)]
-    if entity_count < FEWEST_ENTITIES or 2 * known.size < values.size:
+    if entity_count < MIN_ENTITIES or 2 * known.size < values.size:
         return None
     low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     if reflected_at is not None:

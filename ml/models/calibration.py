@@ -1,4 +1,4 @@
-"""A model whose predictions are right in their order but not in their size is straightened by a line."""
+"""A model whose predictions are right in their order but not in their size is calibrated by a line."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ MARGIN = 1e-9
 
 @dataclass(frozen=True)
 class Line:
-    """What predictions are straightened by: their log-odds for a binary task, else the values themselves."""
+    """What predictions are calibrated by: their log-odds for a binary task, else the values themselves."""
 
     slope: float
     intercept: float
 
 
-def line_through(task: Task, label: Vector, predicted: Vector) -> Line:
+def fit_calibration(task: Task, label: Vector, predicted: Vector) -> Line:
     """Return the line that fits predictions best to what came true.
 
     For a binary task it is Platt's, on log-odds (J. Platt, "Probabilistic outputs for support vector machines", 1999);
@@ -42,8 +42,8 @@ def line_through(task: Task, label: Vector, predicted: Vector) -> Line:
     return Line(float(fitted.coef_[0]), float(fitted.intercept_))
 
 
-def straightened(task: Task, predicted: Vector, line: Line) -> Vector:
-    """Return predictions of shape (n_examples,) straightened by a line."""
+def calibrated(task: Task, predicted: Vector, line: Line) -> Vector:
+    """Return predictions of shape (n_examples,) calibrated by a line."""
     from scipy.special import expit
 
     if task == "binary":

@@ -73,7 +73,7 @@ class Candidate:
         return {key: values for key, values in searched.items() if key in self.defaults}
 
     def pipeline(
-        self, task: Task, features: Sequence[Feature], parameters: Parameters, reduce: int | None = None
+        self, task: Task, features: Sequence[Feature], parameters: Parameters, max_features: int | None = None
     ) -> Pipeline:
         """Return an unfitted Pipeline.
 
@@ -84,7 +84,7 @@ class Candidate:
         ----------
         parameters : mapping
             Of the estimator; what is declared fixed wins.
-        reduce : int, optional
+        max_features : int, optional
             How many of the encoded columns are kept at most; the most important ones of a small LightGBM.
 
         Raises
@@ -95,7 +95,7 @@ class Candidate:
         from sklearn.pipeline import Pipeline
 
         from ml.models import encoding
-        from ml.models.estimators import NeverKnownAsZero
+        from ml.models.estimators import EmptyColumnImputer
 
         given = {**parameters, **self.fixed}
         if self.name in _ESTIMATORS:
@@ -105,22 +105,22 @@ class Candidate:
             if isinstance(estimator, Pipeline):
                 return estimator  # it brings its own preprocessing, and sees the features as they are
         if self.name == "hist_gradient_boosting":
-            preprocess = encoding.one_hot(features, NeverKnownAsZero())
+            preprocess = encoding.one_hot(features, EmptyColumnImputer())
         elif self.name in _ESTIMATORS and self.name != "linear":
             preprocess = encoding.one_hot(features)
         else:
             preprocess = encoding.dense(features)
         steps: list[tuple[str, BaseEstimator]] = [("preprocess", preprocess)]
-        if reduce is not None:
-            steps.append(("reduce", _selection(task, min(reduce, len(features)))))
+        if max_features is not None:
+            steps.append(("select", _selection(task, min(max_features, len(features)))))
         return Pipeline([*steps, ("estimator", estimator)])
 
 
-def baseline(task: Task, kind: Literal["prior", "own_past"], entity: str) -> Pipeline:
+def baseline(task: Task, kind: Literal["prior", "entity_mean"], entity: str) -> Pipeline:
     """Return the unfitted baseline, which sees no feature.
 
-    `prior` predicts the share of ones, or the mean. `own_past` predicts the entity's own, mixed with that of all as if
-    all had been seen `PRIOR_WEIGHT` times (the m-estimate of D. Micci-Barreca, "A preprocessing scheme for
+    `prior` predicts the share of ones, or the mean. `entity_mean` predicts the entity's own, mixed with that of all as
+    if all had been seen `PRIOR_WEIGHT` times (the m-estimate of D. Micci-Barreca, "A preprocessing scheme for
     high-cardinality categorical attributes", 2001), and for an entity that is new that of all; its X has the entity.
     """
     from sklearn.compose import ColumnTransformer
@@ -135,7 +135,9 @@ def baseline(task: Task, kind: Literal["prior", "own_past"], entity: str) -> Pip
 
     # That it cross-fits while it is fitted does not matter: nothing is learned from these values.
     past = TargetEncoder(target_type="continuous", smooth=PRIOR_WEIGHT)
-    return Pipeline([("preprocess", ColumnTransformer([("own_past", past, [entity])])), ("estimator", AsPredicted())])
+    return Pipeline(
+        [("preprocess", ColumnTransformer([("entity_mean", past, [entity])])), ("estimator", AsPredicted())]
+    )
 
 
 def require_unfitted(candidate: str, pipeline: Pipeline) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import validate_data
 
-from ml.models.calibration import Line, straightened
+from ml.models.calibration import Line, calibrated
 from ml.models.fitted import predict
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class AsPredicted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         return np.column_stack([1.0 - ones, ones])
 
 
-class NeverKnownAsZero(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class EmptyColumnImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Puts 0 in the place of what was missing in every training row: scikit-learn's histograms need one known value."""
 
     def fit(self, features: Any, label: Any = None) -> Self:  # noqa: ANN401 - as scikit-learn takes them
@@ -50,7 +50,7 @@ class NeverKnownAsZero(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  
 
 
 class Recalibrated(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """A fitted Pipeline and the line that its predictions are straightened by.
+    """A fitted Pipeline and the line that its predictions are calibrated by.
 
     Parameters
     ----------
@@ -69,12 +69,12 @@ class Recalibrated(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         return self
 
     def predict(self, features: pd.DataFrame) -> np.ndarray[Any, Any]:
-        """Return straightened values, of shape (n_examples,)."""
+        """Return calibrated values, of shape (n_examples,)."""
         return self.slope * predict(self.pipeline, "regression", features) + self.intercept
 
     def predict_proba(self, features: pd.DataFrame) -> np.ndarray[Any, Any]:
-        """Return straightened probabilities of 0 and 1, of shape (n_examples, 2)."""
-        ones = straightened("binary", predict(self.pipeline, "binary", features), Line(self.slope, self.intercept))
+        """Return calibrated probabilities of 0 and 1, of shape (n_examples, 2)."""
+        ones = calibrated("binary", predict(self.pipeline, "binary", features), Line(self.slope, self.intercept))
         return np.column_stack([1.0 - ones, ones])
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -27,7 +27,7 @@ TRUSTED_TYPES = (
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
     "lightgbm.sklearn.LGBMRegressor",
-    "ml.models.estimators.NeverKnownAsZero",
+    "ml.models.estimators.EmptyColumnImputer",
     "ml.models.estimators.Recalibrated",
     "numpy.dtype",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",

@@ -27,11 +27,11 @@ PLACES = 3
 # Rows over which the importance of features is averaged.
 IMPORTANCE_ROWS = 2_000
 # A feature that moved a score by less than this share of what moved it most has not moved it: sums of floats differ
-# from nought in their last bits, and XGBoost's are of single precision.
+# from zero in their last bits, and XGBoost's are of single precision.
 NOTHING = 1e-6
 SIGNIFICANT_DIGITS = 3
 # A forest with more leaves would take longer than a millisecond for each row; it is scored without reasons.
-MOST_LEAVES = 100_000
+MAX_LEAVES = 100_000
 
 RAISES = ", which raises the score"
 LOWERS = ", which lowers the score"
@@ -367,7 +367,7 @@ def _of_trees(estimator: Any) -> tuple[float, Callable[[Any], Matrix]] | None:  
         is_known = estimator.is_categorical_ is None or not np.any(estimator.is_categorical_)
     elif isinstance(estimator, BaseForest | BaseDecisionTree):
         trees = getattr(estimator, "estimators_", [estimator])
-        is_known = estimator.n_outputs_ == 1 and sum(tree.get_n_leaves() for tree in trees) <= MOST_LEAVES
+        is_known = estimator.n_outputs_ == 1 and sum(tree.get_n_leaves() for tree in trees) <= MAX_LEAVES
     else:
         return None
     if not is_known or len(getattr(estimator, "classes_", (0, 1))) != 2:

@@ -1,6 +1,6 @@
 """What was expected beside what came true: of judged fits, and of the scores once their labels have matured.
 
-What is kept are sums over many: for each as-of date, for released and kept back entities, and for each band of scores,
+What is kept are sums over many: for each as-of date, for treated and control entities, and for each band of scores,
 how many there are, their mean score, and mean and spread of their labels. Whether acting on scores has an effect, and
 whether a model holds in service what it promised on the holdout, is read from these.
 
@@ -57,7 +57,7 @@ def outcomes_of(
         Outcome(
             basis,
             as_of_date=row["as_of_date"],
-            is_released=False,
+            is_treated=False,
             score_band=row["score_band"],
             example_count=row["count"],
             expected=row["expected"],
@@ -131,7 +131,7 @@ def _aggregated(prediction: Prediction, version: int, as_of_date: date) -> tuple
     sql = f"""with
         judged as (
             select
-                coalesce(scores.is_released, true) as is_released,
+                coalesce(scores.is_treated, true) as is_treated,
                 scores.score,
                 cast(examples.{label} as double) as label
             from {identifier("scores", prediction.name)} as scores
@@ -139,18 +139,18 @@ def _aggregated(prediction: Prediction, version: int, as_of_date: date) -> tuple
                 on scores.{entity} = examples.{entity}
             where scores.{as_of} = ? and examples.{as_of} = ? and examples.{label} is not null
         ),
-        banded as (select is_released, score, label, cast({band} as integer) as score_band from judged)
+        banded as (select is_treated, score, label, cast({band} as integer) as score_band from judged)
         select
             ? as prediction,
             ? as version,
             'published' as basis,
             ? as as_of_date,
-            is_released,
+            is_treated,
             score_band,
             count(*) as example_count,
             avg(score) as expected,
             avg(label) as realised,
             stddev_samp(label) as realised_stddev
         from banded
-        group by is_released, score_band"""
+        group by is_treated, score_band"""
     return sql, (as_of_date, as_of_date, prediction.name, version, as_of_date)

@@ -20,8 +20,8 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from ml.examples.split import day_of
-from ml.judging.evaluation import CHAMPION, LEFT_OUT, METRICS, SLICE, Task
-from ml.judging.promotion import FEWEST_JUDGED, is_better
+from ml.judging.evaluation import CHAMPION, METRICS, SLICE, UNSEEN, Task
+from ml.judging.promotion import MIN_JUDGED, is_better
 from ml.models.candidates import BASELINE, SEED
 from ml.models.persistence import write_whole
 from ml.report.plots import plots_of
@@ -340,7 +340,7 @@ def _facts(training: Training, plots: Sequence[str], wording: Wording) -> dict[s
         "small_groups": [
             f"{table['words']} {row['name']}" for table in groups for row in table["rows"] if row["is_small"]
         ],
-        "fewest_judged": FEWEST_JUDGED,
+        "fewest_judged": MIN_JUDGED,
         "commit": words_of_commit[1] if words_of_commit[:1] == ["commit"] and len(words_of_commit) == 2 else "",
         "seed": SEED,
         "column": column,
@@ -385,7 +385,7 @@ def _leaderboard(training: Training, found: Found) -> list[dict[str, Any]]:
 
 
 def _groups(training: Training, found: Found) -> list[dict[str, Any]]:
-    """Return a table for each sensitive or left out column and one for the slices."""
+    """Return a table for each sensitive column, that of unseen groups and one for the slices."""
     prediction, metric, challenger = training.prediction, training.decision.metric, training.version.candidate
     everybody = found.get((challenger, "", "", metric))
     others = [name for name in GROUP_METRICS[prediction.task] if name != metric]
@@ -401,7 +401,7 @@ def _groups(training: Training, found: Found) -> list[dict[str, Any]]:
                 "words": words,
                 "conditions": prediction.slices if row.group_column == SLICE else {},
                 "others": others,
-                "is_left_out": row.group_column == prediction.leave_out,
+                "has_unseen_groups": row.group_column == prediction.unseen_groups,
                 "rows": [],
             },
         )
@@ -416,12 +416,12 @@ def _groups(training: Training, found: Found) -> list[dict[str, Any]]:
                 "entities": f"{row.entity_count:,}",
                 "value": _cell(row),
                 "interval": _interval(row),
-                "left_out": _cell(of(f"{challenger}{LEFT_OUT}", metric)),
+                "unseen": _cell(of(f"{challenger}{UNSEEN}", metric)),
                 "beside_all": _beside_all(row, everybody),
                 "than_champion": _better_or_worse(_improvement(row, of(CHAMPION, metric))),
                 "than_baseline": _better_or_worse(_improvement(row, of(BASELINE, metric))),
                 "others": [_cell(of(challenger, name)) for name in others],
-                "is_small": row.entity_count < FEWEST_JUDGED,
+                "is_small": row.entity_count < MIN_JUDGED,
             }
         )
     return list(tables.values())
@@ -453,7 +453,7 @@ def _limit(finding: LimitFinding, metric: str, prediction: Prediction) -> dict[s
         "found": told,
         "interval": in_words,
         "verdict": "kept" if is_clear else "not judged" if finding.passed else "broken",
-        "told": "" if is_clear else finding.told,
+        "message": "" if is_clear else finding.message,
     }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ml.examples.reading import inspect, missing_features, read_matured
 from ml.models import persistence
-from ml.training.records import ModelVersion, champion_of, championship_of, crown, recorded
+from ml.training.records import ModelVersion, champion_of, championship_of, record_champion, recorded
 from ml.training.refit import refit
 from turnout.advice import Action, Advice
 from turnout.clock import utc_now
@@ -45,7 +45,7 @@ def approve(
         refit(prediction, challenger, matured, model_folder, reason.strip()), how="approved", name=name.strip()
     )
     with warehouse.session() as session:
-        crown(session, championship)
+        record_champion(session, championship)
     return championship
 
 
@@ -95,7 +95,7 @@ def roll_back(
     championship = replace(served, since=now, how="rolled_back", name=name.strip(), reason=reason.strip())
     persistence.load(model_folder / championship.file, championship.file_hash, prediction.trusted_types)
     with warehouse.session() as session:
-        crown(session, championship)
+        record_champion(session, championship)
     return championship
 
 

@@ -36,10 +36,10 @@ FIRST = (
 class Given:
     """How a score was given."""
 
-    is_released: Annotated[
+    is_treated: Annotated[
         bool,
-        "Whether the score may be acted on: a stable share of the entities, as the prediction declares `release`; one "
-        "that is not known counts as released.",
+        "Whether the score may be acted on: a stable share of the entities, as the prediction declares "
+        "`treatment_share`; one that is not known counts as treated.",
         LATER,
     ]
     model_version: Annotated[int, "The version of the model that gave the score; see `records.model_versions`."]

@@ -14,8 +14,8 @@ from ml.models import persistence
 from ml.models.fitted import predict
 from ml.models.reasons import explainer_of, no_reasons, reason_fields, reasons
 from ml.monitoring.outcomes import record_published
-from ml.serving.release import is_released
 from ml.serving.scores import SCHEMA, create_table
+from ml.serving.treatment import is_treated
 from ml.training.records import champion_of
 from turnout.advice import Action, Advice
 from turnout.clock import utc_now
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # In a batch of examples, where no column of theirs can have that name.
-RELEASED = "(released)"
+TREATED = "(treated)"
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
 
     Scores of other as-of dates stay as they are; what came true of them since is recorded (`ml.monitoring.outcomes`).
     The table `scores.<prediction>` has the entity, the as-of date, `score` (the probability of the label 1, or the
-    expected value), `is_released` (whether it may be acted on; see `ml.serving.release`), `model_version`, `scored_at`
+    expected value), `is_treated` (whether it may be acted on; see `ml.serving.treatment`), `model_version`, `scored_at`
     (UTC), and `reason_1` to `reason_3`, each with its feature, value and effect (`ml.models.reasons`); these are null
     where nothing explains the champion, or the prediction is declared without.
 
@@ -86,7 +86,7 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
             examples.field(prediction.entity),
             examples.field(prediction.as_of),
             pa.field("score", pa.float64()),
-            pa.field("is_released", pa.bool_()),
+            pa.field("is_treated", pa.bool_()),
             pa.field("model_version", pa.int32()),
             pa.field("scored_at", pa.timestamp("us")),
             *reason_fields(),
@@ -105,7 +105,7 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
                 batch[prediction.entity],
                 batch[prediction.as_of],
                 pa.array(predict(pipeline, prediction.task, frame)),
-                batch[RELEASED],
+                batch[TREATED],
                 pa.repeat(pa.scalar(champion.version, pa.int32()), len(batch)),
                 pa.repeat(pa.scalar(scored_at, pa.timestamp("us")), len(batch)),
                 *why,
@@ -114,7 +114,7 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
         )
 
     needed = [prediction.entity, prediction.as_of, *(feature.name for feature in champion.features)]
-    wanted = [*map(identifier, needed), f"{is_released(prediction)} as {identifier(RELEASED)}"]
+    wanted = [*map(identifier, needed), f"{is_treated(prediction)} as {identifier(TREATED)}"]
     with opened(warehouse) as session:
         create_table(session, prediction)
         row_count = replace_scores(session, prediction, as_of_date, schema, wanted, scored)

@@ -54,7 +54,7 @@ ENVIRONMENT = {
 # What MLflow takes in one request, and in one tag or parameter.
 METRICS_AT_ONCE = 500
 PAIRS_AT_ONCE = 100
-LONGEST_TEXT = 5000
+MAX_TEXT = 5000
 # How long to wait for another process that tells MLflow.
 LOCK_SECONDS = 60.0
 
@@ -101,12 +101,12 @@ class Tracking:
     problems: list[TurnoutError] = field(default_factory=list)
 
     def __str__(self) -> str:
-        return self.told(str)
+        return self.text(str)
 
-    def told(self, wording: Wording) -> str:
+    def text(self, wording: Wording) -> str:
         """Return what came of it in words, with what can be done about problems as `wording` puts it."""
         if self.problems:
-            return "\n\n".join(problem.told(wording) for problem in self.problems)
+            return "\n\n".join(problem.text(wording) for problem in self.problems)
         runs = ", ".join(f"{sent.prediction} version {sent.version}" for sent in self.sent)
         return f"MLflow {f'was told of {runs}' if runs else 'knows all that is on record'}: {self.uri}"
 
@@ -788,7 +788,7 @@ def _name(name: str) -> str:
 
 def _cut(value: object) -> str:
     text = str(value)
-    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
+    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…"
 
 
 def _milliseconds(time: datetime) -> int:

@@ -36,7 +36,7 @@ class ModelVersion(trainings.ModelVersion):
     all matured examples if there is one, else the same. `first_as_of_date` to `last_as_of_date` and `example_count` say
     what the latter has seen; `data_fingerprint` covers all matured examples of the training. `split_group` is the
     column whose values stood on one side of the split each; None if only time divided it. `parameters` are the
-    candidate's hyperparameters, `reduce` how many columns it keeps. `fit_seconds` is what the judged fit took,
+    candidate's hyperparameters, `max_features` how many columns it keeps. `fit_seconds` is what the judged fit took,
     `prediction_seconds` what it takes to predict a million rows. Files are named from the folder of model versions.
     """
 
@@ -161,7 +161,7 @@ def remember(
     write(session, rows)
 
 
-def crown(session: Session, championship: Championship) -> None:
+def record_champion(session: Session, championship: Championship) -> None:
     """Record that a version is champion from now on."""
     write(session, {trainings.CHAMPIONS: [asdict(championship)]})
 

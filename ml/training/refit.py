@@ -61,7 +61,7 @@ def fitted_as(version: ModelVersion, examples: pd.DataFrame) -> BaseEstimator:
         At least the version's label and features.
     """
     candidate = Candidate(version.family)
-    pipeline = candidate.pipeline(version.task, version.features, version.parameters, version.reduce)
+    pipeline = candidate.pipeline(version.task, version.features, version.parameters, version.max_features)
     names = [feature.name for feature in version.features]
     fitted = fit(candidate, pipeline, examples[names], examples[version.label])
     if version.recalibration is None:

@@ -28,7 +28,7 @@ class Training:
         Whether it was promoted, and why.
     evaluations : list of Evaluation
         Of every candidate on the holdout; of the challenger, the baseline and the champion also in each segment. Where
-        a column is left out, also of the challenger's candidate fitted without each of its values, in that value.
+        there are unseen groups, also of the challenger's candidate fitted without each of its values, in that value.
     validations : list of Validation
         Of every candidate's best configuration in every fold: what the challenger was chosen by.
     trials : list of Trial

@@ -202,7 +202,7 @@ class Search:
     def _judge(self, candidate: Candidate, judged: _Judged, fold: Fold) -> None:
         """Judge a configuration in one fold."""
         prediction, started = self._prediction, time.perf_counter()
-        pipeline = candidate.pipeline(prediction.task, self._features, judged.parameters, prediction.reduce)
+        pipeline = candidate.pipeline(prediction.task, self._features, judged.parameters, prediction.max_features)
         fit(candidate, pipeline, fold.learned[self._names], fold.learned[prediction.label])
         predicted = predict(pipeline, prediction.task, fold.judged[self._names])
         judged.values.append(self._metric.value(fold.judged[prediction.label].to_numpy(), predicted))

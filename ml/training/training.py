@@ -25,8 +25,8 @@ from ml.examples.reading import data_fingerprint, inspect, missing_features, one
 from ml.examples.split import day_of, divide, side_of, split_by_time
 from ml.judging.evaluation import (
     CHAMPION,
-    LEFT_OUT,
     METRICS,
+    UNSEEN,
     Segment,
     Vector,
     as_groups,
@@ -36,7 +36,7 @@ from ml.judging.evaluation import (
 from ml.judging.promotion import Champion, compare, decide
 from ml.judging.resampling import resample
 from ml.models import persistence
-from ml.models.calibration import line_through, straightened
+from ml.models.calibration import calibrated, fit_calibration
 from ml.models.candidates import BASELINE, Candidate, baseline, fit, require_unfitted
 from ml.models.feature import Feature
 from ml.models.fitted import predict, require_independent_rows
@@ -70,8 +70,8 @@ logger = logging.getLogger(__name__)
 LIBRARIES = ("scikit-learn", "lightgbm", "xgboost-cpu", "optuna", "skops", "numpy", "pandas", "duckdb")
 # Predicting is timed so often, and the fastest time counts: whatever else the machine does only makes it slower.
 TIMED = 3
-# Values of a left out column that the chosen candidate is fitted without, one after the other.
-MOST_LEFT_OUT = 20
+# Unseen groups that the chosen candidate is fitted without, one after the other.
+MAX_UNSEEN_GROUPS = 20
 
 
 class Steps:
@@ -141,7 +141,7 @@ def train(
         data = data_fingerprint(prediction, held.features, matured)
 
     for candidate in prediction.candidates:
-        pipeline = candidate.pipeline(prediction.task, held.features, candidate.defaults, prediction.reduce)
+        pipeline = candidate.pipeline(prediction.task, held.features, candidate.defaults, prediction.max_features)
         require_unfitted(candidate.name, pipeline)
     with steps.step("search"):
         folds = folds_in(prediction, split, training, None if sides is None else side_of(training[prediction.group]))
@@ -161,7 +161,7 @@ def train(
     for candidate in prediction.candidates:
         with steps.step(f"fit {candidate.name}"):
             parameters = choice.parameters[candidate.name]
-            pipeline = candidate.pipeline(prediction.task, held.features, parameters, prediction.reduce)
+            pipeline = candidate.pipeline(prediction.task, held.features, parameters, prediction.max_features)
             fitted[candidate.name] = fit(candidate, pipeline, training[names], label)
         with steps.step(f"predict {candidate.name}"):
             predicted[candidate.name] = predict(pipeline, prediction.task, holdout[names])
@@ -200,7 +200,7 @@ def train(
             prediction_seconds=prediction_seconds,
             minimum_effect=prediction.minimum_effect,
             limits=prediction.limits,
-            severe=prediction.severe,
+            requires_approval=prediction.requires_approval,
         )
         # Of a recalibrated challenger as it was before: the folds are what its line was learned from.
         outcomes = [
@@ -208,8 +208,8 @@ def train(
             *outcomes_of(prediction.task, "holdout", holdout[prediction.as_of], truth, predicted[challenger]),
         ]
         importance = importance_of(fitted[challenger], prediction.task, held.features, holdout[names])
-    with steps.step("leave out"):
-        evaluations += _left_out(prediction, chosen, choice, held.features, challenger, training, holdout)
+    with steps.step("unseen groups"):
+        evaluations += _in_unseen_groups(prediction, chosen, choice, held.features, challenger, training, holdout)
 
     evaluated_file = f"{prediction.name}/{number}/evaluated.skops"
     evaluated_hash = persistence.save(fitted[challenger], model_folder / evaluated_file, prediction.trusted_types)
@@ -238,7 +238,7 @@ def train(
         split_group=prediction.group,
         parameters={**choice.parameters[choice.best], **chosen.fixed},
         recalibration=recalibration,
-        reduce=prediction.reduce,
+        max_features=prediction.max_features,
         fit_seconds=steps.seconds[f"fit {choice.best}"],
         prediction_seconds=prediction_seconds,
     )
@@ -287,7 +287,7 @@ def _journal(model_folder: Path, prediction: Prediction, data: str) -> Path:
         "split": [prediction.gap_days, prediction.holdout_dates, prediction.group],
         "candidates": [asdict(candidate) for candidate in prediction.candidates],
         "spaces": [str(candidate.space) for candidate in prediction.candidates],
-        "reduce": prediction.reduce,
+        "max_features": prediction.max_features,
     }
     digest = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()[:16]
     folder = model_folder / prediction.name / "searches"
@@ -310,15 +310,15 @@ def _recalibration(prediction: Prediction, choice: Choice) -> Mapping[str, float
         now, earlier = choice.fold_of == fold, choice.fold_of < fold
         if prediction.task == "binary" and np.unique(choice.label[earlier]).size < 2:
             return None
-        line = line_through(prediction.task, choice.label[earlier], choice.predicted[earlier])
+        line = fit_calibration(prediction.task, choice.label[earlier], choice.predicted[earlier])
         label, before = choice.label[now], choice.predicted[now]
-        after = straightened(prediction.task, before, line)
+        after = calibrated(prediction.task, before, line)
         better = compare(prediction.metric, label, after, before, resample(choice.entities[now]))
         if not better.is_beyond_chance or error(label, after) >= error(label, before):
             return None
     if folds.size < 2:
         return None
-    return asdict(line_through(prediction.task, choice.label, choice.predicted))
+    return asdict(fit_calibration(prediction.task, choice.label, choice.predicted))
 
 
 def _prediction_seconds(fitted: BaseEstimator, prediction: Prediction, features: pd.DataFrame) -> float:
@@ -336,7 +336,7 @@ def _segments(prediction: Prediction, holdout: pd.DataFrame) -> list[Segment]:
     return segments_of(holdout[list(prediction.grouping)], slices)
 
 
-def _left_out(
+def _in_unseen_groups(
     prediction: Prediction,
     chosen: Candidate,
     choice: Choice,
@@ -345,29 +345,29 @@ def _left_out(
     training: pd.DataFrame,
     holdout: pd.DataFrame,
 ) -> list[Evaluation]:
-    """Return how well the chosen candidate does in each value of the left out column that it has not learned from.
+    """Return how well the chosen candidate does in each group that it has not learned from.
 
     It is fitted as the challenger was, without the value, and judged in that value on the holdout. The line of a
-    recalibration has seen all values, so it is left out as well. Values come by how many examples they have, the most
-    first, `MOST_LEFT_OUT` at most, as each costs a fit.
+    recalibration has seen all groups, so it is not applied. Values come by how many examples they have, the most
+    first, `MAX_UNSEEN_GROUPS` at most, as each costs a fit.
     """
-    if prediction.leave_out is None:
+    if prediction.unseen_groups is None:
         return []
     names = [feature.name for feature in features]
-    learned, judged = (as_groups(examples[prediction.leave_out]) for examples in (training, holdout))
+    learned, judged = (as_groups(examples[prediction.unseen_groups]) for examples in (training, holdout))
     evaluations = []
-    for value in judged.value_counts().index[:MOST_LEFT_OUT]:
+    for value in judged.value_counts().index[:MAX_UNSEEN_GROUPS]:
         others, own = training[learned != value], holdout[judged == value]
         if others.empty or (prediction.task == "binary" and others[prediction.label].nunique() == 1):
             continue
-        pipeline = chosen.pipeline(prediction.task, features, choice.parameters[chosen.name], prediction.reduce)
+        pipeline = chosen.pipeline(prediction.task, features, choice.parameters[chosen.name], prediction.max_features)
         fitted = fit(chosen, pipeline, others[names], others[prediction.label])
         evaluations += evaluate(
-            f"{challenger}{LEFT_OUT}",
+            f"{challenger}{UNSEEN}",
             prediction.task,
             own[prediction.label].to_numpy(),
             predict(fitted, prediction.task, own[names]),
-            [Segment(prediction.leave_out, value, np.ones(len(own), dtype=bool))],
+            [Segment(prediction.unseen_groups, value, np.ones(len(own), dtype=bool))],
             resample(own[prediction.entity]),
         )
     return evaluations

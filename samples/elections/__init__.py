@@ -28,7 +28,7 @@ from turnout.errors import TurnoutError
 
 SOURCES = ("north_carolina", "ohio", "florida", "washington", "election_calendar", "polls")
 VOTERS_VARIABLE = "TURNOUT_SAMPLE_VOTERS"
-DEFAULT_VOTERS, FEWEST_VOTERS, MOST_VOTERS = 8_000, 1_000, 10_000_000
+DEFAULT_VOTERS, MIN_VOTERS, MAX_VOTERS = 8_000, 1_000, 10_000_000
 
 CALENDAR_COLUMNS = ("state", "election_date", "kind", "name", "registration_closes_on", "contest_closeness")
 TRUTH_SCHEMA = pa.schema(
@@ -213,11 +213,11 @@ def _number_of_voters(voters: int | None) -> int:
         number = int(asked)
     except ValueError:
         number = 0
-    if not FEWEST_VOTERS <= number <= MOST_VOTERS:
+    if not MIN_VOTERS <= number <= MAX_VOTERS:
         raise SampleError(
             f"A sample of {asked!r} voters cannot be made.",
             where="samples.elections.land" if voters is not None else f"the environment variable {VOTERS_VARIABLE}",
-            rule=f"The number of voters is a whole number from {FEWEST_VOTERS:,} to {MOST_VOTERS:,}.",
+            rule=f"The number of voters is a whole number from {MIN_VOTERS:,} to {MAX_VOTERS:,}.",
             remedy=f"Write digits only, such as {DEFAULT_VOTERS}, or leave it out.",
         )
     return number

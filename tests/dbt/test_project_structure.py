@@ -16,7 +16,7 @@ from orchestration.project import this_project
 from orchestration.sources import sources
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
-LONGEST_LINE = 120
+MAX_LINE = 120
 
 Node = dict[str, Any]
 
@@ -282,7 +282,7 @@ def test_lines_fit_the_screen() -> None:
         f"{file.relative_to(PROJECT)}:{number}"
         for file in files
         for number, line in enumerate(file.read_text().splitlines(), start=1)
-        if len(line) > LONGEST_LINE
+        if len(line) > MAX_LINE
     ]
     assert not long, long
 

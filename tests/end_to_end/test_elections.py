@@ -41,12 +41,12 @@ def test_a_state_is_scored_that_nothing_was_learned_from(elections: Finished) ->
 def test_each_state_is_judged_once_more_by_a_fit_without_it(elections: Finished) -> None:
     rows = published(
         elections.project,
-        """select group_value, value, value_left_out from leaderboard_groups
+        """select group_value, value, value_unseen from leaderboard_groups
            where prediction = 'voter_turnout' and group_column = 'state' and metric = 'roc_auc' order by 1""",
     )
     assert [row[0] for row in rows] == ["FL", "NC", "OH"]
-    for state, value, left_out in rows:
-        assert left_out > value - 0.03, f"{state} is not understood without having learned from it"
+    for state, value, unseen in rows:
+        assert unseen > value - 0.03, f"{state} is not understood without having learned from it"
 
 
 def test_scores_come_near_the_best_that_could_be_known_before(elections: Finished, truth: Path) -> None:

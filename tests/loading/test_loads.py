@@ -179,7 +179,7 @@ def test_a_person_releases_a_file_by_id_and_with_a_reason_which_is_recorded(arri
     visits = arriving(ID, **CSV)
     visits.arrive("a.csv", lines(*range(10_000)))
     refused = visits.arrive("b.csv", lines(*range(1_000)))
-    assert refused.failed_check == "identity"
+    assert refused.failed_check == "population"
     assert "row_count is 1,000, expected" in refused.problem
     for load_id, reason, words in (
         ("b.csv", "We sold the shops.", "There is no 'b.csv' in quarantine"),
@@ -206,7 +206,7 @@ def test_a_snapshot_is_not_released_over_a_later_one(arriving: Callable[..., Any
         release(visits.project, [visits.table], refused.load_id, "It was right.")
 
 
-def test_unfit_rows_stay_aside_also_when_the_file_is_released(arriving: Callable[..., Any]) -> None:
+def test_unfit_rows_stay_aside_also_when_the_file_is_treated(arriving: Callable[..., Any]) -> None:
     visits = arriving(ID, **CSV)
     visits.arrive("a.csv", lines(1, 2, 3))
     refused = visits.arrive("b.csv", lines(1, 2) + "x\n")
@@ -304,7 +304,7 @@ def test_a_file_whose_name_is_of_no_part_is_refused(arriving: Callable[..., Any]
     visits = arriving(ID, **PARTS)
     refused = visits.arrive("NORTH_1.csv", lines(1)) and visits.arrive("north.csv", lines(1))
     assert "its name does not say which part of the snapshot it is: it does not match '([A-Z]+)_" in refused.problem
-    assert (refused.failed_check, refused.may_be_released) == ("contract", False)
+    assert (refused.failed_check, refused.may_be_accepted) == ("contract", False)
     visits.arrive("NORTH_2.csv", lines(1, 2))
     assert visits.load().blocking == (refused,)
 

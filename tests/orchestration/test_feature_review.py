@@ -18,7 +18,7 @@ from orchestration.project import predictions_of
 from turnout.project.paths import Project
 
 PREDICTION = "models/predictions/customer_return.yml"
-FOUND = "counts_up of amount_ever"
+FOUND = "monotone_over_time of amount_ever"
 
 
 def reviewed(project: Project) -> tuple[bool, bool, str]:
@@ -51,8 +51,8 @@ def test_what_was_found_is_a_warning_in_the_terminal_and_in_the_records(built_sh
 def test_the_review_works_without_the_audit_and_falls_silent_when_a_person_says_why(shop: Project) -> None:
     passed, is_warning, description = reviewed(shop)
     assert (passed, is_warning) == (False, True)
-    assert "acknowledged: {counts_up: {amount_ever: 'the reason'}}" in description
-    acknowledged = "acknowledged: { counts_up: { amount_ever: We sell ever more to everybody. } }"
+    assert "acknowledged: {monotone_over_time: {amount_ever: 'the reason'}}" in description
+    acknowledged = "acknowledged: { monotone_over_time: { amount_ever: We sell ever more to everybody. } }"
     edit(shop.dbt / PREDICTION, "sensitive: [region]", f"sensitive: [region]\n          {acknowledged}")
     assert reviewed(Project(shop.root))[0]
     rows = records(shop, "select acknowledged from records.feature_findings order by reviewed_at")

@@ -25,10 +25,10 @@ def gate(project: Project) -> tuple[bool, AssetCheckSeverity, str]:
     return evaluation.passed, evaluation.severity, evaluation.description or ""
 
 
-def test_where_mistakes_are_severe_nothing_is_scored_by_a_challenger_until_a_person_approves_it(
+def test_where_approval_is_required_nothing_is_scored_by_a_challenger_until_a_person_approves_it(
     shop: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    edit(shop.dbt / DECLARATION, "metric: log_loss", "metric: log_loss\n          severe: true")
+    edit(shop.dbt / DECLARATION, "metric: log_loss", "metric: log_loss\n          requires_approval: true")
     change(shop, "delete from records.champions")
     launched(shop, "model_versions/customer_return")
     passed, severity, told = gate(shop)
@@ -52,11 +52,11 @@ def test_where_mistakes_are_severe_nothing_is_scored_by_a_challenger_until_a_per
     assert "customer_return version 2 (linear) came out as it was" in said
 
 
-def test_a_champion_beyond_its_limits_blocks_scores_where_mistakes_are_severe(shop: Project) -> None:
+def test_a_champion_beyond_its_limits_blocks_scores_where_approval_is_required(shop: Project) -> None:
     edit(
         shop.dbt / DECLARATION,
         "metric: log_loss",
-        "metric: log_loss\n          severe: true\n          limits: { calibration_error: 0.000001 }",
+        "metric: log_loss\n          requires_approval: true\n          limits: { calibration_error: 0.000001 }",
     )
     launched(shop, "model_versions/customer_return")
     passed, severity, told = gate(shop)

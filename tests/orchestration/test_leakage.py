@@ -173,7 +173,7 @@ def plant_and_audit(project: Project) -> dict[str, Any]:
     return {
         **{name: told(audited) for name, audited in found.items()},
         "late, acknowledged": told(acknowledged(found["late"], "late", "amount_ever", "orders_28d")),
-        "severe": told(severe(found["with_regions"])),
+        "strict": told(strict(found["with_regions"])),
         "kinds": sorted({found.past.kind for audit in audits for found in audit.comparisons}),
         "schemas": [row["s"] for row in records(project, "select distinct schema_name as s from duckdb_schemas()")],
         "differences": records(project, "select prediction, cut_by, differing_rows from records.leakage_differences"),
@@ -202,8 +202,8 @@ def told(found: Audit) -> dict[str, Any]:
     }
 
 
-def severe(found: Audit) -> Audit:
-    return replace(found, prediction=replace(found.prediction, severe=True))
+def strict(found: Audit) -> Audit:
+    return replace(found, prediction=replace(found.prediction, audit="strict"))
 
 
 def acknowledged(found: Audit, finding: str, *subjects: str) -> Audit:
@@ -234,13 +234,13 @@ def test_late_rows_are_found_and_may_be_acknowledged(audited: dict[str, Any]) ->
     assert audited["late, acknowledged"]["problem"] == ""
 
 
-def test_a_dimension_overwritten_in_place_is_told_and_blocks_what_is_severe(audited: dict[str, Any]) -> None:
+def test_a_dimension_overwritten_in_place_is_told_and_blocks_a_strict_audit(audited: dict[str, Any]) -> None:
     """Loads tell what was known of it at dates after the first one; nothing does before."""
     found = audited["with_regions"]
     assert found["audited_by"] == {"shop.orders": ["event_time", "loaded_at"], "shop.regions": ["loaded_at"]}
     assert audited["with_seed"]["unaudited"] == ["seed.parities"]
     assert "config: {event_time: <column>}" in audited["with_seed"]["remedies"]["seed.parities"]
-    assert audited["severe"]["problem"] == ""
+    assert audited["strict"]["problem"] == ""
 
 
 def test_nothing_of_the_rebuilt_past_stays_but_the_record(audited: dict[str, Any]) -> None:
@@ -269,9 +269,9 @@ def test_a_sum_that_differs_in_its_last_digits_gets_a_remedy_of_its_own() -> Non
     assert "cast to a decimal" not in str(found(Difference("amount", 3, (("7", "30.3", "30.2"),))).problem)
 
 
-def test_a_label_that_could_not_be_compared_blocks_what_is_severe_only() -> None:
+def test_a_label_that_could_not_be_compared_blocks_strict_audits_only() -> None:
     assert found(compared=0, kind="label_window").problem is None
-    problem = found(compared=0, kind="label_window", severe=True).problem
+    problem = found(compared=0, kind="label_window", audit="strict").problem
     assert "The label of will_return could not be compared at 2024-01-07" in str(problem)
 
 

@@ -64,7 +64,7 @@ def test_categories_missing_and_unseen_values_are_dealt_with_inside_the_pipeline
 def test_reduce_keeps_the_columns_that_tell_most(name: str) -> None:
     examples, value = frame()
     candidate = Candidate(name)
-    pipeline = candidate.pipeline("regression", FEATURES, candidate.defaults, reduce=2)
+    pipeline = candidate.pipeline("regression", FEATURES, candidate.defaults, max_features=2)
     fit(candidate, pipeline, examples, value)
     kept = pipeline[:-1].get_feature_names_out()
     assert len(kept) == 2
@@ -86,10 +86,10 @@ def test_a_parameter_that_does_not_exist_is_told_in_words() -> None:
         candidate.pipeline("binary", FEATURES, {})
 
 
-def test_the_baseline_may_be_each_entitys_own_past() -> None:
+def test_the_baseline_may_be_each_entitys_entity_mean() -> None:
     entities = pd.DataFrame({"entity": [1, 1, 1, 2, 2, 3]})
     label = pd.Series([1.0, 1.0, 0.0, 0.0, 0.0, 0.0])
-    past = baseline("binary", "own_past", "entity").fit(entities, label)
+    past = baseline("binary", "entity_mean", "entity").fit(entities, label)
     prior = 2 / 6
     expected = [(2 + 5 * prior) / (3 + 5), (0 + 5 * prior) / (2 + 5), prior]
     asked = pd.DataFrame({"entity": [1, 2, 99]})

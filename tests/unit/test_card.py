@@ -35,7 +35,7 @@ def training(tmp_path_factory: pytest.TempPathFactory) -> Training:
     world.prediction = replace(
         world.prediction,
         search=SearchBudget(trials=0, seconds=1),
-        severe=True,
+        requires_approval=True,
         titles={"strength": "Strength of the habit"},
         slices={"strong ones": "strength > 0.5", "very few": "entity < 5"},
     )

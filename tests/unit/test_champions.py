@@ -49,8 +49,8 @@ def obsolete(world: World) -> None:
     world.prediction = replace(world.prediction, horizon_days=world.prediction.horizon_days + 1, gap_days=20)
 
 
-def test_where_mistakes_are_severe_a_challenger_waits_for_a_person_with_name_and_reason(world: World) -> None:
-    world.prediction = replace(world.prediction, severe=True)
+def test_where_approval_is_required_a_challenger_waits_for_a_person_with_name_and_reason(world: World) -> None:
+    world.prediction = replace(world.prediction, requires_approval=True)
     training = trained(world)
     assert (training.decision.outcome, champion(world)) == ("waits", None)
     assert waits(world) == [1]
@@ -74,7 +74,7 @@ def test_only_what_the_gate_let_through_can_be_approved_and_only_over_its_own_ri
     with pytest.raises(ModelError, match="There is no version 9"):
         approved(world, 9)
     obsolete(world)
-    world.prediction = replace(world.prediction, severe=True)
+    world.prediction = replace(world.prediction, requires_approval=True)
     assert trained(world).decision.outcome == "waits"
     rolled_back(world, 2)
     with pytest.raises(ModelError, match="was compared with champion version 1, but champion version 2 is in place"):

@@ -26,7 +26,7 @@ def test_defaults_are_filled_in() -> None:
     assert (prediction.name, prediction.schema, prediction.table) == ("will_return", "predictions", "will_return")
     assert (prediction.metric, prediction.gap_days, prediction.holdout_dates) == ("log_loss", 28, 4)
     assert (prediction.sensitive, prediction.retrain) == ((), None)
-    assert (prediction.group, prediction.severe, prediction.acknowledged) == (None, False, {})
+    assert (prediction.group, prediction.requires_approval, prediction.acknowledged) == (None, False, {})
 
 
 def test_the_judging_of_models_has_defaults() -> None:
@@ -48,17 +48,17 @@ def test_candidates_are_names_or_import_paths_with_parameters_of_which_lists_are
 @pytest.mark.parametrize("group", ["entity", "group"])
 def test_what_is_declared_beyond_the_defaults_is_carried(group: str) -> None:
     acknowledged = {"unstable": {"x": "It comes and goes."}, "unaudited": {"shop.products": "It has no time."}}
-    declared = {**COMPLETE, "group": group, "severe": True, "acknowledged": acknowledged}
+    declared = {**COMPLETE, "group": group, "requires_approval": True, "acknowledged": acknowledged}
     (prediction,) = predictions_in(small_manifest(declared))
-    assert (prediction.group, prediction.severe, prediction.acknowledged) == (group, True, acknowledged)
+    assert (prediction.group, prediction.requires_approval, prediction.acknowledged) == (group, True, acknowledged)
     assert hash(prediction)
 
 
-@pytest.mark.parametrize("release", [10, 0.5, 100])
-def test_a_release_is_a_percentage_and_everybody_by_default(release: float) -> None:
+@pytest.mark.parametrize("share", [10, 0.5, 100])
+def test_the_treatment_share_is_a_percentage_and_everybody_by_default(share: float) -> None:
     (everybody,) = predictions_in(small_manifest(COMPLETE))
-    (limited,) = predictions_in(small_manifest({**COMPLETE, "release": release}))
-    assert (everybody.release, limited.release) == (100, release)
+    (limited,) = predictions_in(small_manifest({**COMPLETE, "treatment_share": share}))
+    assert (everybody.treatment_share, limited.treatment_share) == (100, share)
 
 
 def test_a_group_may_be_sensitive() -> None:
@@ -100,24 +100,25 @@ def test_a_model_without_a_declaration_is_not_a_prediction() -> None:
         ({"group": ["group"]}, "group", "write the name of a column"),
         ({"group": "outcome"}, "group", "which is the as-of date or the label"),
         ({"group": "day"}, "group", "which is the as-of date or the label"),
-        ({"severe": "yes"}, "severe", "write true or false"),
-        ({"sever": True}, "sever", "Did you mean 'severe'?"),
+        ({"requires_approval": "yes"}, "requires_approval", "write true or false"),
+        ({"audit": "severe"}, "audit", "write 'lenient' or 'strict'"),
+        ({"approval": True}, "approval", "Did you mean 'requires_approval'?"),
         ({"candidates": ["lightgm"]}, "candidates", "there is no candidate 'lightgm'. Did you mean 'lightgbm'?"),
         ({"candidates": []}, "candidates", "'candidates' is empty"),
         ({"candidates": ["linear", "linear"]}, "candidates", "is named twice"),
         ({"candidates": "linear"}, "candidates", "write a list of names"),
         ({"candidates": [{"linear": {}, "xgboost": {}}]}, "candidates", "an entry of 'candidates' names 2"),
         ({"candidates": [{"xgboost": {"max_depth": []}}]}, "candidates", "has no value to choose"),
-        ({"baseline": "last_year"}, "baseline", "'prior' or 'own_past'"),
-        ({"reduce": 0}, "reduce", "at least 1"),
+        ({"baseline": "last_year"}, "baseline", "'prior' or 'entity_mean'"),
+        ({"max_features": 0}, "max_features", "at least 1"),
         ({"search": {"trails": 3}}, "search.trails", "'search' has no key 'trails'. Did you mean 'trials'?"),
         ({"search": {"seconds": "long"}}, "search.seconds", "'seconds' of 'search' is 'long'"),
         ({"limits": {"slice_dorp": 0.1}}, "limits.slice_dorp", "Did you mean 'slice_drop'?"),
         ({"limits": {"worst_group": "bad"}}, "limits.worst_group", "'worst_group' of 'limits' is 'bad'"),
-        ({"release": 0}, "release", "'release' is 0."),
-        ({"release": 101}, "release", "a percentage above 0, at most 100"),
-        ({"release": "10%"}, "release", "'10%'"),
-        ({"release": True}, "release", "a percentage above 0, at most 100"),
+        ({"treatment_share": 0}, "treatment_share", "'treatment_share' is 0."),
+        ({"treatment_share": 101}, "treatment_share", "a percentage above 0, at most 100"),
+        ({"treatment_share": "10%"}, "treatment_share", "'10%'"),
+        ({"treatment_share": True}, "treatment_share", "a percentage above 0, at most 100"),
         ({"slices": ["x > 1"]}, "slices", "a condition in SQL for each name"),
         ({"minimum_effect": -1}, "minimum_effect", "a share, such as 0.005"),
         ({"acknowledged": ["unstable"]}, "acknowledged", "'acknowledged' is ['unstable']"),
@@ -153,8 +154,8 @@ def test_what_tells_who_somebody_is_cannot_be_a_feature() -> None:
         predictions_in(manifest)
 
 
-def test_a_column_that_is_left_out_is_named_once_and_exists() -> None:
-    (prediction,) = predictions_in(small_manifest({**COMPLETE, "leave_out": "group"}))
+def test_the_column_of_unseen_groups_is_named_once_and_exists() -> None:
+    (prediction,) = predictions_in(small_manifest({**COMPLETE, "unseen_groups": "group"}))
     assert prediction.grouping == ("group",)
-    with pytest.raises(DeclarationError, match=r"named twice \(sensitive and leave_out\)"):
-        predictions_in(small_manifest({**COMPLETE, "leave_out": "group", "sensitive": ["group"]}))
+    with pytest.raises(DeclarationError, match=r"named twice \(sensitive and unseen_groups\)"):
+        predictions_in(small_manifest({**COMPLETE, "unseen_groups": "group", "sensitive": ["group"]}))

@@ -66,7 +66,7 @@ PLANTED = [
     ("identifier", "'number ' || entity", "its 200 values have 1.0 entity each"),
     ("identifier", "entity * 7919 % 10007", "each entity has its own value"),
     ("identifier", "(entity * 7919 + day_number * 104729) % 1000003", "values are equal"),
-    ("strong_alone", f"{KNOWN} * 0.8 + chance", "ROC AUC 0.98"),
+    ("single_feature_leak", f"{KNOWN} * 0.8 + chance", "ROC AUC 0.98"),
     ("copies_label", f"1 - {KNOWN}", "ROC AUC 1.000"),
     ("copies_label", f"if({KNOWN} = 1, 'gone', 'here')", "ROC AUC 1.000"),
     ("copies_label", f"case when {KNOWN} = 0 then 1 + entity % 9 end", "ROC AUC 1.000"),  # days until it is back
@@ -77,10 +77,14 @@ PLANTED = [
     ("unstable", f"if(day > {MIDDLE}, chance, strength)", "its strength vanishes (alone 0.82 early, 0.5"),
     ("unstable", f"if(day <= {MIDDLE}, chance, strength)", "its strength appears"),
     ("unstable", f"if(day > {MIDDLE}, 1 - strength, strength)", "its strength turns round"),
-    ("counts_up", "day_number", "tells late as-of dates from early ones (ROC AUC 1.00)"),
-    ("counts_up", "1000 - day_number", "for each entity it hardly ever rises"),
-    ("counts_up", "row_number() over (order by day, entity)", "what is scored lies beyond"),
-    ("counts_up", "sum(strength) over (partition by entity order by day)", "for each entity it hardly ever falls"),
+    ("monotone_over_time", "day_number", "tells late as-of dates from early ones (ROC AUC 1.00)"),
+    ("monotone_over_time", "1000 - day_number", "for each entity it hardly ever rises"),
+    ("monotone_over_time", "row_number() over (order by day, entity)", "what is scored lies beyond"),
+    (
+        "monotone_over_time",
+        "sum(strength) over (partition by entity order by day)",
+        "for each entity it hardly ever falls",
+    ),
 ]
 
 
@@ -97,7 +101,7 @@ def test_a_finding_is_told_where_it_is_planted(planted: Review, place: int, find
     """And no other: one thing that is wrong is one warning."""
     told = [told for told in planted.findings if told.subject == f"planted_{place}"]
     assert [each.name for each in told] == [finding]
-    assert words in told[0].told
+    assert words in told[0].message
     assert f"planted_{place} ({finding})" in str(planted)
 
 
@@ -109,7 +113,7 @@ def test_examples_that_should_have_a_label_and_have_none_are_told(world: World) 
     world.change("update predictions.will_return set outcome = null where entity % 20 = 3")
     (finding,) = review(world.warehouse, world.prediction).findings
     assert (finding.name, finding.subject) == ("unlabelled", "outcome")
-    assert "180 examples (5.0%) have none, at 18 as-of dates" in finding.told
+    assert "180 examples (5.0%) have none, at 18 as-of dates" in finding.message
 
 
 @pytest.mark.parametrize("dates", ["true", f"day > {MIDDLE}"])
@@ -120,9 +124,9 @@ def test_one_entity_under_two_ids_is_found_also_if_only_for_a_part_of_the_time(w
             where entity in (3, 8) and {dates}"""
     )
     (finding,) = review(world.warehouse, world.prediction).findings
-    assert (finding.name, finding.subject) == ("twins", "entity")
-    assert "2 pairs have the same features" in finding.told
-    assert "3 and 1003 at" in finding.told
+    assert (finding.name, finding.subject) == ("duplicate_entities", "entity")
+    assert "2 pairs have the same features" in finding.message
+    assert "3 and 1003 at" in finding.message
 
 
 def test_entities_with_few_possible_values_are_no_twins(world: World) -> None:
@@ -164,10 +168,10 @@ def test_whole_words_sound_sensitive(name: str, sounds: bool) -> None:
 def test_an_acknowledged_finding_is_no_warning_and_keeps_its_reason(world: World) -> None:
     add(world, planted="day_number")
     reason = "Prices rise with the years."
-    world.prediction = replace(world.prediction, acknowledged={"counts_up": {"planted": reason}})
+    world.prediction = replace(world.prediction, acknowledged={"monotone_over_time": {"planted": reason}})
     made = review(world.warehouse, world.prediction)
     assert made.unacknowledged == ()
-    assert [(finding.name, finding.acknowledged) for finding in made.findings] == [("counts_up", reason)]
+    assert [(finding.name, finding.acknowledged) for finding in made.findings] == [("monotone_over_time", reason)]
     assert str(made) == "will_return: nothing to look at in 6 columns. 1 finding is acknowledged."
 
 
@@ -180,7 +184,7 @@ def test_an_acknowledgement_of_what_is_not_found_any_more_is_told_gently(world: 
 
 
 def test_every_finding_can_be_acknowledged_and_is_tested_here() -> None:
-    tested = {finding for finding, *_ in PLANTED} | {"unlabelled", "twins", "sounds_sensitive"}
+    tested = {finding for finding, *_ in PLANTED} | {"unlabelled", "duplicate_entities", "sounds_sensitive"}
     assert tested == REVIEWED
 
 
@@ -235,7 +239,7 @@ def test_what_says_a_number_is_found_as_well(spend: World) -> None:
     )
     known = "coalesce(outcome, chance + strength)"
     add(spend, copied=f"{known} * 2 + 1", strong=f"{known} + 0.3 * chance")
-    assert found(spend) == {("copies_label", "copied"), ("strong_alone", "strong")}
+    assert found(spend) == {("copies_label", "copied"), ("single_feature_leak", "strong")}
 
 
 def test_a_nan_is_missing_as_it_is_for_a_model(world: World) -> None:

@@ -246,7 +246,7 @@ def test_what_is_wrong_with_the_tables_is_said_in_words(
 def test_a_block_that_is_too_wide_is_refused_before_anything_is_compared(
     village: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(linkage, "MOST_PAIRS", 200)
+    monkeypatch.setattr(linkage, "MAX_PAIRS", 200)
     with pytest.raises(LinkError, match=r"because they share state\.") as caught:
         link(village.warehouse, replace(LINK, block=(("state",), *LINK.block)))
     assert "add a column to the list [state]" in caught.value.remedy

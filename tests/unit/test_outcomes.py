@@ -24,7 +24,7 @@ SCORES = """
     create schema scores;
     create table scores.will_return as
     select
-        entity, day, strength as score, entity % 4 = 0 as is_released, 1 as model_version,
+        entity, day, strength as score, entity % 4 = 0 as is_treated, 1 as model_version,
         timestamp '2024-03-10 12:00:00' as scored_at
     from predictions.will_return where day in ('2024-03-10', '2024-05-19')
 """
@@ -34,7 +34,7 @@ CHAMPION = """
         'better' as reason, 'fit' as file, 'hash' as file_hash, date '2024-01-07' as first_as_of_date,
         date '2024-03-03' as last_as_of_date, 1 as example_count, 'data' as data_fingerprint
 """
-COLUMNS = "version, as_of_date, is_released, score_band, example_count, expected, realised, realised_stddev"
+COLUMNS = "version, as_of_date, is_treated, score_band, example_count, expected, realised, realised_stddev"
 RECORDED = f"select {COLUMNS} from records.outcomes where basis = 'published' order by all"
 
 
@@ -55,7 +55,7 @@ def recorded(world: World) -> tuple[date, ...]:
         return record_published(session, world.prediction)
 
 
-def test_matured_scores_are_recorded_by_band_and_release(scored: World) -> None:
+def test_matured_scores_are_recorded_by_band_and_treatment(scored: World) -> None:
     assert recorded(scored) == (SCORED,)
     rows = scored.rows(RECORDED)
     assert rows == scored.rows(
@@ -93,8 +93,8 @@ def test_scores_by_a_fit_that_knew_the_labels_are_no_forecast(scored: World) -> 
     assert recorded(scored) == ()
 
 
-def test_scores_of_an_earlier_release_count_as_released(scored: World) -> None:
-    scored.change("update scores.will_return set is_released = null")
+def test_scores_of_an_earlier_release_count_as_treated(scored: World) -> None:
+    scored.change("update scores.will_return set is_treated = null")
     recorded(scored)
     assert {row[2] for row in scored.rows(RECORDED)} == {True}
 
@@ -104,7 +104,7 @@ def test_without_scores_there_is_nothing_to_record(world: World) -> None:
 
 
 def test_the_tenths_of_a_regression_are_equal_and_equals_stand_together(spend: World) -> None:
-    change(spend, SCORES, CHAMPION, "update scores.will_return set is_released = true")
+    change(spend, SCORES, CHAMPION, "update scores.will_return set is_treated = true")
     spend.change("update scores.will_return set score = case when entity < 60 then -5 else entity end")
     recorded(spend)
     bands = spend.rows("select score_band, example_count from records.outcomes order by 1")
@@ -138,14 +138,14 @@ def test_every_example_of_a_training_is_in_one_band_of_its_date(
         assert len({outcome.score_band for outcome in of_day}) == len(of_day)
         expected = [outcome.expected for outcome in sorted(of_day, key=lambda outcome: outcome.score_band)]
         assert expected == sorted(expected)
-    assert all(1 <= outcome.score_band <= 10 and not outcome.is_released for outcome in found)
+    assert all(1 <= outcome.score_band <= 10 and not outcome.is_treated for outcome in found)
     assert all((outcome.realised_stddev is None) == (outcome.example_count == 1) for outcome in found)
 
 
 @pytest.mark.parametrize("kind", ["world", "spend"])
 def test_a_training_and_the_warehouse_count_alike(request: pytest.FixtureRequest, kind: str) -> None:
     made: World = request.getfixturevalue(kind)
-    change(made, SCORES, CHAMPION, "update scores.will_return set is_released = false")
+    change(made, SCORES, CHAMPION, "update scores.will_return set is_treated = false")
     recorded(made)
     rows = made.rows(
         """select score, outcome from scores.will_return

@@ -47,7 +47,7 @@ def judged(
     baseline: float = 0.5,
     limits: Limits | None = None,
     seconds: float = 1.0,
-    severe: bool = False,
+    requires_approval: bool = False,
 ) -> Decision:
     return decide(
         "log_loss",
@@ -62,7 +62,7 @@ def judged(
         prediction_seconds=seconds,
         minimum_effect=0.005,
         limits=limits or Limits(),
-        severe=severe,
+        requires_approval=requires_approval,
     )
 
 
@@ -225,7 +225,7 @@ def test_no_sensitive_group_may_be_worse_than_allowed_unless_it_is_too_small_to_
     assert decision.is_promoted
     told = finding(decision, "worst_group", "old")
     assert told.found == pytest.approx(-math.log(0.7))
-    assert told.told.endswith("; not judged, as there are 20 entities only")
+    assert told.message.endswith("; not judged, as there are 20 entities only")
     assert {f.group_value for f in decision.findings if f.limit_name == "worst_group"} == {"old", "very old", "young"}
 
 
@@ -243,22 +243,22 @@ def test_no_group_or_slice_may_lose_much_against_the_champion_beyond_chance() ->
     assert judged(np.where(new, sure(0.6), sure(0.9)), champion, limits=Limits(slice_drop=None)).findings == ()
     # Without a champion the baseline takes its place.
     first = judged(np.where(new, sure(0.4), sure(0.9)))
-    assert finding(first, "slice_drop", "new").told.startswith("32.19% worse than the baseline in the slice 'new'")
+    assert finding(first, "slice_drop", "new").message.startswith("32.19% worse than the baseline in the slice 'new'")
     assert first.outcome == "kept"
     # A few entities of the slice are much worse, most are not.
     by_chance = np.where(new & (ENTITY == 199), sure(0.0001), sure(0.8))
     lucky = judged(by_chance, Champion(2, np.where(new, sure(0.8), sure(0.6))))
     assert finding(lucky, "slice_drop", "new").found > 0.1
-    assert finding(lucky, "slice_drop", "new").told.endswith("; it may be chance")
+    assert finding(lucky, "slice_drop", "new").message.endswith("; it may be chance")
     assert lucky.is_promoted
 
 
-def test_where_mistakes_are_severe_a_person_is_waited_for() -> None:
-    decision = judged(sure(0.8), severe=True)
+def test_where_approval_is_required_a_person_is_waited_for() -> None:
+    decision = judged(sure(0.8), requires_approval=True)
     assert (decision.outcome, decision.is_promoted) == ("waits", False)
     assert decision.reason.endswith("the first champion. It waits until a person approves it")
-    assert judged(sure(0.5), severe=True).outcome == "kept"
-    assert judged(sure(0.8), severe=True, limits=Limits(calibration_error=0.1)).outcome == "kept"
+    assert judged(sure(0.5), requires_approval=True).outcome == "kept"
+    assert judged(sure(0.8), requires_approval=True, limits=Limits(calibration_error=0.1)).outcome == "kept"
 
 
 def test_limits_cannot_be_forgotten() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.judging.resampling import CHUNK_CELLS, FEWEST_ENTITIES, interval_of, resample
+from ml.judging.resampling import CHUNK_CELLS, MIN_ENTITIES, interval_of, resample
 
 
 def test_all_rows_of_an_entity_come_together_and_as_many_entities_are_drawn_as_there_are() -> None:
@@ -53,8 +53,8 @@ def test_an_interval_is_that_of_theory_where_rows_of_an_entity_are_alike() -> No
 
 def test_there_is_no_interval_of_a_handful_of_entities_or_of_what_is_mostly_undefined() -> None:
     values = np.append(np.arange(60.0), np.full(40, np.nan))
-    interval = interval_of(values, FEWEST_ENTITIES)
+    interval = interval_of(values, MIN_ENTITIES)
     assert interval == pytest.approx((59 * 0.025, 59 * 0.975))
-    assert interval_of(values, FEWEST_ENTITIES - 1) is None
-    assert interval_of(values[20:], FEWEST_ENTITIES) == pytest.approx((20 + 39 * 0.025, 20 + 39 * 0.975))
-    assert interval_of(values[21:], FEWEST_ENTITIES) is None
+    assert interval_of(values, MIN_ENTITIES - 1) is None
+    assert interval_of(values[20:], MIN_ENTITIES) == pytest.approx((20 + 39 * 0.025, 20 + 39 * 0.975))
+    assert interval_of(values[21:], MIN_ENTITIES) is None

@@ -104,14 +104,14 @@ def test_a_champion_is_not_judged_on_a_holdout_that_it_may_have_learned_from(wor
     assert "today's holdout begins before its own" in training.decision.reason
 
 
-def test_a_value_that_is_left_out_is_judged_by_a_model_that_never_saw_it(world: World) -> None:
+def test_an_unseen_group_is_judged_by_a_model_that_never_saw_it(world: World) -> None:
     """What happens where the column has one value is turned around there: only who has seen it can know."""
     world.change(
         """alter table predictions.will_return add column place varchar;
            update predictions.will_return set place = case when entity % 4 = 0 then 'upside down' else 'usual' end;
            update predictions.will_return set outcome = 1 - outcome where place = 'upside down'"""
     )
-    world.prediction = replace(world.prediction, leave_out="place", candidates=(Candidate("lightgbm"),))
+    world.prediction = replace(world.prediction, unseen_groups="place", candidates=(Candidate("lightgbm"),))
     training = trained(world)
     assert "place" not in {feature.name for feature in training.version.features}
     found = {
@@ -119,11 +119,11 @@ def test_a_value_that_is_left_out_is_judged_by_a_model_that_never_saw_it(world: 
         for evaluation in training.evaluations
         if (evaluation.group_column, evaluation.metric) == ("place", "roc_auc")
     }
-    elsewhere = found["lightgbm, left out", "upside down"]
+    elsewhere = found["lightgbm, unseen group", "upside down"]
     assert elsewhere.value is not None
     assert elsewhere.value < 0.3
     assert elsewhere.low is not None
-    usual = found["lightgbm, left out", "usual"]
+    usual = found["lightgbm, unseen group", "usual"]
     assert (usual.example_count, elsewhere.example_count) == (3 * 150, 3 * 50)
 
 

@@ -202,6 +202,12 @@ class DuckDBSession:
         for name, kind in columns.items():
             self._execute(f"alter table {target} add column if not exists {identifier(name)} {kind}")
 
+    def rename_column(self, schema: str, table: str, column: str, name: str) -> None:
+        """Give a column of a table another name; a column that has this name already is dropped."""
+        target = identifier(schema, table)
+        self._execute(f"alter table {target} drop column if exists {identifier(name)}")
+        self._execute(f"alter table {target} rename column {identifier(column)} to {identifier(name)}")
+
     def append(
         self, schema: str, table: str, rows: Sequence[Mapping[str, Any]] | pa.Table | pa.RecordBatchReader
     ) -> int:

@@ -140,6 +140,10 @@ class Session(Protocol):
         """
         ...
 
+    def rename_column(self, schema: str, table: str, column: str, name: str) -> None:
+        """Give a column of a table another name; a column that has this name already is dropped."""
+        ...
+
     def append(
         self, schema: str, table: str, rows: Sequence[Mapping[str, Any]] | pa.Table | pa.RecordBatchReader
     ) -> int:

@@ -29,7 +29,7 @@ WITHOUT = {
 }
 
 
-_SEVERE = "the prediction is declared severe: what could not be audited may not be learned from."
+_STRICT = "the prediction is declared with 'audit: strict': what could not be audited may not be learned from."
 
 
 class LeakageError(TurnoutError):
@@ -124,22 +124,22 @@ class Audit:
         ]
         if failed:
             return _told(self.prediction, failed)
-        if self.prediction.severe and self.unaudited:
+        if self.prediction.audit == "strict" and self.unaudited:
             names = ", ".join(source.source for source in self.unaudited)
             return LeakageError(
                 f"{self.prediction.name} is made from sources whose past the audit cannot see: {names}.",
                 where=self.prediction.where,
-                rule=_SEVERE,
+                rule=_STRICT,
                 remedy=f"{self.unaudited[0].remedy} Or give the reason why they cannot know the future: "
                 f"acknowledged: {{{UNAUDITED}: {{{self.unaudited[0].source}: 'the reason'}}}} in the declaration.",
             )
-        if self.prediction.severe and self.unverified:
+        if self.prediction.audit == "strict" and self.unverified:
             days = ", ".join(str(found.past.as_of_date) for found in self.unverified)
             return LeakageError(
                 f"The label of {self.prediction.name} could not be compared at {days}: built again from what it may "
                 "see, no example has one.",
                 where=self.prediction.where,
-                rule=_SEVERE,
+                rule=_STRICT,
                 remedy="let the label mature as soon as the data reach the horizon's end, by any event; the macro "
                 "label_within does.",
             )

@@ -20,7 +20,7 @@ SCHEMA = "links"
 # What the scratch database may hold in memory.
 MEMORY_LIMIT = "2GB"
 # More pairs than these take hours, and say that a list of columns to block on is too wide.
-MOST_PAIRS = 500_000_000
+MAX_PAIRS = 500_000_000
 # Lower ends of the bands in which probabilities are counted.
 BANDS = (0.0, 0.1, 0.5, 0.75, 0.9, 0.95, 0.99)
 
@@ -177,12 +177,12 @@ def _matched(scratch: Session, declared: Link, kinds: dict[str, Kind], block: Se
     """Match, keep the table `found` with the two numbers, and count."""
     records, pool = count(scratch, SOUGHT), count(scratch, POOL)
     counts = [pairs_of(scratch, columns) for columns in block]
-    if sum(counts) > MOST_PAIRS:
+    if sum(counts) > MAX_PAIRS:
         widest = declared.block[counts.index(max(counts))]
         raise LinkError(
             f"{sum(counts):,} pairs would be compared, {max(counts):,} of them because they share {', '.join(widest)}.",
             where=f"{declared.place}, key 'config.meta.link.block'",
-            rule=f"at most {MOST_PAIRS:,} pairs are compared, so that a run ends in time.",
+            rule=f"at most {MAX_PAIRS:,} pairs are compared, so that a run ends in time.",
             remedy=f"add a column to the list [{', '.join(widest)}].",
         )
     weights: tuple[Weight, ...] = ()

@@ -190,7 +190,7 @@ def _train(session: Session, learner: Linker, columns: Sequence[str], **fixed: b
 def _steadied(
     session: Session, model: dict[str, Any], compare: Mapping[str, Kind]
 ) -> tuple[dict[str, Any], tuple[Weight, ...]]:
-    """Return splink's model with m drawn to what is usual, u above nought and both rounded; and its weights."""
+    """Return splink's model with m drawn to what is usual, u above zero and both rounded; and its weights."""
     weights = []
     for made, (column, kind) in zip(model["comparisons"], compare.items(), strict=True):
         sought, pool = (count(session, name, f"{column} is not null") for name in (SOUGHT, POOL))

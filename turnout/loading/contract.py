@@ -126,7 +126,7 @@ class ColumnLimits:
     gone_values : float, optional
         Share of the rows before whose value does not occur any more.
     drift : float, optional
-        Distance between the distributions, 0 to 1; see `identity`.
+        Distance between the distributions, 0 to 1; see `population`.
     """
 
     null_share: Share | None = None

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from turnout.clock import utc_now
 from turnout.engines import identifier, literal
 from turnout.errors import LoadError
-from turnout.loading.identity import REFERENCE_LOADS, Check, compare
 from turnout.loading.landing import ArrivedFile, FilesSeen, files_in, hash_of, settled
+from turnout.loading.population import REFERENCE_LOADS, Check, compare
 from turnout.loading.refusal import RefusalError, why
 from turnout.loading.register import Register
 from turnout.loading.rows import parse
@@ -257,7 +257,7 @@ def _parse(
     file, acceptance, loads = arrival.file, arrival.acceptance, register.loads()
     others = [load for load in register.in_force(loads) if load.file_hash != arrival.content_hash]
     appended_to = [project.root / load.path for load in others] if table.keys.mode == "append" else []
-    parsed = parse(connection, file.path, scratch, table, appended_to, is_released=acceptance is not None)
+    parsed = parse(connection, file.path, scratch, table, appended_to, is_treated=acceptance is not None)
     # Times of loads tell their order, whatever the clock does.
     now = max([utc_now(), *(load.loaded_at + timedelta(microseconds=1) for load in loads)])
     path = project.loads / table.folder / f"{now:%Y-%m-%d}" / f"{arrival.load_id}.parquet"
@@ -359,7 +359,7 @@ def _quarantine(
         failed_check=refusal.check,
         problem=str(refusal.what),
         remedy=str(refusal.remedy),
-        may_be_released=refusal.may_be_released,
+        may_be_accepted=refusal.may_be_accepted,
         path=str(target.relative_to(project.root)),
     )
     register.quarantine(refused, checks)
@@ -426,8 +426,8 @@ def _unexpected(table: SourceTable, file: ArrivedFile, failed: Sequence[Check]) 
         str(file.path),
         "ask its sender; if it is right, release it with a reason. What is so every time belongs into the contract, as "
         f"a limit, in {table.file}.",
-        check="identity",
-        may_be_released=True,
+        check="population",
+        may_be_accepted=True,
     )
 
 

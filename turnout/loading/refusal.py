@@ -25,9 +25,9 @@ class RefusalError(LoadError):
         The file.
     remedy : str
         What to do next.
-    check : {"contract", "identity"}
+    check : {"contract", "population"}
         What it failed: whether the file can be read as declared, or whether it is the population we expect.
-    may_be_released : bool
+    may_be_accepted : bool
         Whether a person may accept it as it is. Not, for example, where a column is missing.
     """
 
@@ -38,10 +38,10 @@ class RefusalError(LoadError):
         where: str,
         remedy: str,
         *,
-        check: Literal["contract", "identity"] = "contract",
-        may_be_released: bool = False,
+        check: Literal["contract", "population"] = "contract",
+        may_be_accepted: bool = False,
     ) -> None:
-        self.check, self.may_be_released = check, may_be_released
+        self.check, self.may_be_accepted = check, may_be_accepted
         super().__init__(
             f"{table.label} cannot be loaded: {found.rstrip('.')}.",
             where=where,
@@ -60,6 +60,6 @@ def why(table: SourceTable, file: QuarantinedFile) -> LoadError:
         "downstream is made, and raw shows what it showed before.",
         remedy=Advice(
             f"{file.remedy} Without the file in landing, the next run goes on without it.",
-            *((" To load it as it is: ", release, ".") if file.may_be_released else ()),
+            *((" To load it as it is: ", release, ".") if file.may_be_accepted else ()),
         ),
     )

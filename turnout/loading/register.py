@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from turnout.engines import Session, Warehouse, identifier, literal
 from turnout.errors import LoadError
-from turnout.loading.identity import MAX_HISTORY, Check, History
 from turnout.loading.parquet import first_misfit
+from turnout.loading.population import MAX_HISTORY, Check, History
 from turnout.records import SCHEMA, opened
 from turnout.records.loads import BUILT_FROM, Load, QuarantinedFile
 from turnout.records.loads import TABLES as SAID

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +27,8 @@ class ExamplesTable:
         Days from the as-of date until a label has matured.
     arrival_days : int
         Days after an as-of date by which what happened before it has been loaded.
-    severe : bool
-        Whether mistakes are severe: what could not be audited blocks.
+    audit : {"lenient", "strict"}
+        Whether what could not be audited is a warning, or blocks.
     acknowledged : mapping of finding to mapping of subject to reason
         What was found and is right, with the reason.
     """
@@ -42,7 +43,7 @@ class ExamplesTable:
     label: str
     horizon_days: int
     arrival_days: int = 1
-    severe: bool = False
+    audit: Literal["lenient", "strict"] = "lenient"
     acknowledged: Mapping[str, Mapping[str, str]] = field(default_factory=dict, hash=False)
 
     @property

@@ -112,7 +112,7 @@ class Check:
         Whether it stops what is downstream.
     evaluated_at : datetime
         When, in UTC.
-    told : str or None
+    message : str or None
         What there is to say about it.
     """
 
@@ -122,7 +122,7 @@ class Check:
     passed: bool
     severity: Literal["error", "warn"]
     evaluated_at: datetime
-    told: str | None
+    message: str | None
 
 
 Told = TypeVar("Told", Publication, Freshness, Check)

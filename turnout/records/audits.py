@@ -32,7 +32,7 @@ class LeakageAudit(OfAudit):
     compared_rows: Annotated[
         int, "Stored examples of that date; for the label those that had one on both sides.", BIGINT, Between(0)
     ]
-    differing_columns: Annotated[int, "How many columns came out differently; nought is what should be."]
+    differing_columns: Annotated[int, "How many columns came out differently; zero is what should be."]
     seconds: Annotated[float, "What it took; predictions that share a rebuild share its time."]
 
 

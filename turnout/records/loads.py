@@ -52,12 +52,12 @@ class QuarantinedFile:
     contract: Annotated[str, "The terms it was refused by, as JSON."]
     quarantined_at: Annotated[datetime, "When it was refused, UTC."]
     failed_check: Annotated[
-        Literal["contract", "identity"],
-        "What it failed: contract, as it cannot be read as declared; identity, as it is not the population we expect.",
+        Literal["contract", "population"],
+        "What it failed: contract, as it cannot be read as declared; population, as it is not the expected population.",
     ]
     problem: Annotated[str, "What is wrong, in words."]
     remedy: Annotated[str, "What to do next, in words."]
-    may_be_released: Annotated[bool, "Whether a person may load it as it is."]
+    may_be_accepted: Annotated[bool, "Whether a person may load it as it is."]
     path: Annotated[str, "The file as it arrived, from the project's folder."]
 
 
@@ -81,7 +81,7 @@ class RefusedRow(OfLoad):
 
 @dataclass(frozen=True)
 class LoadCheck(OfLoad):
-    """One thing that was measured of a load, and what it may be; see `turnout.loading.identity`."""
+    """One thing that was measured of a load, and what it may be; see `turnout.loading.population`."""
 
     check_name: Annotated[str, "What was measured, such as row_count, null_share or drift."]
     column_name: Annotated[str, "Of which column; empty for the whole table."]

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from turnout.clock import utc_now
-from turnout.engines import QueryError, identifier
+from turnout.engines import QueryError, identifier, literal
 from turnout.errors import WarehouseError
 from turnout.records import audits, loads, reviews, tracking, trainings
 from turnout.records.table import Between, Table, columns_of
@@ -106,16 +106,36 @@ def _constraints(session: Session) -> None:
     )
 
 
+def _words(session: Session) -> None:
+    """Columns and what stands in them have the words of this release."""
+    for table in TABLES:
+        if table.name in {*RENAMED_COLUMNS, *RENAMED_VALUES}:
+            _rewrite(session, table, {})
+    findings = RENAMED_VALUES[reviews.FEATURE_FINDINGS.name]["finding"]
+    sql = "select table_name as name from information_schema.columns where table_schema = ? and column_name = ?"
+    for row in session.rows(sql, (SCORES, WAS_TREATED[0])):
+        session.rename_column(SCORES, row["name"], *WAS_TREATED)
+    reviewed = session.table(f"select * from {SCHEMA}.{reviews.FEATURE_REVIEWS.name}").to_pylist()
+    session.delete(SCHEMA, reviews.FEATURE_REVIEWS.name, {})
+    for review in reviewed:
+        review["findings"] = [findings.get(name, name) for name in review["findings"]]
+    session.append(SCHEMA, reviews.FEATURE_REVIEWS.name, reviewed)
+
+
 def _rewrite(session: Session, table: Table, filled: Mapping[str, str]) -> None:
     """Make a table anew as it is said here, with the rows that it has; what a column lacks is filled, by SQL."""
     held = f"{SCHEMA}.{table.name}"
     names = session.columns_of(SCHEMA, table.name).names
-    selected = [
+    renamed = {now: before for before, now in RENAMED_COLUMNS.get(table.name, {}).items() if before in names}
+    selected = []
+    for name in dict.fromkeys([*(name for name in names if name not in renamed.values()), *renamed, *filled]):
         # dbt adds to a table from before the columns that it lacks, empty.
-        f"coalesce({name}, {filled[name]}) as {name}" if name in filled else identifier(name)
-        for name in names
-    ]
-    selected += [f"{sql} as {name}" for name, sql in filled.items() if name not in names]
+        given = [identifier(one) for one in (name, renamed.get(name)) if one in names]
+        given += [filled[name]] if name in filled else []
+        value = given[0] if len(given) == 1 else f"coalesce({', '.join(given)})"
+        for before, now in RENAMED_VALUES.get(table.name, {}).get(name, {}).items():
+            value = f"replace({value}, {literal(before)}, {literal(now)})"
+        selected.append(f"{value} as {identifier(name)}")
     session.keep("rows_of_before", f"select {', '.join(selected)} from {held}")
     session.drop(SCHEMA, table.name)
     session.create(SCHEMA, table.name, table.types, table.constraints)
@@ -137,4 +157,25 @@ GREATER_IS_BETTER = """case
     when metric in ('roc_auc', 'average_precision', 'correlation') then true
     when metric not in ('total_bias', 'calibration_error') then false
 end"""
-STEPS: tuple[Callable[[Session], None], ...] = (_constraints,)
+# What was called otherwise in earlier releases: columns by table, and what stands in a column.
+RENAMED_COLUMNS: Mapping[str, Mapping[str, str]] = {
+    trainings.MODEL_VERSIONS.name: {"reduce": "max_features"},
+    trainings.OUTCOMES.name: {"is_released": "is_treated"},
+    trainings.PROMOTION_LIMITS.name: {"told": "message"},
+    loads.QUARANTINE.name: {"may_be_released": "may_be_accepted"},
+    reviews.FEATURE_FINDINGS.name: {"told": "message"},
+}
+RENAMED_VALUES: Mapping[str, Mapping[str, Mapping[str, str]]] = {
+    trainings.EVALUATIONS.name: {"candidate": {", left out": ", unseen group"}},
+    loads.QUARANTINE.name: {"failed_check": {"identity": "population"}},
+    reviews.FEATURE_FINDINGS.name: {
+        "finding": {
+            "counts_up": "monotone_over_time",
+            "strong_alone": "single_feature_leak",
+            "twins": "duplicate_entities",
+        }
+    },
+}
+SCORES = "scores"
+WAS_TREATED = ("is_released", "is_treated")
+STEPS: tuple[Callable[[Session], None], ...] = (_constraints, _words)

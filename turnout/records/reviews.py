@@ -75,7 +75,7 @@ class FeatureFinding(OfReview):
 
     finding: Annotated[str, "The name of the finding, with which it is acknowledged."]
     subject: Annotated[str, "The column that it is about."]
-    told: Annotated[str, "What was measured, why it matters, what to do."]
+    message: Annotated[str, "What was measured, why it matters, what to do."]
     acknowledged: Annotated[str | None, "The reason a person gave why it is right; null if there is none."]
 
 

@@ -12,7 +12,7 @@ Metric = Annotated[str, "What was measured."]
 # Said once for all rows that hold values of a metric; what it is for each metric is for the learning to know.
 Direction = Annotated[
     bool | None,
-    "Which direction of the metric is better; null for one that is best at nought.",
+    "Which direction of the metric is better; null for one that is best at zero.",
 ]
 
 
@@ -29,7 +29,7 @@ class ModelVersion(OfVersion):
     """One fitted candidate, numbered, immutable. Files are named from the folder of model versions."""
 
     candidate: Annotated[
-        str, "The candidate that came out best of the training; with ` recalibrated` behind it if it is straightened."
+        str, "The candidate that came out best of the training; with ` recalibrated` behind it if it is calibrated."
     ]
     trained_at: Annotated[datetime, "When it was trained, UTC."]
     code_version: Annotated[str, "The commit, or a hash of the code where there is none."]
@@ -61,7 +61,7 @@ class ModelVersion(OfVersion):
         JSON,
         Lacking("if none does"),
     ] = None
-    reduce: Annotated[int | None, "How many encoded columns it keeps at most; null for all."] = None
+    max_features: Annotated[int | None, "How many encoded columns it keeps at most; null for all."] = None
     fit_seconds: Annotated[float | None, "What fitting it for the holdout took."] = None
     prediction_seconds: Annotated[float | None, "What predicting a million rows takes."] = None
 
@@ -72,7 +72,7 @@ class Evaluation:
 
     candidate: Annotated[
         str,
-        "The candidate that was judged; with ` recalibrated` behind it if its predictions were straightened; "
+        "The candidate that was judged; with ` recalibrated` behind it if its predictions were calibrated; "
         "`champion` for the version in place before.",
     ]
     group_column: Annotated[str, "The sensitive column, or `slice`; empty for all examples."]
@@ -95,7 +95,7 @@ class Validation:
     """The metric that decides, of one candidate in one fold of the training dates."""
 
     candidate: Annotated[str, "The candidate that was judged."]
-    fold: Annotated[int, "Number of the fold, by time, from nought on."]
+    fold: Annotated[int, "Number of the fold, by time, from zero on."]
     first_as_of_date: Annotated[date, "The earliest as-of date that the fold was judged on."]
     last_as_of_date: Annotated[date, "The latest of them."]
     metric: Annotated[str, "The metric that decides."]
@@ -120,7 +120,7 @@ class Outcome:
         "judged fit on the holdout; published: the champion's scores.",
     ]
     as_of_date: Annotated[date, "The moment from which the predictions look ahead."]
-    is_released: Annotated[
+    is_treated: Annotated[
         bool, "Whether the scores might be acted on; false for a training, whose predictions nobody sees."
     ]
     score_band: Annotated[int, "Tenth of the scores, 1 the lowest.", Between(1, 10)]
@@ -149,7 +149,7 @@ class Promotion(OfVersion):
     champion_value: Annotated[float | None, "What that champion reached there; null if there was none."]
     outcome: Annotated[
         Literal["promoted", "kept", "waits"],
-        "`promoted`, `kept` (the champion stays), or `waits` for a person, where mistakes are severe.",
+        "`promoted`, `kept` (the champion stays), or `waits` for a person, where approval is required.",
         LATER,
     ]
     effect: Annotated[
@@ -175,7 +175,7 @@ class LimitFinding:
     low: Annotated[float | None, "Low end of its 95 % interval, where there is one."]
     high: Annotated[float | None, "High end of it."]
     passed: Annotated[bool, "Whether the challenger keeps to it."]
-    told: Annotated[str, "The same in words."]
+    message: Annotated[str, "The same in words."]
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ class Championship(OfVersion):
 class Trial(OfVersion):
     """A configuration that was tried."""
 
-    trial: Annotated[int, "Its number, in the order of trying, from nought on."]
+    trial: Annotated[int, "Its number, in the order of trying, from zero on."]
     candidate: Annotated[str, "Its candidate."]
     parameters: Annotated[str, "The hyperparameters that are searched, as JSON."]
     state: Annotated[
@@ -257,9 +257,9 @@ OUTCOMES = Table(
     "outcomes",
     "What was expected and what came true, in sums over many: of every training's challenger, and of the scores whose "
     "labels have matured since. Bands are tenths: of the probability, or of the as-of date's examples by score for a "
-    "regression. One row per prediction, version, basis, as-of date, released or not and score band.",
+    "regression. One row per prediction, version, basis, as-of date, treated or not and score band.",
     columns_of(OfVersion, Outcome),
-    key=(*_VERSION, "basis", "as_of_date", "is_released", "score_band"),
+    key=(*_VERSION, "basis", "as_of_date", "is_treated", "score_band"),
     checks=("(realised_stddev is null) = (example_count = 1)",),
 )
 PROMOTIONS = Table(

@@ -10,12 +10,12 @@ challengers as (
     where is_challenger
 ),
 
-left_out as (
+unseen as (
     select
         *,
-        replace(candidate, ', left out', '') as learned_candidate
+        replace(candidate, ', unseen group', '') as learned_candidate
     from groups
-    where candidate like '%, left out'
+    where candidate like '%, unseen group'
 )
 
 select
@@ -28,9 +28,9 @@ select
     groups.low,
     groups.high,
     challengers.value as value_for_all,
-    left_out.value as value_left_out,
-    left_out.low as low_left_out,
-    left_out.high as high_left_out,
+    unseen.value as value_unseen,
+    unseen.low as low_unseen,
+    unseen.high as high_unseen,
     groups.example_count,
     groups.entity_count,
     challengers.is_champion
@@ -41,11 +41,11 @@ inner join challengers
         and groups.version = challengers.version
         and groups.candidate = challengers.candidate
         and groups.metric = challengers.metric
-left join left_out
+left join unseen
     on
-        groups.prediction = left_out.prediction
-        and groups.version = left_out.version
-        and groups.candidate = left_out.learned_candidate
-        and groups.group_column = left_out.group_column
-        and groups.group_value = left_out.group_value
-        and groups.metric = left_out.metric
+        groups.prediction = unseen.prediction
+        and groups.version = unseen.version
+        and groups.candidate = unseen.learned_candidate
+        and groups.group_column = unseen.group_column
+        and groups.group_value = unseen.group_value
+        and groups.metric = unseen.metric

@@ -22,7 +22,7 @@ select
     versions.candidate,
     outcomes.basis,
     outcomes.as_of_date,
-    outcomes.is_released,
+    outcomes.is_treated,
     outcomes.score_band,
     outcomes.example_count,
     outcomes.expected,

@@ -44,11 +44,11 @@ joined as (
         lapse_scores.reason_2 as lapse_reason_2,
         lapse_scores.reason_3 as lapse_reason_3,
         case
-            when lapse_scores.household_id is not null then coalesce(lapse_scores.is_released, true)
-        end as lapse_is_released,
+            when lapse_scores.household_id is not null then coalesce(lapse_scores.is_treated, true)
+        end as lapse_is_treated,
         case
-            when spend_scores.household_id is not null then coalesce(spend_scores.is_released, true)
-        end as spend_is_released,
+            when spend_scores.household_id is not null then coalesce(spend_scores.is_treated, true)
+        end as spend_is_treated,
         spend_scores.reason_1 as spend_reason_1,
         spend_scores.reason_2 as spend_reason_2,
         spend_scores.reason_3 as spend_reason_3,
@@ -102,12 +102,12 @@ select
     lapse_reason_1,
     lapse_reason_2,
     lapse_reason_3,
-    lapse_is_released,
+    lapse_is_treated,
     expected_sales_value_next_56_days,
     spend_reason_1,
     spend_reason_2,
     spend_reason_3,
-    spend_is_released,
+    spend_is_treated,
     sales_value_at_risk,
     case
         when sales_value_at_risk is not null

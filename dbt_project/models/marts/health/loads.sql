@@ -29,7 +29,7 @@ arrived as (
         accepted.loaded_at,
         accepted.row_count,
         accepted.refused_row_count,
-        quarantined.problem as told,
+        quarantined.problem as message,
         accepted.accepted_by,
         accepted.accepted_because
     from accepted
@@ -52,7 +52,7 @@ arrived as (
         null as loaded_at,
         null as row_count,
         null as refused_row_count,
-        quarantined.problem as told,
+        quarantined.problem as message,
         null as accepted_by,
         null as accepted_because
     from quarantined
@@ -79,7 +79,7 @@ select
     arrived.refused_row_count,
     arrived.refused_row_count / cast(arrived.row_count + arrived.refused_row_count as double) as refused_share,
     coalesce(checks.failed_checks, 0) as failed_checks,
-    arrived.told,
+    arrived.message,
     arrived.accepted_by,
     arrived.accepted_because
 from arrived

@@ -1,4 +1,4 @@
-"""A limited release in a real run: a share is acted on, and later the marts say what that has brought."""
+"""A treatment share in a real run: some entities are acted on, and later the marts say what that has brought."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from projects import ROOT, Finished, land_orders, published, records, run
 from turnout.project.paths import Project
 
 # The shop's own models are few; these are the project's, and the records that they read.
-MARTS = ("evaluation/outcomes", "evaluation/release_effects", "evaluation/model_versions")
+MARTS = ("evaluation/outcomes", "evaluation/treatment_effects", "evaluation/model_versions")
 HEALTH = ("health/loads", "health/refusals", "health/load_checks")
 SCORED_FIRST = date(2024, 10, 7)
 
 
 def is_dealt(customer: int) -> bool:
-    """Whether a customer is among the half that `customer_return` releases, computed without our code."""
+    """Whether a customer is among the half that `customer_return` treats, computed without our code."""
     return int(hashlib.md5(f"customer_return:{customer}".encode()).hexdigest()[:8], 16) < 0.5 * 16**8
 
 
 @pytest.fixture(scope="module")
 def first(built_shop: Finished, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The shop after its first run."""
-    target = tmp_path_factory.mktemp("release") / "turnout"
+    target = tmp_path_factory.mktemp("treatment") / "turnout"
     shutil.copytree(built_shop.project.root, target)
     return Project(target)
 
 
 @pytest.fixture(scope="module")
 def later(first: Project) -> Finished:
-    """The shop four weeks later, in which everybody who was released came each week, and of the others a third.
+    """The shop four weeks later, in which everybody who was treated came each week, and of the others a third.
 
     One order of the new file has no id.
     """
     add_marts(first)
-    released = ", ".join(str(customer) for customer in range(120) if is_dealt(customer))
+    treated = ", ".join(str(customer) for customer in range(120) if is_dealt(customer))
     land_orders(
         first,
         f"""select * from orders
@@ -50,7 +50,7 @@ def later(first: Project) -> Finished:
                 timestamp '2024-10-07 10:00:00' + to_days((week * 7)::integer),
                 12
             from range(120) as customers(customer) cross join range(4) as weeks(week)
-            where customer in ({released}) or customer % 3 = 0
+            where customer in ({treated}) or customer % 3 = 0
             union all
             select null, 7, timestamp '2024-10-28 10:00:00', 12""",
         "four weeks later.parquet",
@@ -78,8 +78,8 @@ def add_marts(project: Project) -> None:
     Path(project.dbt, "models/scores/_records__sources.yml").write_text(yaml.safe_dump({"sources": [source]}))
 
 
-def test_the_mart_shows_whose_score_is_released(built_shop: Finished) -> None:
-    shown = dict(published(built_shop.project, "select customer_id, return_is_released from customers"))
+def test_the_mart_shows_whose_score_is_treated(built_shop: Finished) -> None:
+    shown = dict(published(built_shop.project, "select customer_id, return_is_treated from customers"))
     assert shown == {customer: is_dealt(customer) for customer in range(120)}
 
 
@@ -96,27 +96,27 @@ def test_the_holdout_and_its_folds_are_recorded_week_by_week(first: Project) -> 
 def test_what_was_published_is_set_beside_what_came_true(later: Finished) -> None:
     rows = published(
         later.project,
-        """select as_of_date, is_released, version, sum(example_count), sum(example_count * expected)
-           from outcomes where basis = 'published' group by all order by as_of_date, is_released""",
+        """select as_of_date, is_treated, version, sum(example_count), sum(example_count * expected)
+           from outcomes where basis = 'published' group by all order by as_of_date, is_treated""",
     )
     scores = records(
         later.project,
-        f"""select is_released, count(*) as n, sum(score) as total from scores.customer_return
-            where as_of_date = '{SCORED_FIRST}' group by is_released order by is_released""",
+        f"""select is_treated, count(*) as n, sum(score) as total from scores.customer_return
+            where as_of_date = '{SCORED_FIRST}' group by is_treated order by is_treated""",
     )
-    assert [row[:4] for row in rows] == [(SCORED_FIRST, row["is_released"], 1, row["n"]) for row in scores]
+    assert [row[:4] for row in rows] == [(SCORED_FIRST, row["is_treated"], 1, row["n"]) for row in scores]
     assert [row[4] for row in rows] == pytest.approx([row["total"] for row in scores])
 
 
 def test_the_effect_of_acting_is_told_with_its_interval(later: Finished) -> None:
-    ((day, released, held_out, realised, held_out_realised, effect, low, high),) = published(
-        later.project, "select * exclude (prediction) from release_effects where prediction = 'customer_return'"
+    ((day, treated, control, realised, control_realised, effect, low, high),) = published(
+        later.project, "select * exclude (prediction) from treatment_effects where prediction = 'customer_return'"
     )
     others = [customer for customer in range(120) if not is_dealt(customer)]
-    assert (day, released, held_out) == (SCORED_FIRST, 120 - len(others), len(others))
+    assert (day, treated, control) == (SCORED_FIRST, 120 - len(others), len(others))
     assert realised == 1
-    assert held_out_realised == pytest.approx(sum(customer % 3 == 0 for customer in others) / len(others))
-    assert effect == pytest.approx(1 - held_out_realised)
+    assert control_realised == pytest.approx(sum(customer % 3 == 0 for customer in others) / len(others))
+    assert effect == pytest.approx(1 - control_realised)
     assert 0 < low < effect < high
 
 

@@ -208,7 +208,7 @@ def _whole(connection: duckdb.DuckDBPyConnection, table: SourceTable, history: H
         days = (found - expected[name]) / timedelta(days=1)
         seen = history.deviations.get((name, table.event_time), ())[-MAX_HISTORY:]
         span = (last_before - first_before) / timedelta(days=1)
-        # A week's last event lies a week after the last one before: what is usual is not nought.
+        # A week's last event lies a week after the last one before: what is usual is not zero.
         middle = fmean(seen) if len(seen) >= MIN_HISTORY else 0.0
         around = [abs(earlier - middle) for earlier in seen]
         limit = _limit(name, around, getattr(table.keys.limits, name), slack=span)
