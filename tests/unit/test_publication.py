@@ -114,7 +114,7 @@ def test_held_back_readers_learn_why_and_keep_their_marts_until_something_is_pub
     assert in_place(project) == (1, 2, False)
     (told,) = published(project, "select failed_checks, held_back_because, checked_at > published_at from freshness")
     assert told == (1, "1 test failed: marts/people: unique_people_id.", True)
-    assert published(project, "select asset, passed, told from checks") == [
+    assert published(project, "select asset, passed, message from checks") == [
         ("marts/people", False, "2 rows do not pass.")
     ]
     publish(project, MARTS)

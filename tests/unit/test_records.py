@@ -317,3 +317,62 @@ def test_rows_of_before_know_which_way_each_metric_is_better(session: Session) -
     for metric, known in METRICS.items():
         sql = f"select {GREATER_IS_BETTER} as greater_is_better from (select ? as metric)"
         assert session.rows(sql, (metric,)) == [{"greater_is_better": known.greater_is_better}], metric
+
+
+# Records in the words of the release before: its columns, what stood in them, and its table of scores.
+BEFORE = """
+    create or replace table records.model_versions as
+    select * exclude (max_features), 7 as reduce from records.model_versions;
+    create or replace table records.outcomes as
+    select * exclude (is_treated), is_treated as is_released from records.outcomes;
+    create or replace table records.quarantine as
+    select * exclude (may_be_accepted) replace ('identity' as failed_check), may_be_accepted as may_be_released
+    from records.quarantine;
+    create or replace table records.feature_findings as
+    select * exclude (message) replace ('twins' as finding), 'Two are one.' as told from records.feature_findings;
+    create or replace table records.feature_reviews as
+    select * replace (['missing', 'counts_up'] as findings) from records.feature_reviews;
+    create or replace table records.promotion_limits as
+    select * exclude (message), 'It is slow.' as told from records.promotion_limits;
+    create or replace table records.evaluations as
+    select * replace ('linear, left out' as candidate) from records.evaluations;
+    create schema scores;
+    create table scores.will_return (entity bigint, score double check (score <= 1), is_released boolean);
+    insert into scores.will_return values (1, 0.5, true);
+    delete from records.migrations where number = 2;
+"""
+
+
+NOW = {
+    ("model_versions", "max_features"): 7,
+    ("outcomes", "is_treated"): True,
+    ("quarantine", "failed_check"): "population",
+    ("quarantine", "may_be_accepted"): True,
+    ("feature_findings", "finding"): "duplicate_entities",
+    ("feature_findings", "message"): "Two are one.",
+    ("promotion_limits", "message"): "It is slow.",
+    ("evaluations", "candidate"): "linear, unseen group",
+}
+
+
+@pytest.mark.parametrize("by_dbt", ["", "alter table scores.will_return add column is_treated boolean"])
+def test_what_was_called_otherwise_is_called_as_it_is_now(tmp_path: Path, by_dbt: str) -> None:
+    warehouse = DuckDB(tmp_path / "turnout.duckdb")
+    with opened(warehouse) as session:
+        write(session, {table: [row_of(table)] for table in TABLES[:-1]})
+    with duckdb.connect(warehouse.path) as connection:
+        connection.execute(f"{BEFORE}; {by_dbt}")
+    with opened(warehouse) as session:
+        held = {
+            (table, column): session.rows(f"select {column} from {SCHEMA}.{table}")[0][column] for table, column in NOW
+        }
+        assert held == NOW
+        assert session.rows("select findings from records.feature_reviews") == [
+            {"findings": ["missing", "monotone_over_time"]}
+        ]
+        assert session.rows("select * from scores.will_return") == [{"entity": 1, "score": 0.5, "is_treated": True}]
+        with pytest.raises(QueryError, match="CHECK constraint failed"):
+            session.append("scores", "will_return", [{"entity": 2, "score": 1.5, "is_treated": True}])
+        for table in TABLES:
+            held = session.columns_of(SCHEMA, table.name).names
+            assert set(held) == {column.name for column in table.columns}
