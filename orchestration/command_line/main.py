@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from rich.console import Console
-from typer import Argument, Context, Exit, Option, Typer
+from typer import Argument, Exit, Option, Typer
 from typer.core import TyperGroup
 
 from orchestration.commands import error_in_words
@@ -32,7 +32,7 @@ Because = Annotated[str, Argument(help="the reason; it is recorded")]
 class Commands(TyperGroup):
     """Runs a command, and prints in words why it could not be done."""
 
-    def invoke(self, ctx: Context) -> Any:  # noqa: ANN401 - as Typer declares it
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - the class of a context is private to Typer
         """Run the command that was asked for, in a project that is prepared for it."""
         try:
             prepare(this_project())
