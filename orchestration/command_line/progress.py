@@ -95,7 +95,7 @@ class Progress:
 
     def _take_failure(self, name: str, failure: Any) -> None:  # noqa: ANN401 - Dagster's event data
         self._print(name, "[red]failed[/]", "")
-        # A blocked step says only that a check failed; the check itself is told already.
+        # A blocked step says only that a check failed; the check itself has been reported already.
         if failure.user_failure_data and failure.user_failure_data.description:
             self.failures.append(failure.user_failure_data.description)
         elif failure.error and "DagsterAssetCheckFailedError" not in (failure.error.cls_name or ""):

@@ -14,10 +14,10 @@ from turnout.project.paths import Project
 @definitions
 def defs(context: ComponentLoadContext) -> Definitions:
     """Return an external asset for each dashboard: Dagster shows it and never makes it."""
-    return Definitions(assets=dashboard_assets(Project(context.project_root)))
+    return Definitions(assets=_dashboard_assets(Project(context.project_root)))
 
 
-def dashboard_assets(project: Project) -> list[AssetSpec]:
+def _dashboard_assets(project: Project) -> list[AssetSpec]:
     """Return an external asset for each dashboard, by name."""
     manifest = manifest_of(project)
     dashboards = sorted(

@@ -34,7 +34,7 @@ class DbtError(TurnoutError):
 def defs(context: ComponentLoadContext) -> Definitions:
     """Return the two steps, and the resource that runs dbt."""
     project = Project(context.project_root)
-    return Definitions(assets=dbt_steps(project), resources={"dbt": dbt_resource(project)})
+    return Definitions(assets=_dbt_steps(project), resources={"dbt": _dbt_resource(project)})
 
 
 class Dbt(DbtCliResource):
@@ -45,18 +45,18 @@ class Dbt(DbtCliResource):
         return Version(version("dbt-core"))
 
 
-def dbt_resource(project: Project) -> Dbt:
+def _dbt_resource(project: Project) -> Dbt:
     """Return the resource that runs the dbt of this environment, whether or not it is on the path."""
     return Dbt(project_dir=str(project.dbt), dbt_executable=str(Path(sys.executable).with_name("dbt")))
 
 
-def after_python(manifest: Mapping[str, Any]) -> str:
+def _after_python(manifest: Mapping[str, Any]) -> str:
     """Return dbt's selection of what needs Python first: its tables' tests, what is made from them, the marts."""
     written = sorted({node["source_name"] for node in manifest["sources"].values() if node["loader"] == "ml"})
     return " ".join(["path:models/marts", *(f"source:{name} source:{name}+" for name in written)])
 
 
-def dbt_steps(project: Project) -> tuple[AssetsDefinition, AssetsDefinition]:
+def _dbt_steps(project: Project) -> tuple[AssetsDefinition, AssetsDefinition]:
     """Return the two steps that dbt takes: the examples before Python, the marts after it."""
     manifest, dbt_side = manifest_of(project), DbtProject(project_dir=project.dbt)
 
@@ -75,15 +75,15 @@ def dbt_steps(project: Project) -> tuple[AssetsDefinition, AssetsDefinition]:
 
         return built
 
-    after = after_python(manifest)
+    after = _after_python(manifest)
     return step("examples", "fqn:*", after), step("marts", after, None)
 
 
 def _build(context: AssetExecutionContext, dbt: DbtCliResource, project: Project) -> Iterator[Any]:
     """Build and test the selected models, one materialization or check result for each.
 
-    A failed test fails its asset check, and Dagster stops what is downstream of that table alone. A model that
-    cannot be built at all fails the step.
+    A failed test fails its asset check, and Dagster stops what is downstream of that table, and nothing else. A model
+    that cannot be built at all fails the step.
     """
     # One target folder for each step, so that dbt finds its partial parse again and nothing piles up.
     target = project.dbt / "target" / context.op_execution_context.op.name

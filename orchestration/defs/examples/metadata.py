@@ -104,7 +104,7 @@ def review_metadata(made: Review) -> dict[str, Any]:
                 {
                     "finding": finding.name,
                     "subject": finding.subject,
-                    "told": finding.told,
+                    "message": finding.told,
                     "acknowledged": finding.acknowledged,
                 }
                 for finding in made.findings

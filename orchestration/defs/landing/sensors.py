@@ -29,10 +29,10 @@ INTERVAL_SECONDS = 30
 @definitions
 def defs(context: ComponentLoadContext) -> Definitions:
     """Return the sensor that sees new files."""
-    return Definitions(sensors=[landing_sensor(Project(context.project_root))])
+    return Definitions(sensors=[_landing_sensor(Project(context.project_root))])
 
 
-def landing_sensor(project: Project) -> SensorDefinition:
+def _landing_sensor(project: Project) -> SensorDefinition:
     """Return the sensor; it never opens the warehouse, which a run may hold.
 
     What it starts loads the new files, tests, scores with the champions there are, and publishes. Training follows

@@ -29,7 +29,7 @@ from orchestration.project import predictions_of
 from turnout.advice import Action
 from turnout.loading.register import load_ids_behind
 from turnout.project.paths import Project
-from turnout.project.provenance import code_version
+from turnout.project.provenance import Provenance, code_version
 
 if TYPE_CHECKING:
     from ml.training.result import Training
@@ -66,7 +66,6 @@ def _model_versions_asset(project: Project, prediction: Prediction) -> AssetsDef
     ) -> Iterator[MaterializeResult[Any]]:
         from ml.report import card
         from ml.training.training import train
-        from turnout.project.provenance import Provenance
 
         with in_words():
             check_results.require_passed(context.instance, context.asset_key)
@@ -97,8 +96,8 @@ def _gate_result(name: str, training: "Training") -> AssetCheckResult:
     severity = AssetCheckSeverity.ERROR if broken and training.prediction.severe else AssetCheckSeverity.WARN
     found = decision.reason
     if broken:
-        told = "; ".join(finding.told for finding in broken)
-        found = f"champion version {training.in_service} breaks its limits on the latest holdout: {told}. {found}"
+        limits = "; ".join(finding.told for finding in broken)
+        found = f"champion version {training.in_service} breaks its limits on the latest holdout: {limits}. {found}"
     elif decision.outcome == "waits":
         version = training.version
         approve = Action("approve", "approve it", {"prediction": version.prediction, "version": version.version})

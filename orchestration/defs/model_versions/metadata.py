@@ -69,7 +69,7 @@ def gate_metadata(training: Training) -> dict[str, Any]:
                     "allowed": found.allowed,
                     "found": _shown(found.found),
                     "passed": found.passed,
-                    "told": found.told,
+                    "message": found.told,
                 }
                 for found in (*decision.findings, *training.broken_in_service)
             ]

@@ -28,7 +28,8 @@ def _held_back_sensor(project: Project) -> SensorDefinition:
 
     @run_failure_sensor(
         name="held_back",
-        default_status=DefaultSensorStatus.RUNNING,  # readers are told whether or not somebody thought of it
+        # Readers learn of it whether or not somebody thought of switching the sensor on.
+        default_status=DefaultSensorStatus.RUNNING,
         description="Tells readers, and the page of the publication, that a newer state was held back, and why.",
     )
     def held_back(context: RunFailureSensorContext, check_results: ResourceParam[CheckResults]) -> None:

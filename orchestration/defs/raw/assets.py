@@ -36,10 +36,10 @@ CHECKS = {
 @definitions
 def defs(context: ComponentLoadContext) -> Definitions:
     """Return an asset for every source table that is filled from landing."""
-    return Definitions(assets=load_assets(Project(context.project_root)))
+    return Definitions(assets=_load_assets(Project(context.project_root)))
 
 
-def load_assets(project: Project) -> list[AssetsDefinition]:
+def _load_assets(project: Project) -> list[AssetsDefinition]:
     """Return an asset for every source table; one that a sample fills comes after that."""
     sampled = {source for module in sample_modules(project) for source in module.SOURCES}
     return [
