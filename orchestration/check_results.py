@@ -73,18 +73,20 @@ class CheckResults:
             )
 
     def failed_upstream(
-        self, instance: DagsterInstance, keys: Iterable[AssetKey], *, itself: bool = False
+        self, instance: DagsterInstance, keys: Iterable[AssetKey], *, including_itself: bool = False
     ) -> dict[AssetKey, set[AssetCheckKey]]:
         """Return, for each of these assets, the blocking checks of anything that it is made from that failed last.
 
         Parameters
         ----------
-        itself : bool
+        including_itself : bool
             Whether the checks of the asset itself count as well.
         """
         graph = self._graph
         upstream = {
-            key: graph.get_check_keys_for_assets(graph.get_ancestor_asset_keys(key) | ({key} if itself else set()))
+            key: graph.get_check_keys_for_assets(
+                graph.get_ancestor_asset_keys(key) | ({key} if including_itself else set())
+            )
             for key in keys
         }
         latest = _latest(

@@ -1,4 +1,4 @@
-"""How what a person can do is typed here, or done in Dagster: the one table of it, and errors worded with it."""
+"""What a person types, or does in Dagster, for each action that a message advises; and errors worded with it."""
 
 from __future__ import annotations
 

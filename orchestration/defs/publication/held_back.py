@@ -46,7 +46,7 @@ def hold_back_after(project: Project, check_results: CheckResults, instance: Dag
         return False  # nobody to tell
     marts = marts_in(manifest_of(project))
     keys = {name: asset_key(project, mart.unique_id) for name, mart in marts.items()}
-    failed = check_results.failed_upstream(instance, keys.values(), itself=True)
+    failed = check_results.failed_upstream(instance, keys.values(), including_itself=True)
     all_failed = {check for found in failed.values() for check in found}
     if all_failed:
         because = f"{sentence_of(all_failed)}."
