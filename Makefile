@@ -19,8 +19,8 @@ INSTALL := $(BIN)/python $(PIP_INSTALL)
 PYTEST := $(BIN)/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run audit quarantine release publications restore export approve rollback replay leaderboard ui bi \
-	sources test test-bi lint test-fast lock clean
+.PHONY: help run audit quarantine accept release publications restore export approve rollback replay leaderboard \
+	ui bi sources test test-bi lint test-fast lock clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -31,8 +31,11 @@ run: $(ENVIRONMENT)/run ## Land, build, train, score, test and publish everythin
 quarantine: $(ENVIRONMENT)/run ## List the files that were refused and wait for a person
 	@$(BIN)/python -m orchestration quarantine
 
-release: $(ENVIRONMENT)/run ## Load a refused file as it is: make release LOAD=id BECAUSE="the reason"
-	@$(BIN)/python -m orchestration release "$$LOAD" "$$BECAUSE"
+accept: $(ENVIRONMENT)/run ## Load a refused file as it is: make accept LOAD=id BECAUSE="the reason"
+	@$(BIN)/python -m orchestration accept "$$LOAD" "$$BECAUSE"
+
+release: $(ENVIRONMENT)/run
+	@$(BIN)/python -m orchestration release $(if $(LOAD),"$$LOAD")
 
 publications: $(ENVIRONMENT)/run ## List what is published, and what one can go back to
 	@$(BIN)/python -m orchestration publications

@@ -53,7 +53,7 @@ from turnout.errors import DeclarationError, ExamplesError, ModelError
 from turnout.leakage.audit import audit
 from turnout.loading.contract import source_tables
 from turnout.loading.loader import load_landed
-from turnout.loading.quarantine import release
+from turnout.loading.quarantine import accept
 from turnout.loading.register import Register
 from turnout.project.manifest import manifest_of
 from turnout.project.paths import Project
@@ -181,7 +181,7 @@ def _load(project: Project, days: Mapping[str, str]) -> None:
         if table.name not in TABLES:
             continue
         for refused in load_landed(project, table).blocking:
-            release(project, [table], refused.load_id, "It is to be found by the audit.")
+            accept(project, [table], refused.load_id, "It is to be found by the audit.")
         if table.name in days:
             with duckdb.connect(project.warehouse.path) as connection:
                 connection.execute(

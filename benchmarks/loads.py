@@ -2,7 +2,7 @@
 
 Real tables are cut into weekly deliveries and landed one by one. Two things are counted:
 
-- false alarms: honest deliveries that were quarantined. They are released, and the next one is landed;
+- false alarms: honest deliveries that were quarantined. They are accepted, and the next one is landed;
 - planted mutations: after some honest weeks the next one is changed in one way, and the loader's verdict compared with
   the verdict that a careful person would give. Each mutation is judged alone, on a copy of the same state.
 

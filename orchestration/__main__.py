@@ -1,5 +1,5 @@
 """`python -m orchestration` is the command line."""
 
-from orchestration.command_line import main
+from orchestration.command_line.main import main
 
 main()

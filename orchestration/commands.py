@@ -1,4 +1,4 @@
-"""How what a person can do is typed here, or done in Dagster: the one table of it, and errors worded with it."""
+"""What a person types, or does in Dagster, for each action that a message advises; and errors worded with it."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def _train(prediction: str) -> str:
     return f"train again: materialize model_versions/{prediction}"
 
 
-def _release(load: str) -> str:
-    return f"make release LOAD={load} BECAUSE='the reason'"
+def _accept(load: str) -> str:
+    return f"make accept LOAD={load} BECAUSE='the reason'"
 
 
 def _restore(publication: int | None = None) -> str:
@@ -61,7 +61,7 @@ COMMANDS: Mapping[Name, Callable[..., str]] = {
     "build": _build,
     "train": _train,
     "quarantine": _named("make quarantine"),
-    "release": _release,
+    "accept": _accept,
     "publications": _named("make publications"),
     "restore": _restore,
     "approve": _approve,

@@ -1,27 +1,30 @@
-"""Everything that exists, for Dagster: the assets, checks, jobs and schedules found in `defs/`."""
+"""Everything that exists, for Dagster: the assets, checks, jobs, schedules and sensors found in `defs/`."""
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-
 from dagster import Definitions, definitions, in_process_executor, load_from_defs_folder
 
-from orchestration.checks import Checks
+from orchestration.check_results import CheckResults
+from orchestration.project import this_project
+from turnout.project.paths import Project
 
 
 @definitions
 def defs() -> Definitions:
-    """Return all definitions.
+    """Return all definitions of the project that this package stands in."""
+    return definitions_of(this_project())
+
+
+def definitions_of(project: Project) -> Definitions:
+    """Return all definitions of a project, made from its files as they are now.
 
     Steps run one after another in one process: the warehouse lets one writer in at a time anyway, and a step
     then costs hundredths of a second to start instead of a second.
     """
-    found = load_from_defs_folder(path_within_project=Path(__file__).parent / "defs")
-    return Definitions.merge(found, Definitions(executor=in_process_executor))
-
-
-@cache
-def checks() -> Checks:
-    """Return how the checks of all assets came out; what is in `defs/` hands it to the steps that ask."""
-    return Checks(lambda: defs().resolve_asset_graph())
+    # The graph is whole only when all are made, so the results ask for it when they need it.
+    check_results = CheckResults(lambda: found.resolve_asset_graph())
+    found = Definitions.merge(
+        load_from_defs_folder(path_within_project=project.root),
+        Definitions(executor=in_process_executor, resources={"check_results": check_results}),
+    )
+    return found

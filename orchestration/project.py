@@ -1,12 +1,14 @@
-"""The project at hand: what is declared in it, and what its tools find in their environment."""
+"""The project at hand: what is declared in it, its samples, and what its tools find in their environment."""
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import shutil
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ml.declaration import Prediction, predictions_in
 from ml.tracking.mlflow import Tracking, prepare_environment, track
@@ -17,9 +19,6 @@ from turnout.project.paths import Project
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-# Asset keys and pools are named once, here and in the YAML of dbt's sources.
-WAREHOUSE_POOL = "warehouse"
 
 
 @cache
@@ -68,6 +67,13 @@ def predictions_named(project: Project, names: Sequence[str] | None) -> tuple[Pr
                 remedy=f"name one of: {', '.join(known)}." if known else "declare one; the README says how.",
             )
     return tuple(known[name] for name in (known if names is None else names))
+
+
+def sample_modules(project: Project) -> list[Any]:
+    """Return the modules in `samples/` that fill landing; each names the `SOURCES` that it has files for."""
+    names = sorted(found.name for found in pkgutil.iter_modules([str(project.root / "samples")]))
+    modules = [importlib.import_module(f"samples.{name}") for name in names]
+    return [module for module in modules if hasattr(module, "SOURCES")]
 
 
 def prepare(project: Project) -> None:

@@ -140,7 +140,7 @@ def small_shop(target: Path) -> Project:
     for singular in (project.dbt / "tests").glob("*.*"):
         singular.unlink()
     shutil.copytree(Path(__file__).parent / "shop" / "models", project.dbt / "models")
-    (project.root / "orchestration/defs/tracking.py").unlink()
+    shutil.rmtree(project.root / "orchestration/defs/tracking")
     shutil.rmtree(project.root / "samples")
     (project.root / "samples").mkdir()
     (project.root / "samples" / "__init__.py").write_text('"""No samples: the tests fill landing."""\n')

@@ -1,7 +1,6 @@
 """The pipeline of a copied project, run in the tests' own process: what promises nothing about a process needs none.
 
-A process of its own costs seconds of imports each time. What is here is what `orchestration.definitions` finds in
-`orchestration/defs/`, but for MLflow and the samples.
+A process of its own costs seconds of imports each time.
 """
 
 from __future__ import annotations
@@ -12,41 +11,13 @@ from contextlib import contextmanager
 from io import StringIO
 from unittest.mock import patch
 
-from dagster import AssetKey, DagsterInstance, Definitions, ExecuteInProcessResult, in_process_executor
+from dagster import AssetKey, DagsterInstance, Definitions, ExecuteInProcessResult
 from projects import Finished
 from rich.console import Console
 
-from orchestration import dbt, examples_checks, raw_assets
-from orchestration.checks import Checks
-from orchestration.dbt import dbt_resource, dbt_steps
-from orchestration.landing_sensor import landing_sensor
-from orchestration.link_assets import link_assets
-from orchestration.prediction_assets import prediction_assets, records_assets
+from orchestration.definitions import definitions_of
 from orchestration.project import prepare
-from orchestration.publication_asset import held_back_sensor, publication_asset
 from turnout.project.paths import Project
-
-
-def definitions_of(project: Project) -> Definitions:
-    """All that is materialized, checked and sensed in a project, as its files are now."""
-    for made_once in (dbt.dbt_steps, raw_assets.load_assets, examples_checks.examples_checks):
-        made_once.cache_clear()
-    checks = Checks(lambda: found.resolve_asset_graph())
-    found = Definitions(
-        assets=[
-            *raw_assets.load_assets(project),
-            *dbt_steps(project),
-            *link_assets(project, checks),
-            *prediction_assets(project, checks),
-            *records_assets(project),
-            publication_asset(project, checks),
-        ],
-        asset_checks=examples_checks.examples_checks(project),
-        sensors=[landing_sensor(project), held_back_sensor(project, checks)],
-        resources={"dbt": dbt_resource(project)},
-        executor=in_process_executor,
-    )
-    return found
 
 
 @contextmanager

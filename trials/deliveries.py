@@ -23,7 +23,7 @@ from turnout.loading import landing
 from turnout.loading.contract import Column, ColumnKeys, SourceTable, source_tables
 from turnout.loading.loader import load_landed
 from turnout.loading.population import Check
-from turnout.loading.quarantine import release
+from turnout.loading.quarantine import accept
 from turnout.loading.register import Register
 from turnout.project.paths import Project
 from turnout.records.loads import Load, QuarantinedFile
@@ -201,7 +201,7 @@ class World:
             )
 
     def honesty(self, series: Series) -> Honesty:
-        """Land all deliveries of a series, release what is quarantined, and count."""
+        """Land all deliveries of a series, accept what is quarantined, and count."""
         with tempfile.TemporaryDirectory(dir=self._folder) as root:
             return self._deliver(Project(Path(root)), series, series.weeks)
 
@@ -286,7 +286,7 @@ class World:
             if isinstance(entered, QuarantinedFile):
                 failed = tuple(_name(check) for check in checks if not check.passed)
                 alarms[series.first + number - 1] = failed or (entered.failed_check,)
-                entered = release(project, [table], entered.load_id, "an honest delivery")
+                entered = accept(project, [table], entered.load_id, "an honest delivery")
             load_count, check_count = load_count + 1, check_count + len(checks)
             row_count, set_aside_count = row_count + entered.row_count, set_aside_count + entered.refused_row_count
         seconds = time.perf_counter() - started

@@ -16,7 +16,7 @@ Name = Literal[
     "build",
     "train",
     "quarantine",
-    "release",
+    "accept",
     "publications",
     "restore",
     "approve",

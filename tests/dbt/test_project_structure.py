@@ -12,8 +12,8 @@ from typing import Any
 
 import duckdb
 
+from orchestration.command_line.sources import sources
 from orchestration.project import this_project
-from orchestration.sources import sources
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 MAX_LINE = 120

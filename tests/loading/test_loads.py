@@ -20,7 +20,7 @@ from projects import ROOT
 
 from turnout.errors import LoadError
 from turnout.loading import landing
-from turnout.loading.quarantine import quarantined, release
+from turnout.loading.quarantine import accept, quarantined
 from turnout.records.loads import Load, QuarantinedFile
 
 ID = {"id": {"type": "bigint", "not_null": True}}
@@ -175,7 +175,7 @@ def test_when_the_contract_is_mended_a_quarantined_file_is_looked_at_again(arriv
     assert quarantined(visits.project, visits.table) == []
 
 
-def test_a_person_releases_a_file_by_id_and_with_a_reason_which_is_recorded(arriving: Callable[..., Any]) -> None:
+def test_a_person_accepts_a_file_by_id_and_with_a_reason_which_is_recorded(arriving: Callable[..., Any]) -> None:
     visits = arriving(ID, **CSV)
     visits.arrive("a.csv", lines(*range(10_000)))
     refused = visits.arrive("b.csv", lines(*range(1_000)))
@@ -186,9 +186,9 @@ def test_a_person_releases_a_file_by_id_and_with_a_reason_which_is_recorded(arri
         (refused.load_id, " ", "there is no reason"),
     ):
         with pytest.raises(LoadError, match=words):
-            release(visits.project, [visits.table], load_id, reason)
+            accept(visits.project, [visits.table], load_id, reason)
 
-    load = release(visits.project, [visits.table], refused.load_id, "We sold the shops.")
+    load = accept(visits.project, [visits.table], refused.load_id, "We sold the shops.")
     assert (load.accepted_by, load.accepted_because) == (getpass.getuser(), "We sold the shops.")
     assert visits.load().blocking == ()
     assert visits.raw("select count(*) from raw.visits") == [(1_000,)]
@@ -197,29 +197,29 @@ def test_a_person_releases_a_file_by_id_and_with_a_reason_which_is_recorded(arri
     assert isinstance(visits.arrive("c.csv", lines(*range(100))), QuarantinedFile)
 
 
-def test_a_snapshot_is_not_released_over_a_later_one(arriving: Callable[..., Any]) -> None:
+def test_a_snapshot_is_not_accepted_over_a_later_one(arriving: Callable[..., Any]) -> None:
     visits = arriving(ID, **CSV)
     visits.arrive("a.csv", lines(*range(10_000)))
     refused = visits.arrive("b.csv", lines(*range(1_000)))
     visits.arrive("c.csv", lines(*range(10_001)))
     with pytest.raises(LoadError, match=r"another snapshot of .* was loaded since"):
-        release(visits.project, [visits.table], refused.load_id, "It was right.")
+        accept(visits.project, [visits.table], refused.load_id, "It was right.")
 
 
-def test_unfit_rows_stay_aside_also_when_the_file_is_treated(arriving: Callable[..., Any]) -> None:
+def test_unfit_rows_stay_aside_also_when_the_file_is_accepted(arriving: Callable[..., Any]) -> None:
     visits = arriving(ID, **CSV)
     visits.arrive("a.csv", lines(1, 2, 3))
     refused = visits.arrive("b.csv", lines(1, 2) + "x\n")
-    load = release(visits.project, [visits.table], refused.load_id, "Known.")
+    load = accept(visits.project, [visits.table], refused.load_id, "Known.")
     assert (load.row_count, load.refused_row_count) == (2, 1)
 
 
-def test_what_cannot_be_read_as_declared_cannot_be_released(arriving: Callable[..., Any]) -> None:
+def test_what_cannot_be_read_as_declared_cannot_be_accepted(arriving: Callable[..., Any]) -> None:
     visits = arriving(ID, **CSV)
     visits.arrive("a.csv", lines(1))
     refused = visits.arrive("b.csv", "ids\n2\n")
     with pytest.raises(LoadError, match=re.escape("'id' is missing. Did you mean 'ids'?")):
-        release(visits.project, [visits.table], refused.load_id, "Please.")
+        accept(visits.project, [visits.table], refused.load_id, "Please.")
     assert visits.raw() == [(1,)]
 
 
@@ -287,7 +287,7 @@ def test_a_quarantined_part_waits_for_a_later_file_of_its_part_or_for_a_person(a
     refused = visits.arrive("NORTH_2.csv", lines(1, 2, 3))
     visits.arrive("SOUTH_1.csv", lines(1_000))
     assert visits.load().blocking == (refused,)
-    released = release(visits.project, [visits.table], refused.load_id, "Everybody moved.")
+    accepted = accept(visits.project, [visits.table], refused.load_id, "Everybody moved.")
     assert visits.load().blocking == ()
     assert {load.file_name for load in visits.load().in_force} == {"SOUTH_1.csv", "NORTH_2.csv"}
     refused = visits.arrive("NORTH_3.csv", lines(*range(500)))
@@ -296,8 +296,8 @@ def test_a_quarantined_part_waits_for_a_later_file_of_its_part_or_for_a_person(a
     assert visits.load().blocking == ()
     assert quarantined(visits.project, visits.table) == [refused]
     with pytest.raises(LoadError, match=r"another snapshot of .* was loaded since"):
-        release(visits.project, [visits.table], refused.load_id, "It was right.")
-    assert released.accepted_because == "Everybody moved."
+        accept(visits.project, [visits.table], refused.load_id, "It was right.")
+    assert accepted.accepted_because == "Everybody moved."
 
 
 def test_a_file_whose_name_is_of_no_part_is_refused(arriving: Callable[..., Any]) -> None:

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 from tables import manifest_of
 
-from orchestration.load_metadata import load_metadata
+from orchestration.defs.raw.metadata import load_metadata
 from turnout.errors import LoadError
 from turnout.loading.contract import source_tables
 from turnout.loading.loader import Loaded

@@ -27,9 +27,9 @@ from in_process import at, launched
 from projects import Finished, edit, land_orders, published, published_marts, records, run
 
 from ml.declaration import predictions_in
+from orchestration.defs.model_versions.schedules import retraining_schedules
+from orchestration.defs.publication.held_back import CURRENT
 from orchestration.project import predictions_of
-from orchestration.publication_asset import CURRENT
-from orchestration.retraining import retraining_schedules
 from turnout.errors import DeclarationError
 from turnout.project.manifest import ProjectError, manifest_of
 from turnout.project.paths import Project
@@ -76,7 +76,7 @@ def seen_by_the_daemon(project: Project) -> None:
         failure = instance.all_logs(failed.run_id, of_type=DagsterEventType.RUN_FAILURE)[0].dagster_event
         assert failure is not None
         sensor = defs.get_repository_def().get_sensor_def("held_back")
-        context = build_run_status_sensor_context("held_back", failure, instance, failed)
+        context = build_run_status_sensor_context("held_back", failure, instance, failed, resources=defs.resources)
         sensor(context.for_run_failure())
 
 
@@ -135,7 +135,7 @@ def test_a_mistake_in_the_declaration_is_told(refusing: Project, keys: dict[str,
         key: value for key, value in declaration.items() if value is not None
     }
     with (
-        patch("orchestration.retraining.predictions_of", lambda _: predictions_in(manifest)),
+        patch("orchestration.defs.model_versions.schedules.predictions_of", lambda _: predictions_in(manifest)),
         pytest.raises(DeclarationError) as told,
     ):
         retraining_schedules(refusing)  # the first thing that asks for all declarations
@@ -167,7 +167,7 @@ def test_a_dbt_that_cannot_even_begin_fails_the_run_also_after_a_good_one(shop: 
     refused(shop, "dbt stopped before it was done", "Invalid memory limit", assets=examples)
 
 
-def test_a_failed_test_and_another_population_stop_python_until_they_are_mended_or_released(shop: Project) -> None:
+def test_a_failed_test_and_another_population_stop_python_until_they_are_mended_or_accepted(shop: Project) -> None:
     """Also in a later run that selects only the Python asset, started by hand with Dagster's own client."""
     count, failed = "select count(*) as versions from records.model_versions", "shop/orders: source_accepted_range"
     before = records(shop, count)
@@ -197,24 +197,26 @@ def test_a_failed_test_and_another_population_stop_python_until_they_are_mended_
         (True, told)
     ]
 
-    another_population_is_refused_until_a_person_releases_it(shop)
+    another_population_is_refused_until_a_person_accepts_it(shop)
     assert run(shop).exit_code == 0
     assert published(shop, "select count(*), min(customer_id) from customers") == [(120, 5000)]
     assert published(shop, "select distinct is_current, failed_checks from freshness") == [(True, 0)]
     assert current_in_dagster(shop) == (True, "This is publication 2.")
 
 
-def another_population_is_refused_until_a_person_releases_it(shop: Project) -> None:
+def another_population_is_refused_until_a_person_accepts_it(shop: Project) -> None:
     """Same columns, wrong people: what no contract can see, the loads before it tell."""
     land_orders(shop, "select * replace (customer_id + 5000 as customer_id) from orders", "iowa.parquet")
     told = refused(shop, "not the population we expect", "new_values of customer_id is 1", "drift of customer_id")
     assert "examples" not in told.split("skipped")[0]
-    load_id = re.search(r"make release LOAD=(\w+)", told)[1]
+    load_id = re.search(r"make accept LOAD=(\w+)", told)[1]
     assert load_id in run(shop, "quarantine").output
 
-    without_reason = run(shop, "release", load_id, "")
+    renamed = run(shop, "release", load_id, "We bought a chain of shops.")
+    assert (renamed.exit_code, f"make accept LOAD={load_id}" in renamed.output) == (1, True)
+    without_reason = run(shop, "accept", load_id, "")
     assert (without_reason.exit_code, "there is no reason" in without_reason.output) == (1, True)
-    assert run(shop, "release", load_id, "We bought a chain of shops.").exit_code == 0
+    assert run(shop, "accept", load_id, "We bought a chain of shops.").exit_code == 0
     assert run(shop, "quarantine").output.strip() == "Quarantine is empty."
 
 

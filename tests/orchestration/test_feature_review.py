@@ -12,8 +12,8 @@ from dagster import (
 )
 from projects import Finished, change, edit, records
 
-from orchestration.dbt import asset_key
-from orchestration.examples_checks import FEATURE_REVIEW, examples_checks
+from orchestration.defs.examples.checks import FEATURE_REVIEW, examples_checks
+from orchestration.keys import asset_key
 from orchestration.project import predictions_of
 from turnout.project.paths import Project
 
@@ -23,7 +23,6 @@ FOUND = "monotone_over_time of amount_ever"
 
 def reviewed(project: Project) -> tuple[bool, bool, str]:
     """Run the review alone; return whether it passed, whether it is a warning, and what it says."""
-    examples_checks.cache_clear()  # the declaration may have changed
     (prediction,) = predictions_of(project)
     check = AssetCheckKey(asset_key(project, prediction.unique_id), FEATURE_REVIEW)
     job = define_asset_job("review", AssetSelection.checks(check))

@@ -7,8 +7,8 @@ from dagster import AssetCheckEvaluation, AssetCheckSeverity, DagsterInstance
 from in_process import launched, terminal
 from projects import change, edit, records, run
 
-from orchestration.champions import replay_version, roll_back_to
-from orchestration.prediction_assets import gate_key
+from orchestration.command_line.champions import replay_version, roll_back_to
+from orchestration.keys import gate_key
 from turnout.project.paths import Project
 
 DECLARATION = "models/predictions/customer_return.yml"

@@ -46,8 +46,8 @@ def test_a_run_killed_in_a_step_is_made_good_by_the_next(shop: Project) -> None:
 KILLED_IN = """
 import os, signal, sys, threading, time
 sys.path.insert(0, os.getcwd())
-from orchestration.command_line import main
-from orchestration.progress import Progress
+from orchestration.command_line.main import main
+from orchestration.command_line.progress import Progress
 
 show = Progress.show
 def show_and_kill(self, entry):

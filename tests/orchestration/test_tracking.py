@@ -13,7 +13,7 @@ from urllib.request import urlopen
 import pytest
 from dagster import AssetCheckSeverity, DagsterInstance, materialize
 
-from orchestration.tracking_asset import KEY, tracking_assets
+from orchestration.defs.tracking.assets import KEY, tracking_assets
 from turnout.project.paths import Project
 
 

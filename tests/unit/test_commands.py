@@ -29,7 +29,7 @@ def test_every_action_has_its_command() -> None:
             Action("train", "train again", {"prediction": "will_return"}),
             "train again: materialize model_versions/will_return",
         ),
-        (Action("release", "release it", {"load": "ab12"}), "make release LOAD=ab12 BECAUSE='the reason'"),
+        (Action("accept", "accept it", {"load": "ab12"}), "make accept LOAD=ab12 BECAUSE='the reason'"),
         (
             Action("restore", "restore it", {"publication": 3}),
             'make restore PUBLICATION=3 NAME="who you are" BECAUSE="the reason"',
@@ -56,7 +56,7 @@ def test_an_error_is_complete_with_commands_and_without() -> None:
 @pytest.mark.parametrize("storey", ["turnout", "ml"])
 def test_nothing_below_the_command_line_names_a_command(storey: str) -> None:
     targets = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
-    assert "release" in targets
+    assert "accept" in targets
     named = re.compile(rf"\bmake ({'|'.join(targets)})\b|\b[Mm]aterialize\b|in Dagster, or")
     files = [path for kind in ("*.py", "*.jinja") for path in (ROOT / storey).rglob(kind)]
     found = {str(path): named.findall(path.read_text(encoding="utf-8")) for path in files}

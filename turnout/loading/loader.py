@@ -424,7 +424,7 @@ def _unexpected(table: SourceTable, file: ArrivedFile, failed: Sequence[Check]) 
         table,
         f"it is not the population we expect, by {len(failed)} of its checks: {findings}",
         str(file.path),
-        "ask its sender; if it is right, release it with a reason. What is so every time belongs into the contract, as "
+        "ask its sender; if it is right, accept it with a reason. What is so every time belongs into the contract, as "
         f"a limit, in {table.file}.",
         check="population",
         may_be_accepted=True,

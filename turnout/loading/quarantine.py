@@ -25,7 +25,7 @@ def quarantined(project: Project, table: SourceTable) -> list[QuarantinedFile]:
     return [file for file in register.quarantined() if (table.part_of(file.file_name), file.file_hash) not in accepted]
 
 
-def release(project: Project, tables: Sequence[SourceTable], load_id: str, because: str) -> Load:
+def accept(project: Project, tables: Sequence[SourceTable], load_id: str, because: str) -> Load:
     """Load a quarantined file as it is, on a person's word, which is recorded with the reason.
 
     Rows that do not keep the contract are set aside all the same, however many they are.
@@ -51,23 +51,23 @@ def release(project: Project, tables: Sequence[SourceTable], load_id: str, becau
         raise LoadError(
             f"There is no '{load_id}' in quarantine.{did_you_mean(load_id, waiting)}",
             where=str(project.quarantine),
-            rule="a quarantined file is released once, by its id.",
+            rule="a quarantined file is accepted once, by its id.",
             remedy=Advice(Action("quarantine", "the quarantine"), " lists what waits."),
         )
     table, file = waiting[load_id]
     if not because.strip():
         raise LoadError(
-            f"'{load_id}' is not released: there is no reason.",
+            f"'{load_id}' is not accepted: there is no reason.",
             where=f"{file.file_name} of {table.label}",
             rule="whoever accepts what was refused says why, for those who will ask.",
-            remedy=Advice(Action("release", f"release {load_id} with a reason", {"load": load_id}), "."),
+            remedy=Advice(Action("accept", f"accept {load_id} with a reason", {"load": load_id}), "."),
         )
     part = table.part_of(file.file_name)
     loads = [load for load in _register(project, table).loads() if table.part_of(load.file_name) == part]
     newest = max((load.loaded_at for load in loads), default=file.quarantined_at)
     if table.keys.mode == "snapshot" and newest > file.quarantined_at:
         raise LoadError(
-            f"'{load_id}' is not released: another snapshot of {table.label} was loaded since.",
+            f"'{load_id}' is not accepted: another snapshot of {table.label} was loaded since.",
             where=f"{file.file_name} of {table.label}",
             rule="the snapshot that arrived last is the one that raw shows.",
             remedy="put the file into landing again if it is to take the place of the later one.",

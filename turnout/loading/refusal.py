@@ -52,7 +52,7 @@ class RefusalError(LoadError):
 
 def why(table: SourceTable, file: QuarantinedFile) -> LoadError:
     """Return the error that says why a file is in quarantine, and what can be done about it."""
-    release = Action("release", f"release {file.load_id} with a reason", {"load": file.load_id})
+    accept = Action("accept", f"accept {file.load_id} with a reason", {"load": file.load_id})
     return LoadError(
         file.problem,
         where=f"{file.file_name} in landing/{table.folder}, in quarantine as {file.load_id}",
@@ -60,6 +60,6 @@ def why(table: SourceTable, file: QuarantinedFile) -> LoadError:
         "downstream is made, and raw shows what it showed before.",
         remedy=Advice(
             f"{file.remedy} Without the file in landing, the next run goes on without it.",
-            *((" To load it as it is: ", release, ".") if file.may_be_accepted else ()),
+            *((" To load it as it is: ", accept, ".") if file.may_be_accepted else ()),
         ),
     )

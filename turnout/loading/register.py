@@ -67,7 +67,7 @@ class Register:
         return [_load(row) for row in self._rows("loads")]
 
     def quarantined(self) -> list[QuarantinedFile]:
-        """Return the files that were quarantined, oldest first, released ones included."""
+        """Return the files that were quarantined, oldest first, accepted ones included."""
         return [QuarantinedFile(**row) for row in self._rows("quarantine")]
 
     def checks(self, load_id: str) -> list[Check]:

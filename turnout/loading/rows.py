@@ -304,7 +304,7 @@ def _set_aside_rejected_lines(
             table,
             f"{undecodable:,} lines are not encoded in {table.keys.file.encoding}, the first of them line {first:,}",
             str(file),
-            f"ask its sender how it is encoded, and correct the encoding in {table.file}; or release it without "
+            f"ask its sender how it is encoded, and correct the encoding in {table.file}; or accept it without "
             "those lines.",
             may_be_accepted=True,
         )
@@ -372,7 +372,7 @@ def _check_share(
         f"{refused:,} of {total:,} rows do not keep the contract, more than {table.keys.refuse_above:.3g} of all: "
         f"{examples}",
         str(file),
-        f"ask its sender, correct the contract in {table.file}, or release it without those rows.",
+        f"ask its sender, correct the contract in {table.file}, or accept it without those rows.",
         may_be_accepted=refused < total,
     )
 
@@ -395,7 +395,7 @@ def _check_end(
             table,
             f"it was cut off: its last line, {total + opened.header_lines:,}, is not whole",
             str(file),
-            "ask its sender for the whole file; or release it without that line.",
+            "ask its sender for the whole file; or accept it without that line.",
             may_be_accepted=True,
         )
 

@@ -35,7 +35,7 @@ class Load(OfLoad):
     contract: Annotated[str, "The terms it was accepted by, as JSON."]
     loaded_at: Annotated[datetime, "When it was accepted, UTC."]
     path: Annotated[str, "The load's Parquet file, from the project's folder."]
-    accepted_by: Annotated[str | None, "Who released it from quarantine; null if it was accepted at once."] = None
+    accepted_by: Annotated[str | None, "Who accepted it in quarantine; null if it was accepted at once."] = None
     accepted_because: Annotated[str | None, "The reason that person gave; null if it was accepted at once."] = None
 
 
@@ -141,7 +141,7 @@ LOADS = Table(
 )
 QUARANTINE = Table(
     "quarantine",
-    "Files that were refused, and why. A file that a person released is in `loads` as well. One row per file and "
+    "Files that were refused, and why. A file that a person accepted is in `loads` as well. One row per file and "
     "table.",
     columns_of(QuarantinedFile),
     key=_LOAD,

@@ -24,7 +24,7 @@ arrived as (
         accepted.source,
         accepted.table_name,
         accepted.file_name,
-        case when accepted.accepted_by is null then 'loaded' else 'released' end as status,
+        case when accepted.accepted_by is null then 'loaded' else 'accepted' end as status,
         coalesce(quarantined.quarantined_at, accepted.loaded_at) as arrived_at,
         accepted.loaded_at,
         accepted.row_count,

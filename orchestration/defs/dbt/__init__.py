@@ -1,0 +1,1 @@
+"""dbt's models and tests, in two steps: before Python, and after it."""

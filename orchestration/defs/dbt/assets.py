@@ -1,0 +1,128 @@
+"""dbt's two steps: keys and groups come from dbt's YAML, a failed test stops what is downstream of its table."""
+
+# Dagster reads the annotations of a step itself, so they are not postponed in this module.
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from dagster import (
+    AssetCheckResult,
+    AssetExecutionContext,
+    AssetsDefinition,
+    ComponentLoadContext,
+    Definitions,
+    Failure,
+    definitions,
+)
+from dagster_dbt import DbtCliResource, DbtProject, dbt_assets
+from packaging.version import Version
+
+from orchestration.keys import TRANSLATOR, WAREHOUSE_POOL
+from turnout.errors import TurnoutError
+from turnout.project.manifest import manifest_of
+from turnout.project.paths import Project
+
+
+class DbtError(TurnoutError):
+    """A dbt model cannot be built."""
+
+
+@definitions
+def defs(context: ComponentLoadContext) -> Definitions:
+    """Return the two steps, and the resource that runs dbt."""
+    project = Project(context.project_root)
+    return Definitions(assets=_dbt_steps(project), resources={"dbt": _dbt_resource(project)})
+
+
+class Dbt(DbtCliResource):
+    """dbt's command line, which never asks the package index for newer versions, as `dbt --version` would."""
+
+    @property
+    def _cli_version(self) -> Version:
+        return Version(version("dbt-core"))
+
+
+def _dbt_resource(project: Project) -> Dbt:
+    """Return the resource that runs the dbt of this environment, whether or not it is on the path."""
+    return Dbt(project_dir=str(project.dbt), dbt_executable=str(Path(sys.executable).with_name("dbt")))
+
+
+def _after_python(manifest: Mapping[str, Any]) -> str:
+    """Return dbt's selection of what needs Python first: its tables' tests, what is made from them, the marts."""
+    written = sorted({node["source_name"] for node in manifest["sources"].values() if node["loader"] == "ml"})
+    return " ".join(["path:models/marts", *(f"source:{name} source:{name}+" for name in written)])
+
+
+def _dbt_steps(project: Project) -> tuple[AssetsDefinition, AssetsDefinition]:
+    """Return the two steps that dbt takes: the examples before Python, the marts after it."""
+    manifest, dbt_side = manifest_of(project), DbtProject(project_dir=project.dbt)
+
+    def step(name: str, select: str, exclude: str | None) -> AssetsDefinition:
+        @dbt_assets(
+            manifest=manifest,
+            select=select,
+            exclude=exclude,
+            name=name,
+            project=dbt_side,
+            dagster_dbt_translator=TRANSLATOR,
+            pool=WAREHOUSE_POOL,
+        )
+        def built(context: AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
+            yield from _build(context, dbt, project)
+
+        return built
+
+    after = _after_python(manifest)
+    return step("examples", "fqn:*", after), step("marts", after, None)
+
+
+def _build(context: AssetExecutionContext, dbt: DbtCliResource, project: Project) -> Iterator[Any]:
+    """Build and test the selected models, one materialization or check result for each.
+
+    A failed test fails its asset check, and Dagster stops what is downstream of that table, and nothing else. A model
+    that cannot be built at all fails the step.
+    """
+    # One target folder for each step, so that dbt finds its partial parse again and nothing piles up.
+    target = project.dbt / "target" / context.op_execution_context.op.name
+    results_file = target / "run_results.json"
+    results_file.unlink(missing_ok=True)  # those of an earlier run would hide that this one never began
+    invocation = dbt.cli(["build"], context=context, target_path=target, raise_on_error=False)
+    checks = set()
+    for event in invocation.stream():
+        if isinstance(event, AssetCheckResult):
+            checks.add(event.metadata["unique_id"].value)
+        yield event
+    if invocation.is_successful():
+        return
+    results = json.loads(results_file.read_bytes())["results"] if results_file.exists() else []
+    if not any(result["status"] in {"error", "fail"} for result in results):
+        raise _failure("dbt stopped before it was done", str(invocation.get_error()), project)
+    errors = [
+        f"{result['unique_id']}: {(result['message'] or '').strip()}"
+        for result in results
+        if result["status"] == "error"
+    ]
+    if errors:
+        raise _failure(f"{len(errors)} dbt nodes could not be built", "\n".join(errors), project)
+    # Unit tests, and tests of tables that no model reads, are no checks of any asset, so Dagster would pass over them.
+    failed = [
+        f"{result['unique_id']}: {(result['message'] or '').strip()}"
+        for result in results
+        if result["status"] == "fail" and result["unique_id"] not in checks
+    ]
+    if failed:
+        raise _failure(f"{len(failed)} tests failed that belong to no asset of this step", "\n".join(failed), project)
+
+
+def _failure(what: str, messages: str, project: Project) -> Failure:
+    error = DbtError(
+        # dbt adds its own traceback to errors that it did not expect.
+        f"{what}:\n{messages.split('Traceback (most recent call last)')[0].strip()}",
+        where=str(project.dbt),
+        rule="what is downstream of a table that was not built keeps its last good state.",
+        remedy="correct the model that dbt names; 'dbt build --select <model>' in dbt_project/ tries it alone.",
+    )
+    return Failure(description=str(error), allow_retries=False)

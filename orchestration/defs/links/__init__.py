@@ -1,0 +1,1 @@
+"""The tables of declared links: which record of one dbt model is which of another."""

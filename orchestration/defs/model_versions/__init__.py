@@ -1,0 +1,1 @@
+"""Training: the model versions of every prediction, the gate, and when they are trained again."""

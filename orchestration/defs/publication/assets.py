@@ -1,0 +1,79 @@
+"""The asset of the file that BI opens."""
+
+# Dagster reads the annotation of `context` itself, so annotations are not postponed in this module.
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetsDefinition,
+    ComponentLoadContext,
+    Definitions,
+    MaterializeResult,
+    MetadataValue,
+    ResourceParam,
+    asset,
+    definitions,
+)
+
+from orchestration.check_results import CheckResults
+from orchestration.defs.publication.held_back import CURRENT
+from orchestration.failures import in_words
+from orchestration.keys import PUBLICATION, WAREHOUSE_POOL, asset_key
+from orchestration.metadata import table
+from turnout.project.manifest import manifest_of
+from turnout.project.paths import Project
+from turnout.publication.marts import marts_in
+from turnout.publication.publish import publish
+
+
+@definitions
+def defs(context: ComponentLoadContext) -> Definitions:
+    """Return the asset of the published file."""
+    return Definitions(assets=[_publication_asset(Project(context.project_root))])
+
+
+def _publication_asset(project: Project) -> AssetsDefinition:
+    """Return the asset of the published file, downstream of every mart."""
+    marts = marts_in(manifest_of(project))
+
+    @asset(
+        key=PUBLICATION,
+        deps=[asset_key(project, mart.unique_id) for mart in marts.values()],
+        group_name="publication",
+        pool=WAREHOUSE_POOL,
+        kinds={"duckdb"},
+        check_specs=[
+            AssetCheckSpec(
+                CURRENT.name, asset=PUBLICATION, description="BI reads the newest state: nothing newer was held back."
+            )
+        ],
+    )
+    def publication(
+        context: AssetExecutionContext, check_results: ResourceParam[CheckResults]
+    ) -> Iterator[MaterializeResult[Any]]:
+        """Switch the file that BI opens to new marts, all at once, after every test on them has passed."""
+        with in_words():
+            check_results.require_passed(context.instance, PUBLICATION)
+            published = publish(project, marts, check_results.latest(context.instance))
+        made = published.publication
+        yield MaterializeResult(
+            metadata={
+                "publication": made.publication_id,
+                "champions": json.loads(made.champions),
+                "loads": json.loads(made.load_ids),
+                "path": MetadataValue.path(str(project.published)),
+                "bytes": project.published.stat().st_size,
+                "tables": table([{"table": name, "rows": rows} for name, rows in published.rows.items()]),
+            },
+            check_results=[
+                AssetCheckResult(
+                    check_name=CURRENT.name, passed=True, description=f"This is publication {made.publication_id}."
+                )
+            ],
+        )
+
+    return publication

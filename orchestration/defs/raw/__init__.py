@@ -1,0 +1,1 @@
+"""The loads of every source table that is filled from landing."""

@@ -1,0 +1,119 @@
+"""What a person sees of a table's loads in Dagster: files, sampled rows, statistics beside the load before, checks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestration.metadata import table
+from turnout.loading.parquet import sampled_rows
+from turnout.loading.register import Register
+from turnout.records.loads import Load
+
+if TYPE_CHECKING:
+    from turnout.loading.contract import SourceTable
+    from turnout.loading.loader import Loaded, Outcome
+    from turnout.project.paths import Project
+
+SHOWN_ROWS = 10
+# What is shown of DuckDB's summary, under which heading.
+_STATISTICS = {
+    "null_percentage": "null %",
+    "approx_unique": "distinct",
+    "min": "min",
+    "q50": "median",
+    "max": "max",
+    "avg": "mean",
+    "std": "standard deviation",
+}
+
+
+def load_metadata(project: Project, source_table: SourceTable, loaded: Loaded) -> dict[str, Any]:
+    """Show a table's loads.
+
+    Sampled rows and statistics are those of the newest load; checks are those of the file that arrived last, also if
+    it is in quarantine.
+    """
+    register = Register(project.warehouse, project.root, source_table)
+    loads, newest = register.loads(), loaded.in_force[-1]
+    part = source_table.part_of(newest.file_name)
+    earlier = [
+        load for load in loads if load.loaded_at < newest.loaded_at and source_table.part_of(load.file_name) == part
+    ]
+    last = loaded.outcomes[-1].entered if loaded.outcomes else newest
+    shown = {
+        "dagster/row_count": sum(load.row_count for load in loaded.in_force),
+        "loads in force": len(loaded.in_force),
+        "newest load": newest.load_id,
+        "file": newest.file_name,
+        "loaded at (UTC)": str(newest.loaded_at),
+        "files in landing": table([_file(outcome, source_table) for outcome in loaded.outcomes]),
+        "sampled rows": table(sampled_rows(project.root, source_table, newest, SHOWN_ROWS)),
+        "statistics": table(_statistics(register, newest, earlier[-1] if earlier else None)),
+        f"checks of {last.file_name}": table(_checks(register, last.load_id)),
+        "rows set aside": newest.refused_row_count,
+    }
+    if newest.refused_row_count:
+        shown["some rows that were set aside"] = table(register.refused_rows(newest.load_id, SHOWN_ROWS))
+    if newest.accepted_by:
+        shown["accepted by a person"] = f"by {newest.accepted_by}: {newest.accepted_because}"
+    if loaded.growing:
+        shown["still being written"] = list(loaded.growing)
+    return shown
+
+
+def _file(outcome: Outcome, source_table: SourceTable) -> dict[str, Any]:
+    entered = outcome.entered
+    if not isinstance(entered, Load):
+        return {
+            "file": outcome.file_name,
+            "is new": outcome.is_new,
+            "verdict": "quarantined",
+            "id": entered.load_id,
+            "rows": 0,
+            "remarks": entered.problem,
+        }
+    declared = {column.name for column in source_table.columns}
+    undeclared = [name for name in entered.columns if name not in declared]
+    remarks = [f"{entered.refused_row_count:,} rows set aside"] if entered.refused_row_count else []
+    remarks += [f"not in the contract, kept but not shown in raw: {', '.join(undeclared)}"] if undeclared else []
+    if entered.file_name != outcome.file_name:
+        remarks.append(f"the same content as {entered.file_name}")
+    return {
+        "file": outcome.file_name,
+        "is new": outcome.is_new,
+        "verdict": "accepted by a person" if entered.accepted_by else "accepted",
+        "id": entered.load_id,
+        "rows": entered.row_count,
+        "remarks": "; ".join(remarks),
+    }
+
+
+def _statistics(register: Register, load: Load, before: Load | None) -> list[dict[str, Any]]:
+    then = {row["column_name"]: row for row in register.statistics(before.load_id)} if before else {}
+    return [
+        {
+            "column": row["column_name"],
+            "type": row["column_type"].lower(),
+            **{
+                f"{heading}{when}": "" if found.get(name) is None else str(found[name])
+                for name, heading in _STATISTICS.items()
+                for when, found in (("", row), (" before", then.get(row["column_name"], {})))
+            },
+        }
+        for row in register.statistics(load.load_id)
+    ]
+
+
+def _checks(register: Register, load_id: str) -> list[dict[str, Any]]:
+    found = sorted(register.checks(load_id), key=lambda check: check.passed)
+    return [
+        {
+            "check": check.name,
+            "column": check.column_name,
+            "passed": check.passed,
+            "value": f"{check.value:.4g}",
+            "expected": "learning" if check.is_learning_only else f"{check.low:.4g} to {check.high:.4g}",
+            "detail": check.detail,
+        }
+        for check in found
+    ]

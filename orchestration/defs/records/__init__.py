@@ -1,0 +1,1 @@
+"""The tables of records: what happened in every load, audit and training."""

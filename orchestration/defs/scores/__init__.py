@@ -1,0 +1,1 @@
+"""What the champion of every prediction scores."""

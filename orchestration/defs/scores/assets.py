@@ -1,0 +1,70 @@
+"""An asset for the scores of every prediction: what its champion makes of the latest as-of date."""
+
+# Dagster reads the annotation of `context` itself, so annotations are not postponed in this module.
+from typing import Any
+
+from dagster import (
+    AssetExecutionContext,
+    AssetsDefinition,
+    ComponentLoadContext,
+    Definitions,
+    MaterializeResult,
+    ResourceParam,
+    asset,
+    definitions,
+)
+
+from ml.declaration import Prediction
+from ml.serving.scores import SCHEMA as SCORES
+from orchestration.check_results import CheckResults
+from orchestration.failures import in_words
+from orchestration.keys import WAREHOUSE_POOL, asset_key, model_versions_key, scores_key
+from orchestration.metadata import table
+from orchestration.project import predictions_of
+from turnout.engines import identifier
+from turnout.project.paths import Project
+
+SAMPLED_ROWS = 10
+
+
+@definitions
+def defs(context: ComponentLoadContext) -> Definitions:
+    """Return the asset of each prediction's scores."""
+    project = Project(context.project_root)
+    return Definitions(assets=[_scores_asset(project, prediction) for prediction in predictions_of(project)])
+
+
+def _scores_asset(project: Project, prediction: Prediction) -> AssetsDefinition:
+    @asset(
+        key=scores_key(prediction.name),
+        deps=[asset_key(project, prediction.unique_id), model_versions_key(prediction.name)],
+        group_name="scores",
+        description=f"The champion's scores of {prediction.name} for the latest as-of date.",
+        pool=WAREHOUSE_POOL,
+        kinds={"duckdb"},
+    )
+    def scores(context: AssetExecutionContext, check_results: ResourceParam[CheckResults]) -> MaterializeResult[Any]:
+        from ml.serving.scoring import score
+
+        with in_words():
+            check_results.require_passed(context.instance, context.asset_key)
+            scoring = score(project.warehouse, prediction, project.model_versions)
+        if scoring is None:
+            context.log.warning(f"{prediction.name} has no champion yet: no candidate beat the baseline.")
+            return MaterializeResult(metadata={"dagster/row_count": 0, "champion": "none yet: nothing was scored"})
+        with project.warehouse.session() as session:
+            sample = session.rows(
+                f"""select * from {identifier(SCORES, prediction.name)} where {identifier(prediction.as_of)} = ?
+                    order by score desc limit {SAMPLED_ROWS}""",
+                (scoring.as_of_date,),
+            )
+        return MaterializeResult(
+            metadata={
+                "dagster/row_count": scoring.row_count,
+                "as-of date": str(scoring.as_of_date),
+                "model version": scoring.model_version,
+                "highest scores": table(sample),
+            }
+        )
+
+    return scores
