@@ -2,6 +2,7 @@
 
 # Dagster reads the annotations of a step itself, so they are not postponed in this module.
 import json
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
@@ -24,6 +25,9 @@ from orchestration.keys import TRANSLATOR, WAREHOUSE_POOL
 from turnout.errors import TurnoutError
 from turnout.project.manifest import manifest_of
 from turnout.project.paths import Project
+
+# dbt's own name of the file in its target folder.
+PARTIAL_PARSE = "partial_parse.msgpack"
 
 
 class DbtError(TurnoutError):
@@ -87,6 +91,7 @@ def _build(context: AssetExecutionContext, dbt: DbtCliResource, project: Project
     """
     # One target folder for each step, so that dbt finds its partial parse again and nothing piles up.
     target = project.dbt / "target" / context.op_execution_context.op.name
+    _share_parse(project, target)
     results_file = target / "run_results.json"
     results_file.unlink(missing_ok=True)  # those of an earlier run would hide that this one never began
     invocation = dbt.cli(["build"], context=context, target_path=target, raise_on_error=False)
@@ -115,6 +120,14 @@ def _build(context: AssetExecutionContext, dbt: DbtCliResource, project: Project
     ]
     if failed:
         raise _failure(f"{len(failed)} tests failed that belong to no asset of this step", "\n".join(failed), project)
+
+
+def _share_parse(project: Project, target: Path) -> None:
+    """Let a step begin with what dbt parsed for the manifest, unless its own parse is younger."""
+    parsed, own = project.manifest_folder / PARTIAL_PARSE, target / PARTIAL_PARSE
+    if parsed.exists() and not (own.exists() and own.stat().st_mtime_ns >= parsed.stat().st_mtime_ns):
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(parsed, own)
 
 
 def _failure(what: str, messages: str, project: Project) -> Failure:

@@ -17,7 +17,7 @@ from dagster import (
 
 from ml.features.review import TABLES as REVIEW_RECORDS
 from orchestration.failures import in_words
-from orchestration.keys import WAREHOUSE_POOL, asset_key, model_versions_key, scores_key
+from orchestration.keys import WAREHOUSE_POOL, asset_key, model_versions_key
 from orchestration.metadata import table
 from orchestration.project import predictions_of
 from turnout.leakage.records import TABLES as AUDIT_RECORDS
@@ -42,8 +42,8 @@ def _records_assets(project: Project) -> list[AssetsDefinition]:
     loads = [asset_key(project, table.unique_id) for table in source_tables(manifest_of(project))]
     examples = [asset_key(project, prediction.unique_id) for prediction in predictions_of(project)]
     written_with = {**dict.fromkeys(LOAD_RECORDS, loads), **dict.fromkeys(AUDIT_RECORDS + REVIEW_RECORDS, examples)}
-    # What came true of scores is recorded when the next ones are written, what came true on the holdout before that.
-    written_with["outcomes"] = [scores_key(prediction.name) for prediction in predictions_of(project)]
+    # Scores record what came true of those before them, and say so themselves. If outcomes waited for them here, they
+    # waited for dbt's tests of the scores as well, and dbt's second step would fall into several, each with its start.
     specs = {
         node["identifier"]: AssetSpec(
             asset_key(project, node["unique_id"]),
