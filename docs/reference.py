@@ -242,7 +242,7 @@ def _keys(kind: type, path: str = "") -> Iterator[str]:
     if missing := [one.name for one in declared if one.name not in words]:
         raise PluginError(f"{kind.__module__}.{kind.__name__} has keys that its docstring lacks: {', '.join(missing)}.")
     yield from _table(
-        ("key", "what may stand there", "default", "what it says"),
+        ("key", "value", "default", "what it says"),
         (
             (
                 f"`{path}{one.name}`",

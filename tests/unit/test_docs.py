@@ -70,6 +70,13 @@ def test_commands_and_files_on_a_page_are_there(page: Path) -> None:
         assert (ROOT / name).exists(), name
 
 
+def test_links_of_the_readme_lead_somewhere() -> None:
+    """The site's own are looked at when it is built."""
+    linked = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / "README.md").read_text())
+    assert linked
+    assert [name for name in linked if not (ROOT / name).exists()] == []
+
+
 def test_the_changelog_begins_with_this_version() -> None:
     sections = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.M)
     assert sections[0] == turnout_version(this_project())
