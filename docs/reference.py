@@ -134,7 +134,7 @@ def _contract() -> Iterator[str]:
 def _records() -> Iterator[str]:
     yield "# Records\n"
     yield f"What is remembered of loads, trainings, audits and reviews, in the schema `{SCHEMA}` of the warehouse. Rows"
-    yield "are added, never changed. Each table is said once, in `turnout/records/`.\n"
+    yield "are added, never changed. Each table is defined once, in `turnout/records/`.\n"
     for table in sorted(TABLES, key=lambda table: table.name):
         yield f"## {table.name}\n"
         yield f"{table.words} Its key is {', '.join(f'`{name}`' for name in table.key)}.\n"
@@ -154,8 +154,8 @@ def _records() -> Iterator[str]:
 def _scores() -> Iterator[str]:
     (source,) = yaml.safe_load((DBT / "models/scores/_scores__sources.yml").read_text())["sources"]
     yield "# Scores\n"
-    yield f"{source['description']} There is one table for each prediction, in the schema `{source['schema']}`;"
-    yield "`ml/serving/scores.py` says it.\n"
+    yield f"{source['description']} There is one table for each prediction, in the schema `{source['schema']}`,"
+    yield "and `ml/serving/scores.py` defines its columns.\n"
     yield from _described(source["tables"], {})
 
 
