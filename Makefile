@@ -18,9 +18,12 @@ INSTALL := $(BIN)/python $(PIP_INSTALL)
 # Two workers, for two cores; tests/conftest.py says who gets what. Plain pytest works as well.
 PYTEST := $(BIN)/python -m pytest -n 2
 
+# Without Material's banner about what comes after it; pyproject.toml says it.
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs
+
 .DEFAULT_GOAL := help
 .PHONY: help run audit quarantine accept release publications restore export approve rollback replay leaderboard \
-	ui bi sources test test-bi lint test-fast lock clean
+	ui bi sources test test-bi lint test-fast docs docs-serve lock clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -76,6 +79,12 @@ test-fast: $(ENVIRONMENT)/test ## Run the tests that start no run and no dbt: le
 test-bi: $(ENVIRONMENT)/test_bi $(BI_ENVIRONMENT)/bi ## Look at the dashboards and at Dagster as people do: over REST and in a browser
 	$(BIN)/python -m pytest tests/bi
 
+docs: $(ENVIRONMENT)/docs ## Build the site into site/; a broken link, or a page that loads something from elsewhere, fails
+	$(MKDOCS) build --strict --quiet
+
+docs-serve: $(ENVIRONMENT)/docs ## Show the site on 127.0.0.1:8000, made anew when a page changes; PORT=8001 shows it there
+	$(MKDOCS) serve --dev-addr 127.0.0.1:$(or $(PORT),8000)
+
 sources: $(ENVIRONMENT)/run ## Write dbt's YAML of the tables that Python writes, after a prediction was declared or a table changed
 	@$(BIN)/python -m orchestration sources
 
@@ -95,10 +104,12 @@ lock: $(ENVIRONMENT)/run ## Write the locks anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-annotate --no-header --group browser -c requirements/test.lock -o requirements/browser.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-annotate --no-header --group docs -c requirements/test.lock -o requirements/docs.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-annotate --no-header --group bi -o requirements/bi.lock
 
 clean: ## Remove the environments; landing/, warehouse/ and published/ stay
-	rm -rf $(ENVIRONMENT) $(BI_ENVIRONMENT) dbt_project/target dbt_project/logs
+	rm -rf $(ENVIRONMENT) $(BI_ENVIRONMENT) dbt_project/target dbt_project/logs site
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Turnout needs Python 3.11, 3.12 or 3.13 with venv (on Debian: apt install python3-venv)."; exit 1; }
@@ -119,6 +130,11 @@ $(ENVIRONMENT)/test: requirements/test.lock requirements/older_client.lock | $(E
 $(ENVIRONMENT)/test_bi: requirements/browser.lock | $(ENVIRONMENT)/test
 	@echo "Installing what the tests in a browser need"
 	@$(INSTALL) -r requirements/browser.lock
+	@touch $@
+
+$(ENVIRONMENT)/docs: requirements/docs.lock | $(ENVIRONMENT)/run
+	@echo "Installing what the site needs"
+	@$(INSTALL) -r requirements/docs.lock
 	@touch $@
 
 $(BI_BIN)/python:

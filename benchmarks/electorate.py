@@ -38,8 +38,9 @@ from ml.examples.reading import feature_frame, read_matured
 from ml.models.fitted import predict
 from ml.training.records import champion_of
 from ml.training.refit import fitted_as
-from orchestration.project import predictions_named, this_project
+from orchestration.project import predictions_named
 from samples import elections
+from trials.checkouts import copy_checkout
 from turnout.engines import identifier
 from turnout.project.paths import Project
 
@@ -52,14 +53,11 @@ if TYPE_CHECKING:
 VOTERS = 100_000
 PREDICTION = "voter_turnout"
 GROCERY = "grocery"
-# Copies begin as a fresh checkout does.
-MADE_BY_RUNNING = (".git", ".venv", "landing", "warehouse", "published", "target", "logs", "__pycache__", ".*_cache")
 
 
 def without_grocery(folder: Path) -> Project:
     """Copy this project into a folder, with elections as its only example."""
-    shutil.copytree(this_project().root, folder, ignore=shutil.ignore_patterns(*MADE_BY_RUNNING))
-    project = Project(folder)
+    project = copy_checkout(folder)
     for path in [*project.dbt.glob(f"models/*/{GROCERY}"), project.dbt / "models/staging/complete_journey"]:
         shutil.rmtree(path)
     (folder / "samples/complete_journey.py").unlink()

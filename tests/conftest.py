@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from filelock import FileLock
 from hypothesis import settings
-from projects import Finished, copy_project, edit, land_cut, land_orders, run
+from projects import Finished, edit, land_cut, land_orders, run
 from xdist.scheduler import LoadScopeScheduling
 
 from orchestration.project import this_project
+from trials.checkouts import copy_checkout
 from turnout.project.manifest import manifest_of
 from turnout.project.paths import Project
 
@@ -84,7 +85,7 @@ def manifest(shared: Path) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def grocery(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """A copy of this project, run once on both examples: few households, few candidates and a short search."""
-    project = copy_project(tmp_path_factory.mktemp("grocery") / "turnout")
+    project = copy_checkout(tmp_path_factory.mktemp("grocery") / "turnout")
     for name in ("household_lapse", "household_spend"):
         judged = "candidates: [linear, xgboost]\n          search: { trials: 3, seconds: 10 }\n          "
         file = project.dbt / f"models/predictions/grocery/{name}.yml"
@@ -135,7 +136,7 @@ def small_shop(target: Path) -> Project:
 
     It does without MLflow, which has tests of its own: each of these runs would wait for its import.
     """
-    project = copy_project(target)
+    project = copy_checkout(target)
     shutil.rmtree(project.dbt / "models")
     for singular in (project.dbt / "tests").glob("*.*"):
         singular.unlink()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -27,18 +26,8 @@ class Finished:
     output: str
 
 
-def copy_project(target: Path) -> Project:
-    """Copy what git would have, without state, so that a run begins as on a fresh checkout."""
-    made = shutil.ignore_patterns(
-        *(".git", ".venv", ".venv_bi", ".*_cache", ".hypothesis", "__pycache__"),
-        *("landing", "warehouse", "published", "target", "logs", "test_screenshots"),
-    )
-    shutil.copytree(ROOT, target, ignore=made)
-    return Project(target)
-
-
 def run(project: Project, *arguments: str) -> Finished:
-    """Run `python -m orchestration` in a project, or `dg`, as the README says, if the arguments begin with it."""
+    """Run `python -m orchestration` in a project, or `dg`, as docs/trouble.md says, if the arguments begin with it."""
     program = [sys.executable, "-m", "orchestration"]
     if arguments[:1] == ("dg",):
         program, arguments = [str(Path(sys.executable).with_name("dg"))], arguments[1:]

@@ -15,6 +15,7 @@ from orchestration.commands import command
 from orchestration.project import predictions_of
 from turnout.advice import Action
 from turnout.engines import identifier
+from turnout.project.provenance import turnout_version
 from turnout.publication.tables import read_publication
 from turnout.records import opened
 
@@ -52,7 +53,7 @@ def print_summary(project: Project, console: Console) -> None:
             for prediction in predictions
             if (findings := _findings(session, prediction))
         ]
-    console.print()
+    console.print(f"\nTurnout {turnout_version(project)}", markup=False)
     console.print(table)
     console.print("\n".join(decisions), markup=False)
     for line in asked:

@@ -20,7 +20,8 @@ from typing import Any
 
 import duckdb
 import pytest
-from projects import copy_project
+
+from trials.checkouts import copy_checkout
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 HORIZON = 14 * DAY
@@ -153,7 +154,7 @@ def gym(tmp_path_factory: pytest.TempPathFactory) -> Gym:
     visits += [visit for member_id in drawn for visit in drawn_visits(draw, member_id)]
     plans = [plan for member_id in drawn for plan in drawn_plans(draw, member_id)]
 
-    project = copy_project(tmp_path_factory.mktemp("gym") / "turnout")
+    project = copy_checkout(tmp_path_factory.mktemp("gym") / "turnout")
     shutil.rmtree(project.dbt / "models")
     for singular in (project.dbt / "tests").glob("*.*"):
         singular.unlink()

@@ -1,4 +1,4 @@
-"""The README's ways of reading the publication, as they stand there: a shell, Python, pandas, SQLAlchemy, Parquet."""
+"""The ways of reading the publication, as they stand in the guide: a shell, Python, pandas, SQLAlchemy, Parquet."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from projects import ROOT, Finished, published, run
 
 
 def blocks(language: str) -> list[str]:
-    """The blocks of code in the README's section, until its first table."""
-    (section,) = re.findall(r"^## Connect BI\n(.*?)^\*\*Write", (ROOT / "README.md").read_text(), re.S | re.M)
+    """The blocks of code in the guide's section."""
+    (section,) = re.findall(r"^## Read it\n(.*?)^## ", (ROOT / "docs/guides/bi.md").read_text(), re.S | re.M)
     found: list[str] = re.findall(rf"```{language}\n(.*?)```", section, re.S)
     return found
 

@@ -16,6 +16,7 @@ from in_process import launched
 from projects import CUT, HOUSEHOLDS_SQL, ROOT, Finished, dbt, edit, published, records, whole
 
 from turnout.project.paths import Project
+from turnout.project.provenance import turnout_version
 
 # Whose lapse is predicted on the last as-of date: households with a purchase in the 56 days before, counted in the
 # package's own file.
@@ -33,9 +34,7 @@ def counted(sql: str) -> int:
 
 def example_in_readme() -> tuple[str, str]:
     """The SQL and the YAML of the README's prediction."""
-    (section,) = re.findall(
-        r"^## Add a prediction\n(.*?)^Then `make run`", (ROOT / "README.md").read_text(), re.S | re.M
-    )
+    (section,) = re.findall(r"\[start:prediction\](.*?)\[end:prediction\]", (ROOT / "README.md").read_text(), re.S)
     (sql,), (yaml,) = (re.findall(rf"```{language}\n(.*?)```", section, re.S) for language in ("sql", "yaml"))
     return sql, yaml
 
@@ -48,7 +47,7 @@ def extended(grocery: Finished, tmp_path_factory: pytest.TempPathFactory) -> Pro
     folder = project.dbt / "models/predictions/grocery"
     for suffix, text in zip((".sql", ".yml"), example_in_readme(), strict=True):
         (folder / f"household_frequent{suffix}").write_text(text)
-    short = "horizon_days: 7\n          candidates: [linear]\n          search: { trials: 0 }"
+    short = "horizon_days: 7, candidates: [linear], search: { trials: 0 }"
     edit(folder / "household_frequent.yml", "horizon_days: 7", short)
     (built,) = dbt(project, ["build", "--select", "household_frequent"])
     assert built.exit_code == 0, built.output
@@ -62,6 +61,7 @@ def extended(grocery: Finished, tmp_path_factory: pytest.TempPathFactory) -> Pro
 def test_the_summary_says_what_a_person_wants_to_know(grocery: Finished) -> None:
     for words in ("household_lapse", "household_spend", "log_loss", "rmse", "version 1", "2017-12-31", "make ui"):
         assert words in grocery.output
+    assert f"Turnout {turnout_version(grocery.project)}\n" in grocery.output
     assert str(grocery.project.published) in grocery.output
 
 

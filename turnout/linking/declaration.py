@@ -69,6 +69,8 @@ class Declaration:
 class Link:
     """A declared link, with the places of its two tables.
 
+    The attributes that are not described here are those of `Declaration`.
+
     Parameters
     ----------
     model, to : str
@@ -79,8 +81,6 @@ class Link:
         Where they stand in the warehouse.
     file : str
         The file of the declaration, from the dbt project's folder; for messages.
-
-    The other attributes are those of `Declaration`.
     """
 
     model: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,12 @@ class Provenance:
 
     code_version: str
     load_ids: tuple[str, ...]
+
+
+def turnout_version(project: Project) -> str:
+    """Return the version of Turnout, which stands in pyproject.toml and nowhere else."""
+    stated = tomllib.loads((project.root / "pyproject.toml").read_text(encoding="utf-8"))
+    return str(stated["project"]["version"])
 
 
 def code_version(project: Project) -> str:
