@@ -96,7 +96,7 @@ _KINDS = {"event_time": LATER_EVENTS, "loaded_at": LATER_LOADS, "label_window": 
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Verdicts:
     """What the engine said.
 
     Parameters
@@ -114,7 +114,7 @@ class Outcome:
     comparisons: int
 
 
-def judge(folder: Path, part: int) -> Outcome:
+def judge(folder: Path, part: int) -> Verdicts:
     """Plant every leak into a copy of this project in a folder, and return what the engine says of it."""
     project = _copy(folder)
     _land(project, part)
@@ -142,7 +142,7 @@ def judge(folder: Path, part: int) -> Outcome:
     _build(project)
     _examine(project, planted, found, when="after late files")
     comparisons = sum(len(made.comparisons) for made in honest)
-    return Outcome({name: tuple(dict.fromkeys(checks)) for name, checks in found.items()}, alarms, comparisons)
+    return Verdicts({name: tuple(dict.fromkeys(checks)) for name, checks in found.items()}, alarms, comparisons)
 
 
 def _copy(folder: Path) -> Project:

@@ -15,7 +15,7 @@ from dagster import AssetCheckEvaluation, AssetCheckKey, AssetCheckSeverity
 
 from orchestration.keys import PUBLICATION
 from turnout.errors import TurnoutError
-from turnout.publication.tables import Check
+from turnout.publication.tables import PublishedCheck
 
 if TYPE_CHECKING:
     from dagster import AssetGraph, AssetKey, DagsterInstance, EventLogEntry
@@ -95,7 +95,7 @@ class CheckResults:
         failed = {check for check, entry in latest.items() if _has_failed(_evaluation(entry))}
         return {key: checks & failed for key, checks in upstream.items()}
 
-    def latest(self, instance: DagsterInstance) -> list[Check]:
+    def latest(self, instance: DagsterInstance) -> list[PublishedCheck]:
         """Return how every check came out last, by asset and name; what never ran is not among them.
 
         Nor are those of the publication itself, which tell what comes of this.
@@ -106,11 +106,11 @@ class CheckResults:
             key=lambda check: (check.asset, check.check_name),
         )
 
-    def _result(self, key: AssetCheckKey, entry: EventLogEntry) -> Check:
+    def _result(self, key: AssetCheckKey, entry: EventLogEntry) -> PublishedCheck:
         evaluation = _evaluation(entry)
         failed_rows = evaluation.metadata.get("dagster_dbt/failed_row_count")
         counted = f"{failed_rows.value} rows do not pass." if failed_rows and not evaluation.passed else None
-        return Check(
+        return PublishedCheck(
             self._graph.get(key.asset_key).group_name,
             key.asset_key.to_user_string(),
             key.name,

@@ -22,7 +22,7 @@ from turnout.engines import identifier, literal
 from turnout.loading import landing
 from turnout.loading.contract import Column, ColumnKeys, SourceTable, source_tables
 from turnout.loading.loader import load_landed
-from turnout.loading.population import Check
+from turnout.loading.population import PopulationCheck
 from turnout.loading.quarantine import accept
 from turnout.loading.register import Register
 from turnout.project.paths import Project
@@ -238,15 +238,15 @@ class World:
                     loaded = load_landed(project, table)
             except Exception as error:  # noqa: BLE001 - that the loader breaks is a verdict
                 return Judgement(mutation, CRASHED, f"{type(error).__name__}: {error}".splitlines()[0], str(error))
-            if not loaded.outcomes:
+            if not loaded.files:
                 return Judgement(mutation, LEFT_ALONE, "", "")
-            outcome, register = loaded.outcomes[-1], Register(project.warehouse, project.root, table)
-            if isinstance(outcome.entered, QuarantinedFile):
-                return _quarantined(mutation, outcome.entered, register.checks(outcome.entered.load_id))
-            if not outcome.is_new:
+            landed, register = loaded.files[-1], Register(project.warehouse, project.root, table)
+            if isinstance(landed.entered, QuarantinedFile):
+                return _quarantined(mutation, landed.entered, register.checks(landed.entered.load_id))
+            if not landed.is_new:
                 return Judgement(mutation, KNOWN, "", "")
             return _accepted(
-                mutation, project, outcome.entered, self._is_altered(mutation.sql, project, outcome.entered, table)
+                mutation, project, landed.entered, self._is_altered(mutation.sql, project, landed.entered, table)
             )
 
     def _is_altered(self, sql: str, project: Project, load: Load, table: SourceTable) -> bool:
@@ -277,10 +277,10 @@ class World:
                 path.unlink()  # nothing happened in this week
                 continue
             with _settled():
-                outcome = load_landed(project, table).outcomes[-1]
-            if not outcome.is_new:
+                landed = load_landed(project, table).files[-1]
+            if not landed.is_new:
                 continue  # nothing changed in this week
-            entered = outcome.entered
+            entered = landed.entered
             register = Register(project.warehouse, project.root, table)
             checks = [check for check in register.checks(entered.load_id) if not check.is_learning_only]
             if isinstance(entered, QuarantinedFile):
@@ -293,7 +293,7 @@ class World:
         return Honesty(series, load_count, row_count, set_aside_count, check_count, alarms, seconds)
 
 
-def _quarantined(mutation: Mutation, file: QuarantinedFile, checks: list[Check]) -> Judgement:
+def _quarantined(mutation: Mutation, file: QuarantinedFile, checks: list[PopulationCheck]) -> Judgement:
     failed = [_name(check) for check in checks if not check.passed]
     reason = ", ".join(failed) or file.problem.split("cannot be loaded: ", 1)[-1]
     return Judgement(mutation, f"quarantined: {file.failed_check}", reason, f"{file.problem} {file.remedy}")
@@ -308,7 +308,7 @@ def _accepted(mutation: Mutation, project: Project, load: Load, is_altered: bool
     return Judgement(mutation, verdict, said.split("\n", 1)[0], said)
 
 
-def _name(check: Check) -> str:
+def _name(check: PopulationCheck) -> str:
     return f"{check.name} of {check.column_name}" if check.column_name else check.name
 
 

@@ -45,7 +45,7 @@ class Arriving:
     def arrive(self, name: str, content: str | bytes) -> Load | QuarantinedFile:
         """Put a file into landing, take it in, and return what came of it."""
         self.drop(name, content)
-        return next(outcome.entered for outcome in self.load().outcomes if outcome.file_name == name)
+        return next(landed.entered for landed in self.load().files if landed.file_name == name)
 
     def change(self, columns: dict[str, dict[str, Any]], **keys: Any) -> None:
         """Change the contract."""

@@ -64,7 +64,7 @@ def test_what_is_appended_adds_up(arriving: Callable[..., Any]) -> None:
     visits = arriving(UNCOMPARED, mode="append", **CSV, **LIMITS)
     visits.drop("a.csv", lines(1, 2))
     visits.drop("b.csv", lines(3))
-    assert [outcome.is_new for outcome in visits.load().outcomes] == [True, True]
+    assert [landed.is_new for landed in visits.load().files] == [True, True]
     assert visits.raw() == [(1,), (2,), (3,)]
     assert visits.raw("select count(distinct _load_id) from raw.visits") == [(2,)]
 
@@ -80,8 +80,8 @@ def test_an_unchanged_file_is_not_read_again(arriving: Callable[..., Any], monke
     visits = arriving(ID, **CSV)
     first = visits.arrive("a.csv", lines(1, 2))
     monkeypatch.setattr("turnout.loading.loader.hash_of", lambda path: pytest.fail(f"{path} was read"))
-    (outcome,) = visits.load().outcomes
-    assert (outcome.entered, outcome.is_new) == (first, False)
+    (landed,) = visits.load().files
+    assert (landed.entered, landed.is_new) == (first, False)
 
 
 def test_any_past_state_can_be_asked_for(arriving: Callable[..., Any]) -> None:
@@ -124,7 +124,7 @@ def test_a_file_that_is_still_growing_is_left_alone(
     assert visits.raw() == [(1,)]
     for name in (".c.csv", "c.csv.part", "c.csv.tmp"):
         visits.drop(name, lines(4))
-    assert {outcome.file_name for outcome in visits.load().outcomes} == {"a.csv", "b.csv"}
+    assert {landed.file_name for landed in visits.load().files} == {"a.csv", "b.csv"}
 
 
 def test_without_any_load_there_is_nothing_to_show(arriving: Callable[..., Any]) -> None:
@@ -227,8 +227,8 @@ def test_a_file_read_by_another_contract_is_a_new_load_in_place_of_the_old(arriv
     visits = arriving({"postcode": {"type": "bigint"}}, mode="append", **CSV, **LIMITS)
     as_number = visits.arrive("a.csv", "postcode\n01234\n")
     visits.change({"postcode": {}}, mode="append", **CSV, **LIMITS)
-    (outcome,) = visits.load().outcomes
-    assert outcome.entered.load_id != as_number.load_id
+    (landed,) = visits.load().files
+    assert landed.entered.load_id != as_number.load_id
     assert visits.raw() == [("01234",)]
     assert len(visits.register.loads()) == 2
 
@@ -255,7 +255,7 @@ def test_each_part_of_a_snapshot_is_replaced_by_itself(arriving: Callable[..., A
     visits = arriving(ID, **PARTS)
     visits.drop("NORTH_1.csv", lines(*range(1_000)))
     visits.drop("SOUTH_1.csv", lines(1_000, 1_001))  # far fewer rows, but a first load all the same
-    north, south = (outcome.entered for outcome in visits.load().outcomes)
+    north, south = (landed.entered for landed in visits.load().files)
     assert visits.raw("select count(*) from raw.visits") == [(1_002,)]
     later = visits.arrive("SOUTH_2.csv", lines(1_000, 1_001, 1_002))
     assert visits.load().in_force == (north, later)
@@ -386,4 +386,4 @@ def test_killed_at_any_moment_a_load_is_wholly_there_or_not_there(arriving: Call
     assert killed > 0
     visits.load()
     is_whole(visits, expected)
-    assert all(isinstance(outcome.entered, Load) for outcome in visits.load().outcomes)
+    assert all(isinstance(landed.entered, Load) for landed in visits.load().files)

@@ -58,6 +58,6 @@ def test_another_state_in_a_layout_of_its_own(project: Project, manifest: dict[s
 def test_a_state_that_changes_its_layout_between_two_files(project: Project, manifest: dict[str, Any]) -> None:
     """North Carolina sent 71 columns until 2021, 67 since 2022; one contract reads both."""
     loaded = load_landed(project, table(manifest, "north_carolina.ncvoter"))
-    old, new = (outcome.entered for outcome in loaded.outcomes)
+    old, new = (landed.entered for landed in loaded.files)
     assert (len(old.columns), len(new.columns)) == (71, 67)
     assert [load.load_id for load in loaded.in_force] == [new.load_id]

@@ -19,9 +19,9 @@ from projects import Finished, change, dbt, edit, land_orders, published_marts, 
 from ml.declaration import Prediction
 from orchestration.project import predictions_named
 from turnout.leakage.audit import audit
-from turnout.leakage.comparison import Difference
+from turnout.leakage.comparison import ColumnDifference
 from turnout.leakage.past import Past, chosen_dates
-from turnout.leakage.result import Audit, Comparison
+from turnout.leakage.result import Audit, PastComparison
 from turnout.loading.contract import source_tables
 from turnout.loading.loader import load_landed
 from turnout.loading.register import Register
@@ -258,15 +258,15 @@ def prediction(**keys: Any) -> Prediction:
     return Prediction(**named, **defaults, holdout_dates=4, **keys)  # type: ignore[arg-type]
 
 
-def found(*differences: Difference, compared: int = 10, kind: Any = "event_time", **keys: Any) -> Audit:
-    comparison = Comparison(Past(kind, date(2024, 1, 7)), compared, differences, 1.0)
+def found(*differences: ColumnDifference, compared: int = 10, kind: Any = "event_time", **keys: Any) -> Audit:
+    comparison = PastComparison(Past(kind, date(2024, 1, 7)), compared, differences, 1.0)
     return Audit("id", datetime.now(UTC), 0, prediction(**keys), (comparison,), ())
 
 
 def test_a_sum_that_differs_in_its_last_digits_gets_a_remedy_of_its_own() -> None:
-    rounding = found(Difference("amount", 3, (("7", "30.3", "30.299999999999997"),)))
+    rounding = found(ColumnDifference("amount", 3, (("7", "30.3", "30.299999999999997"),)))
     assert "cast to a decimal before summing" in str(rounding.problem)
-    assert "cast to a decimal" not in str(found(Difference("amount", 3, (("7", "30.3", "30.2"),))).problem)
+    assert "cast to a decimal" not in str(found(ColumnDifference("amount", 3, (("7", "30.3", "30.2"),))).problem)
 
 
 def test_a_label_that_could_not_be_compared_blocks_strict_audits_only() -> None:

@@ -18,9 +18,11 @@ from turnout.project.paths import Project
 from turnout.publication.marts import HEALTH, Mart, marts_in
 from turnout.publication.publish import export, hold_back, publish, restore
 from turnout.publication.shelf import KEPT, shelf_of
-from turnout.publication.tables import Check
+from turnout.publication.tables import PublishedCheck
 
-FAILED = Check("marts", "marts/people", "unique_people_id", False, "error", datetime(2026, 1, 1), "2 rows do not pass.")
+FAILED = PublishedCheck(
+    "marts", "marts/people", "unique_people_id", False, "error", datetime(2026, 1, 1), "2 rows do not pass."
+)
 
 
 def manifest_of(meta: dict[str, Any]) -> dict[str, Any]:

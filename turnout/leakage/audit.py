@@ -16,12 +16,12 @@ from turnout.leakage.coverage import can_be_cut_by_loads, coverage_of, first_loa
 from turnout.leakage.past import Past, chosen_dates, known_by
 from turnout.leakage.rebuild import rebuilding
 from turnout.leakage.records import audits_until_now, remember
-from turnout.leakage.result import WITHOUT, Audit, Comparison
+from turnout.leakage.result import WITHOUT, Audit, PastComparison
 from turnout.project.manifest import manifest_of
 
 if TYPE_CHECKING:
     from turnout.engines import Session
-    from turnout.leakage.comparison import Difference
+    from turnout.leakage.comparison import ColumnDifference
     from turnout.leakage.rebuild import Rebuild
     from turnout.project.examples_table import ExamplesTable
     from turnout.project.paths import Project
@@ -66,7 +66,7 @@ def audit(
         calendars = {prediction.name: _calendar(session, prediction) for prediction in predictions}
         first_loads = first_loads_of(session, manifest)
     audited_at, audit_id = utc_now(), uuid4().hex[:12]
-    comparisons: dict[str, list[Comparison]] = {prediction.name: [] for prediction in predictions}
+    comparisons: dict[str, list[PastComparison]] = {prediction.name: [] for prediction in predictions}
     pasts = _pasts(manifest, predictions, calendars, first_loads, dates=dates, seed=seed)
     with rebuilding(project) as rebuild:
         for number, (past, audited) in enumerate(pasts.items(), start=1):
@@ -127,7 +127,7 @@ def _pasts(
 
 def _compare(
     project: Project, manifest: Manifest, rebuild: Rebuild, past: Past, predictions: Sequence[ExamplesTable]
-) -> dict[str, Comparison]:
+) -> dict[str, PastComparison]:
     started = time.perf_counter()
     rebuild(past, [prediction.name for prediction in predictions])
     shared = (time.perf_counter() - started) / len(predictions)
@@ -137,13 +137,13 @@ def _compare(
             started = time.perf_counter()
             row_count, differences = _differences(session, manifest, past, prediction)
             seconds = shared + time.perf_counter() - started
-            compared[prediction.name] = Comparison(past, row_count, tuple(differences), seconds)
+            compared[prediction.name] = PastComparison(past, row_count, tuple(differences), seconds)
     return compared
 
 
 def _differences(
     session: Session, manifest: Manifest, past: Past, prediction: ExamplesTable
-) -> tuple[int, list[Difference]]:
+) -> tuple[int, list[ColumnDifference]]:
     if past.kind == "label_window":
         return compare_label(session, prediction, past.as_of_date)
     row_count, differences = compare_features(session, prediction, past.as_of_date)
@@ -156,7 +156,7 @@ def _differences(
     return row_count, differences
 
 
-def _is_cut_by_loads(comparisons: Sequence[Comparison]) -> bool:
+def _is_cut_by_loads(comparisons: Sequence[PastComparison]) -> bool:
     return any(comparison.past.kind == "loaded_at" for comparison in comparisons)
 
 

@@ -20,7 +20,7 @@ SHOWN_ENTITIES = 3
 
 
 @dataclass(frozen=True)
-class Difference:
+class ColumnDifference:
     """A column that came out differently.
 
     Parameters
@@ -61,14 +61,16 @@ class Keyed:
         )
 
 
-def compare_features(session: Session, prediction: ExamplesTable, as_of_date: date) -> tuple[int, list[Difference]]:
+def compare_features(
+    session: Session, prediction: ExamplesTable, as_of_date: date
+) -> tuple[int, list[ColumnDifference]]:
     """Compare the examples of an as-of date, and in those that are on both sides every feature, bit for bit.
 
     Returns
     -------
     int
         How many stored rows there are.
-    list of Difference
+    list of ColumnDifference
         One for each column that differs, in the order of the columns, and one for rows on one side only.
     """
     columns = session.columns_of(prediction.schema, prediction.table).names
@@ -82,7 +84,7 @@ def _keyed(prediction: ExamplesTable) -> Keyed:
 
 def _compare_rows(
     session: Session, table: Keyed, as_of_date: date, columns: Sequence[str]
-) -> tuple[int, list[Difference]]:
+) -> tuple[int, list[ColumnDifference]]:
     key = identifier(table.entity)
     alone = f"stored.{key} is null or rebuilt.{key} is null"
     conditions = {ROWS: alone}
@@ -96,20 +98,20 @@ def _compare_rows(
     (counted,) = session.rows(f"select count(stored.{key}) as row_count, {counts} from {table.joined(as_of_date)}")
     row_count, *differing = counted.values()
     return row_count, [
-        Difference(column, count, _shown(session, table, as_of_date, column, conditions[column]))
+        ColumnDifference(column, count, _shown(session, table, as_of_date, column, conditions[column]))
         for column, count in zip(conditions, differing, strict=True)
         if count
     ]
 
 
-def compare_label(session: Session, prediction: ExamplesTable, as_of_date: date) -> tuple[int, list[Difference]]:
+def compare_label(session: Session, prediction: ExamplesTable, as_of_date: date) -> tuple[int, list[ColumnDifference]]:
     """Compare the label of examples of an as-of date that stand on both sides and have matured on both.
 
     Returns
     -------
     int
         How many examples could be compared.
-    list of Difference
+    list of ColumnDifference
         One, if the label differs.
     """
     table, key, label = _keyed(prediction), identifier(prediction.entity), identifier(prediction.label)
@@ -122,10 +124,10 @@ def compare_label(session: Session, prediction: ExamplesTable, as_of_date: date)
     if not counted["differing"]:
         return counted["compared"], []
     shown = _shown(session, table, as_of_date, prediction.label, differs)
-    return counted["compared"], [Difference(prediction.label, counted["differing"], shown)]
+    return counted["compared"], [ColumnDifference(prediction.label, counted["differing"], shown)]
 
 
-def labels_too_early(session: Session, prediction: ExamplesTable, cut: date) -> list[Difference]:
+def labels_too_early(session: Session, prediction: ExamplesTable, cut: date) -> list[ColumnDifference]:
     """Find rebuilt examples that have a label although the data end before their horizon does."""
     rebuilt = identifier(rebuilt_schema(prediction.schema), prediction.table)
     entity, as_of, label = (identifier(name) for name in (prediction.entity, prediction.as_of, prediction.label))
@@ -141,7 +143,7 @@ def labels_too_early(session: Session, prediction: ExamplesTable, cut: date) -> 
             {early} order by {as_of} desc, {entity} limit {SHOWN_ENTITIES}"""
     )
     told = tuple((row["shown_entity"], None, row["shown_label"]) for row in shown)
-    return [Difference(prediction.label, counted["row_count"], told)]
+    return [ColumnDifference(prediction.label, counted["row_count"], told)]
 
 
 def first_models(

@@ -9,7 +9,7 @@ from math import isclose
 from typing import Literal
 
 from turnout.errors import TurnoutError
-from turnout.leakage.comparison import ROWS, Difference
+from turnout.leakage.comparison import ROWS, ColumnDifference
 from turnout.leakage.past import Past
 from turnout.project.examples_table import ExamplesTable
 
@@ -37,7 +37,7 @@ class LeakageError(TurnoutError):
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PastComparison:
     """What came of one past of one prediction.
 
     Parameters
@@ -46,7 +46,7 @@ class Comparison:
         What was cut.
     compared_rows : int
         Stored examples of the as-of date; for a label, those that had a label on both sides.
-    differences : tuple of Difference
+    differences : tuple of ColumnDifference
         Empty if all is well.
     seconds : float
         What it took, rebuilding included; predictions that share a rebuild share its time.
@@ -54,7 +54,7 @@ class Comparison:
 
     past: Past
     compared_rows: int
-    differences: tuple[Difference, ...]
+    differences: tuple[ColumnDifference, ...]
     seconds: float
 
 
@@ -88,7 +88,7 @@ class Audit:
     audited_at: datetime
     seed: int
     prediction: ExamplesTable
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[PastComparison, ...]
     coverage: tuple[Coverage, ...]
 
     @property
@@ -97,7 +97,7 @@ class Audit:
         return tuple(source for source in self.coverage if not source.audited_by and not source.acknowledged)
 
     @property
-    def unverified(self) -> tuple[Comparison, ...]:
+    def unverified(self) -> tuple[PastComparison, ...]:
         """The comparisons of the label in which no example had one on both sides."""
         return tuple(
             found for found in self.comparisons if found.past.kind == "label_window" and not found.compared_rows
@@ -146,7 +146,7 @@ class Audit:
         return None
 
 
-def _unexcused(prediction: ExamplesTable, found: Comparison) -> Iterator[Difference]:
+def _unexcused(prediction: ExamplesTable, found: PastComparison) -> Iterator[ColumnDifference]:
     """Yield the differences that nobody acknowledged, as only those of late rows may be."""
     excused = prediction.acknowledged.get(LATE, {}) if found.past.kind == "loaded_at" else {}
     for difference in found.differences:
@@ -154,7 +154,7 @@ def _unexcused(prediction: ExamplesTable, found: Comparison) -> Iterator[Differe
             yield difference
 
 
-def _told(prediction: ExamplesTable, failed: Sequence[Comparison]) -> LeakageError:
+def _told(prediction: ExamplesTable, failed: Sequence[PastComparison]) -> LeakageError:
     seen = {
         (comparison.past.as_of_date, difference.column)
         for comparison in failed
@@ -217,7 +217,7 @@ def _told(prediction: ExamplesTable, failed: Sequence[Comparison]) -> LeakageErr
     )
 
 
-def _sentence(prediction: ExamplesTable, difference: Difference, past: Past, compared: int) -> str:
+def _sentence(prediction: ExamplesTable, difference: ColumnDifference, past: Past, compared: int) -> str:
     if difference.column == prediction.label and difference.shown and difference.shown[0][1] is None:
         shown = ", ".join(f"{label} for {entity}" for entity, _, label in difference.shown)
         return (
@@ -233,7 +233,7 @@ def _sentence(prediction: ExamplesTable, difference: Difference, past: Past, com
     return f"{difference.column}: {difference.row_count} examples of {past.as_of_date} differ ({shown}){first}"
 
 
-def _is_rounding(difference: Difference) -> bool:
+def _is_rounding(difference: ColumnDifference) -> bool:
     """Return whether the shown values differ in their last digits only."""
     try:
         pairs = [(float(stored), float(rebuilt)) for _, stored, rebuilt in difference.shown if stored and rebuilt]

@@ -16,7 +16,7 @@ from turnout.clock import utc_now
 from turnout.engines import identifier, literal
 from turnout.errors import LoadError
 from turnout.loading.landing import ArrivedFile, FilesSeen, files_in, hash_of, settled
-from turnout.loading.population import REFERENCE_LOADS, Check, compare
+from turnout.loading.population import REFERENCE_LOADS, PopulationCheck, compare
 from turnout.loading.refusal import RefusalError, why
 from turnout.loading.register import Register
 from turnout.loading.rows import parse
@@ -72,7 +72,7 @@ class Arrival:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class LandedFile:
     """What came of one file in landing: a load or a place in quarantine, new or known from an earlier look.
 
     The same content under another name is the same load, so `entered` may name another file.
@@ -89,7 +89,7 @@ class Loaded:
 
     Parameters
     ----------
-    outcomes : tuple of Outcome
+    files : tuple of LandedFile
         One for each file, in the order in which they arrived.
     growing : tuple of str
         Names of the files that are still being written; they were left alone.
@@ -100,7 +100,7 @@ class Loaded:
         downstream would be made without them.
     """
 
-    outcomes: tuple[Outcome, ...]
+    files: tuple[LandedFile, ...]
     growing: tuple[str, ...]
     in_force: tuple[Load, ...]
     blocking: tuple[QuarantinedFile, ...]
@@ -119,11 +119,11 @@ def load_landed(project: Project, table: SourceTable) -> Loaded:
         contract, as it has changed.
     """
     landing = project.landing / table.folder
-    with alone(project, table) as register:
+    with locked_register(project, table) as register:
         whole, growing = settled(files_in(landing))
         seen = FilesSeen(project.loads / table.folder)
         newest = {table.part_of(file.path.name): file for file in whole}
-        outcomes = []
+        files = []
         for file in whole:
             try:
                 content_hash = seen.hash_of(file) or hash_of(file.path)
@@ -134,22 +134,24 @@ def load_landed(project: Project, table: SourceTable) -> Loaded:
             known = _known(register, table, arrival)
             if isinstance(known, Load) and file == newest[part] and not seen.has(file, content_hash):
                 known, arrival = _returned(register, table, arrival, known)
-            entered = known or enter(project, register, table, arrival)
+            entered = known or load_file(project, register, table, arrival)
             if entered is None:
                 growing.append(file)
             else:
                 seen.remember(file, content_hash)
-                outcomes.append(Outcome(file.path.name, entered, is_new=known is None))
-        blocking = _blocking(table, outcomes)
+                files.append(LandedFile(file.path.name, entered, is_new=known is None))
+        blocking = _blocking(table, files)
         loads = register.loads()
         if not loads:
             raise _nothing_to_show(table, landing, blocking, growing)
         register.show()
     names = tuple(file.path.name for file in growing)
-    return Loaded(tuple(outcomes), names, tuple(register.in_force(loads)), blocking)
+    return Loaded(tuple(files), names, tuple(register.in_force(loads)), blocking)
 
 
-def enter(project: Project, register: Register, table: SourceTable, arrival: Arrival) -> Load | QuarantinedFile | None:
+def load_file(
+    project: Project, register: Register, table: SourceTable, arrival: Arrival
+) -> Load | QuarantinedFile | None:
     """Make a file a load, or quarantine it.
 
     Parameters
@@ -157,7 +159,7 @@ def enter(project: Project, register: Register, table: SourceTable, arrival: Arr
     project : Project
         Where loads and quarantine are.
     register : Register
-        The table's, from `alone`.
+        The table's, from `locked_register`.
     table : SourceTable
         The contract.
     arrival : Arrival
@@ -177,7 +179,7 @@ def enter(project: Project, register: Register, table: SourceTable, arrival: Arr
 
     file, scratch = arrival.file, project.loads / table.folder / f"{_INCOMING}{arrival.load_id}"
     spilled = scratch.with_name(f"{scratch.name}.spilled")
-    checks: list[Check] = []
+    checks: list[PopulationCheck] = []
     with duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(spilled)}) as connection:
         connection.execute("set enable_progress_bar = false")  # it would be drawn over our own
         try:
@@ -208,7 +210,7 @@ def load_id_of(content_hash: str, table: SourceTable, part: str = "", after: str
 
 
 @contextmanager
-def alone(project: Project, table: SourceTable) -> Iterator[Register]:
+def locked_register(project: Project, table: SourceTable) -> Iterator[Register]:
     """Wait until no other loader is at work on a table, keep others out, and give out the table's register.
 
     A killed loader keeps nobody out.
@@ -286,7 +288,7 @@ def _compare(
     table: SourceTable,
     load: Load,
     parquet: Path,
-) -> list[Check]:
+) -> list[PopulationCheck]:
     """Return what was measured of a load beside those before it."""
     arrived = register.relation([replace(load, path=str(parquet))])
     connection.execute(f"create view arrived as {arrived}")
@@ -327,7 +329,7 @@ def _keep(parquet: Path, file: ArrivedFile, target: Path) -> bool:
     for orphan in folder.glob(f"*/{target.name}"):
         orphan.unlink()  # a loader was killed before it could register this load
     target.parent.mkdir(exist_ok=True)
-    _put(parquet, target)
+    _move_durably(parquet, target)
     return True
 
 
@@ -337,7 +339,7 @@ def _quarantine(
     table: SourceTable,
     arrival: Arrival,
     refusal: RefusalError,
-    checks: Sequence[Check],
+    checks: Sequence[PopulationCheck],
 ) -> QuarantinedFile:
     """Keep a refused file as it arrived, and record why it was refused."""
     file, load_id = arrival.file, arrival.load_id
@@ -346,7 +348,7 @@ def _quarantine(
     if target != file.path:
         copy = project.loads / table.folder / f"{_INCOMING}{load_id}.refused"
         shutil.copyfile(file.path, copy)
-        _put(copy, target)
+        _move_durably(copy, target)
     refused = QuarantinedFile(
         load_id=load_id,
         source=table.source,
@@ -366,7 +368,7 @@ def _quarantine(
     return refused
 
 
-def _put(file: Path, target: Path) -> None:
+def _move_durably(file: Path, target: Path) -> None:
     """Move a file to its place such that after a loss of power it is there whole or not at all."""
     with file.open("rb+") as content:
         os.fsync(content.fileno())
@@ -396,14 +398,14 @@ def _returned(register: Register, table: SourceTable, arrival: Arrival, known: L
     return None, replace(arrival, load_id=load_id_of(arrival.content_hash, table, part, after=newest.load_id))
 
 
-def _blocking(table: SourceTable, outcomes: Sequence[Outcome]) -> tuple[QuarantinedFile, ...]:
+def _blocking(table: SourceTable, files: Sequence[LandedFile]) -> tuple[QuarantinedFile, ...]:
     """Return the quarantined files without which raw would not be what was sent."""
 
-    def place(outcome: Outcome) -> str:
+    def place(landed_file: LandedFile) -> str:
         is_apart = table.keys.mode == "append" or table.keys.part
-        return table.part_of(outcome.file_name) or (outcome.file_name if is_apart else "")
+        return table.part_of(landed_file.file_name) or (landed_file.file_name if is_apart else "")
 
-    latest = {place(outcome): outcome.entered for outcome in outcomes}
+    latest = {place(landed_file): landed_file.entered for landed_file in files}
     return tuple(entered for entered in latest.values() if isinstance(entered, QuarantinedFile))
 
 
@@ -418,7 +420,7 @@ def _check_name(table: SourceTable, file: ArrivedFile) -> None:
         )
 
 
-def _unexpected(table: SourceTable, file: ArrivedFile, failed: Sequence[Check]) -> RefusalError:
+def _unexpected(table: SourceTable, file: ArrivedFile, failed: Sequence[PopulationCheck]) -> RefusalError:
     findings = "; ".join(str(check) for check in failed)
     return RefusalError(
         table,

@@ -62,7 +62,7 @@ USUAL: Mapping[str, Usual] = {
 
 
 @dataclass(frozen=True)
-class Check:
+class PopulationCheck:
     """One thing that was measured of a load, and what it may be.
 
     Parameters
@@ -121,7 +121,7 @@ class History:
 
 def compare(
     connection: duckdb.DuckDBPyConnection, table: SourceTable, history: History, received_at: datetime
-) -> list[Check]:
+) -> list[PopulationCheck]:
     """Compare a load with those before it.
 
     Parameters
@@ -138,7 +138,7 @@ def compare(
 
     Returns
     -------
-    list of Check
+    list of PopulationCheck
         Also for the first load of a table that is appended to: how its later half differs from its earlier half.
         Without it the second load would be the first to show that, say, a basket's number is new in every load.
     """
@@ -151,7 +151,9 @@ def compare(
     return checks
 
 
-def _expected(connection: duckdb.DuckDBPyConnection, table: SourceTable, received_at: datetime) -> list[Check]:
+def _expected(
+    connection: duckdb.DuckDBPyConnection, table: SourceTable, received_at: datetime
+) -> list[PopulationCheck]:
     """Check what the contract and the calendar say, whatever came before."""
     checks = []
     if table.event_time:
@@ -163,7 +165,7 @@ def _expected(connection: duckdb.DuckDBPyConnection, table: SourceTable, receive
             [received_at + timedelta(days=CLOCK_DAYS)],
         )
         detail = f"of the rows{f'; the last is {last}' if is_shown else ''}" if share else ""
-        checks.append(Check("future_events", table.event_time, share, 0, 0, share, detail))
+        checks.append(PopulationCheck("future_events", table.event_time, share, 0, 0, share, detail))
     for column in table.columns:
         if column.expected_values:
             name, values = identifier(column.name), [_as_text(value) for value in column.expected_values]
@@ -181,12 +183,12 @@ def _expected(connection: duckdb.DuckDBPyConnection, table: SourceTable, receive
             )
             found = "" if column.is_personal else " but " + ", ".join(example or "null" for example in examples or [])
             detail = f"of the rows are not {' or '.join(values)}{found}" if share else ""
-            checks.append(Check("always", column.name, share, 0, 0, share, detail))
+            checks.append(PopulationCheck("always", column.name, share, 0, 0, share, detail))
     return checks
 
 
-def _whole(connection: duckdb.DuckDBPyConnection, table: SourceTable, history: History) -> list[Check]:
-    """Check the number of rows and the range of event times."""
+def _whole(connection: duckdb.DuckDBPyConnection, table: SourceTable, history: History) -> list[PopulationCheck]:
+    """PopulationCheck the number of rows and the range of event times."""
     override = None if table.keys.limits.row_count is None else math.log(table.keys.limits.row_count)
     is_append = table.keys.mode == "append"
     (rows,) = _row(connection, "select count(*) from now")
@@ -194,7 +196,7 @@ def _whole(connection: duckdb.DuckDBPyConnection, table: SourceTable, history: H
     limit = _limit("row_count", history.deviations.get(("row_count", ""), ()), override)
     limit += _normal() * math.sqrt(1 / rows + 1 / usual) if override is None else 0
     low, high, deviation = usual / math.exp(limit), usual * math.exp(limit), abs(math.log(rows / usual))
-    checks = [Check("row_count", "", rows, low, high, deviation, f"usual are {usual:,.0f}")]
+    checks = [PopulationCheck("row_count", "", rows, low, high, deviation, f"usual are {usual:,.0f}")]
     if table.event_time is None:
         return checks
     ends = "select min(cast({0} as timestamp)), max(cast({0} as timestamp)) from {1}"
@@ -213,12 +215,12 @@ def _whole(connection: duckdb.DuckDBPyConnection, table: SourceTable, history: H
         around = [abs(earlier - middle) for earlier in seen]
         limit = _limit(name, around, getattr(table.keys.limits, name), slack=span)
         detail = "days" if table.hides(table.event_time) else f"days from {expected[name]} to {found}"
-        checks.append(Check(name, table.event_time, days, middle - limit, middle + limit, days, detail))
+        checks.append(PopulationCheck(name, table.event_time, days, middle - limit, middle + limit, days, detail))
     return checks
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, table: SourceTable, history: History) -> list[Check]:
-    """Check the columns that are compared: nulls, values that are new or gone, and the distribution."""
+def _columns(connection: duckdb.DuckDBPyConnection, table: SourceTable, history: History) -> list[PopulationCheck]:
+    """PopulationCheck the columns that are compared: nulls, values that are new or gone, and the distribution."""
     counts = "select (select count(*) from now), (select count(*) from before)"
     if 0 in _row(connection, counts):
         return []  # a first load of one row, or one moment, has no halves
@@ -256,15 +258,15 @@ class _Compared:
         """Whether there is anything to compare but nulls."""
         return bool(self._now and self._before)
 
-    def null_share(self) -> Check:
+    def null_share(self) -> PopulationCheck:
         """Compare the shares of nulls."""
         share, before = 1 - self._now / self._rows, 1 - self._before / self._rows_before
         limit = self._limit("null_share")
         limit += _chance(max(before, limit), min(self._rows, self._rows_before))
         low, high, deviation = max(0.0, before - limit), min(1.0, before + limit), abs(share - before)
-        return Check("null_share", self._column.name, share, low, high, deviation, f"before {before:.4g}")
+        return PopulationCheck("null_share", self._column.name, share, low, high, deviation, f"before {before:.4g}")
 
-    def values(self) -> Iterator[Check]:
+    def values(self) -> Iterator[PopulationCheck]:
         """Compare the sets of values, weighted by the rows that have them."""
         if not self._is_discrete:
             return
@@ -290,9 +292,9 @@ class _Compared:
             limit = min(1.0, limit + _chance(limit, min(self._now, self._before)))
             shown = "" if self._column.is_personal else ": " + ", ".join(str(example) for example in examples or [])
             detail = f"of the rows have {distinct:,} such values{shown}" if count else ""
-            yield Check(name, self._column.name, share, 0, limit, share, detail)
+            yield PopulationCheck(name, self._column.name, share, 0, limit, share, detail)
 
-    def drift(self) -> Iterator[Check]:
+    def drift(self) -> Iterator[PopulationCheck]:
         """Compare the distributions: over quantiles of numbers, over the commonest of other values.
 
         What the distance of samples of one distribution would be is allowed to chance; see `turnout.drift`.
@@ -306,7 +308,7 @@ class _Compared:
         name, rows, rows_before = max(bins, key=lambda found: abs(found[1] / self._now - found[2] / self._before))
         name = "one value or range" if self._column.is_personal else name
         shares = f"{name}: {rows / self._now:.1%} of the rows, before {rows_before / self._before:.1%}"
-        yield Check("drift", self._column.name, distance, 0, limit, distance, shares)
+        yield PopulationCheck("drift", self._column.name, distance, 0, limit, distance, shares)
 
     def _binned(self) -> list[tuple[str, int, int]]:
         """Count the rows in bins (name, now, before) that hold equally many of the values before.

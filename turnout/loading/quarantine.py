@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from turnout.advice import Action, Advice
 from turnout.errors import LoadError, did_you_mean
 from turnout.loading.landing import ArrivedFile
-from turnout.loading.loader import Acceptance, Arrival, alone, enter, load_id_of
+from turnout.loading.loader import Acceptance, Arrival, load_file, load_id_of, locked_register
 from turnout.loading.register import Register
 from turnout.records.loads import Load, QuarantinedFile
 
@@ -75,8 +75,8 @@ def accept(project: Project, tables: Sequence[SourceTable], load_id: str, becaus
     stored = ArrivedFile.at(project.root / file.path)
     acceptance = Acceptance(getpass.getuser(), because.strip())
     arrival = Arrival(stored, file.file_hash, load_id_of(file.file_hash, table, part), acceptance)
-    with alone(project, table) as register:
-        load = enter(project, register, table, arrival)
+    with locked_register(project, table) as register:
+        load = load_file(project, register, table, arrival)
     assert isinstance(load, Load)  # nobody writes to what is in quarantine, and a refusal is raised
     return load
 

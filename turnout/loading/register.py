@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from turnout.engines import Session, Warehouse, identifier, literal
 from turnout.errors import LoadError
 from turnout.loading.parquet import first_misfit
-from turnout.loading.population import MAX_HISTORY, Check, History
+from turnout.loading.population import MAX_HISTORY, History, PopulationCheck
 from turnout.records import SCHEMA, opened
 from turnout.records.loads import BUILT_FROM, Load, QuarantinedFile
 from turnout.records.loads import TABLES as SAID
@@ -70,10 +70,10 @@ class Register:
         """Return the files that were quarantined, oldest first, accepted ones included."""
         return [QuarantinedFile(**row) for row in self._rows("quarantine")]
 
-    def checks(self, load_id: str) -> list[Check]:
+    def checks(self, load_id: str) -> list[PopulationCheck]:
         """Return what was measured of a load."""
         return [
-            Check(name=row["check_name"], **{name: row[name] for name in _MEASURED})
+            PopulationCheck(name=row["check_name"], **{name: row[name] for name in _MEASURED})
             for row in self._rows("load_checks")
             if row["load_id"] == load_id
         ]
@@ -107,14 +107,16 @@ class Register:
                 (load_id, *self._key),
             )
 
-    def accept(self, load: Load, checks: Iterable[Check], statistics: pa.Table, refused_rows: pa.Table) -> None:
+    def accept(
+        self, load: Load, checks: Iterable[PopulationCheck], statistics: pa.Table, refused_rows: pa.Table
+    ) -> None:
         """Register a load with all that belongs to it, and let the views show it; all or nothing.
 
         Parameters
         ----------
         load : Load
             The load; its Parquet file is in its place.
-        checks : iterable of Check
+        checks : iterable of PopulationCheck
             What was measured of it.
         statistics : Table
             The columns of DuckDB's `summarize`, a row for each column of the load.
@@ -133,7 +135,7 @@ class Register:
                 session.append(SCHEMA, name, self._with_key(load.load_id, rows))
             self._show(session)
 
-    def quarantine(self, file: QuarantinedFile, checks: Iterable[Check]) -> None:
+    def quarantine(self, file: QuarantinedFile, checks: Iterable[PopulationCheck]) -> None:
         """Register a file that was not accepted, in place of what was said of it before."""
         with self._writing() as session:
             session.delete(SCHEMA, "quarantine", self._key_of(file.load_id))
@@ -220,7 +222,7 @@ class Register:
             newest[place] = load
         return replaced
 
-    def _remember(self, session: Session, load_id: str, checks: Iterable[Check]) -> None:
+    def _remember(self, session: Session, load_id: str, checks: Iterable[PopulationCheck]) -> None:
         key = self._key_of(load_id)
         session.delete(SCHEMA, "load_checks", key)
         measured = [

@@ -24,10 +24,10 @@ from turnout.project.provenance import code_version
 from turnout.publication.shelf import shelf_of
 from turnout.publication.tables import (
     OWN_TABLES,
-    Check,
     Freshness,
     Publication,
     PublicationError,
+    PublishedCheck,
     freshness_in,
     publication_in,
     read_publication,
@@ -51,14 +51,14 @@ class Published:
     rows: Mapping[str, int]
 
 
-def publish(project: Project, marts: Mapping[str, Mart], checks: Sequence[Check] = ()) -> Published:
+def publish(project: Project, marts: Mapping[str, Mart], checks: Sequence[PublishedCheck] = ()) -> Published:
     """Copy the marts into a new file, look at what came of it, and put it in place.
 
     Parameters
     ----------
     marts : mapping of str to Mart
         By name. Each becomes a table of that name in the published file's main schema.
-    checks : sequence of Check
+    checks : sequence of PublishedCheck
         What they have passed; published with them.
 
     Raises
@@ -88,7 +88,7 @@ def hold_back(
     project: Project,
     because: str,
     failed_checks: Mapping[str, int],
-    checks: Sequence[Check],
+    checks: Sequence[PublishedCheck],
     brought_up_to_date: Mapping[str, Mart] | None = None,
     *,
     judged: Publication,
@@ -101,7 +101,7 @@ def hold_back(
         Why a newer one was held back, in words.
     failed_checks : mapping of str to int
         How many blocking checks of each mart, and of all it is made from, have failed.
-    checks : sequence of Check
+    checks : sequence of PublishedCheck
         How all checks came out, those that failed among them.
     brought_up_to_date : mapping of str to Mart, optional
         Those that are published all the same, as they tell what goes wrong.
@@ -264,7 +264,7 @@ def _copy(session: Session, marts: Mapping[str, Mart], partial: Path) -> dict[st
 def _tell(
     partial: Path,
     freshness: Sequence[Freshness] | None = None,
-    checks: Sequence[Check] | None = None,
+    checks: Sequence[PublishedCheck] | None = None,
     publication: Publication | None = None,
 ) -> None:
     """Write into a new file what it tells of itself; what is not given stays as it is.
@@ -275,7 +275,7 @@ def _tell(
     tables = {
         "publication": None if publication is None else table_of(Publication, [publication]),
         "freshness": None if freshness is None else table_of(Freshness, freshness),
-        "checks": None if checks is None else table_of(Check, checks),
+        "checks": None if checks is None else table_of(PublishedCheck, checks),
     }
     write(partial, {name: content for name, content in tables.items() if content is not None})
 

@@ -95,7 +95,7 @@ class Freshness:
 
 
 @dataclass(frozen=True)
-class Check:
+class PublishedCheck:
     """How a check came out: a row of the table `checks`.
 
     Parameters
@@ -125,7 +125,7 @@ class Check:
     message: str | None
 
 
-Told = TypeVar("Told", Publication, Freshness, Check)
+Told = TypeVar("Told", Publication, Freshness, PublishedCheck)
 
 
 def read_publication(file: Path) -> Publication | None:
@@ -196,7 +196,7 @@ def table_of(kind: type[Told], rows: Sequence[Told]) -> pa.Table:
     Parameters
     ----------
     kind : type
-        `Publication`, `Freshness` or `Check`.
+        `Publication`, `Freshness` or `PublishedCheck`.
     rows : sequence of that type
         May be empty; the table has its columns all the same.
     """

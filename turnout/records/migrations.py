@@ -130,7 +130,7 @@ def _rewrite(session: Session, table: Table, filled: Mapping[str, str]) -> None:
     selected = []
     for name in dict.fromkeys([*(name for name in names if name not in renamed.values()), *renamed, *filled]):
         # dbt adds to a table from before the columns that it lacks, empty.
-        given = [identifier(one) for one in (name, renamed.get(name)) if one in names]
+        given = [identifier(one) for one in (name, *([renamed[name]] if name in renamed else [])) if one in names]
         given += [filled[name]] if name in filled else []
         value = given[0] if len(given) == 1 else f"coalesce({', '.join(given)})"
         for before, now in RENAMED_VALUES.get(table.name, {}).get(name, {}).items():

@@ -79,5 +79,5 @@ def _check_result(table: SourceTable, loaded: Loaded, name: str) -> AssetCheckRe
         check_name=name,
         passed=not failed,
         description="\n".join(error_in_words(why(table, file)) for file in failed) or None,
-        metadata={"files": [outcome.file_name for outcome in loaded.outcomes]},
+        metadata={"files": [landed.file_name for landed in loaded.files]},
     )

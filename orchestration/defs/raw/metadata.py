@@ -11,7 +11,7 @@ from turnout.records.loads import Load
 
 if TYPE_CHECKING:
     from turnout.loading.contract import SourceTable
-    from turnout.loading.loader import Loaded, Outcome
+    from turnout.loading.loader import LandedFile, Loaded
     from turnout.project.paths import Project
 
 SHOWN_ROWS = 10
@@ -39,14 +39,14 @@ def load_metadata(project: Project, source_table: SourceTable, loaded: Loaded) -
     earlier = [
         load for load in loads if load.loaded_at < newest.loaded_at and source_table.part_of(load.file_name) == part
     ]
-    last = loaded.outcomes[-1].entered if loaded.outcomes else newest
+    last = loaded.files[-1].entered if loaded.files else newest
     shown = {
         "dagster/row_count": sum(load.row_count for load in loaded.in_force),
         "loads in force": len(loaded.in_force),
         "newest load": newest.load_id,
         "file": newest.file_name,
         "loaded at (UTC)": str(newest.loaded_at),
-        "files in landing": table([_file(outcome, source_table) for outcome in loaded.outcomes]),
+        "files in landing": table([_file(landed_file, source_table) for landed_file in loaded.files]),
         "sampled rows": table(sampled_rows(project.root, source_table, newest, SHOWN_ROWS)),
         "statistics": table(_statistics(register, newest, earlier[-1] if earlier else None)),
         f"checks of {last.file_name}": table(_checks(register, last.load_id)),
@@ -61,12 +61,12 @@ def load_metadata(project: Project, source_table: SourceTable, loaded: Loaded) -
     return shown
 
 
-def _file(outcome: Outcome, source_table: SourceTable) -> dict[str, Any]:
-    entered = outcome.entered
+def _file(landed_file: LandedFile, source_table: SourceTable) -> dict[str, Any]:
+    entered = landed_file.entered
     if not isinstance(entered, Load):
         return {
-            "file": outcome.file_name,
-            "is new": outcome.is_new,
+            "file": landed_file.file_name,
+            "is new": landed_file.is_new,
             "verdict": "quarantined",
             "id": entered.load_id,
             "rows": 0,
@@ -76,11 +76,11 @@ def _file(outcome: Outcome, source_table: SourceTable) -> dict[str, Any]:
     undeclared = [name for name in entered.columns if name not in declared]
     remarks = [f"{entered.refused_row_count:,} rows set aside"] if entered.refused_row_count else []
     remarks += [f"not in the contract, kept but not shown in raw: {', '.join(undeclared)}"] if undeclared else []
-    if entered.file_name != outcome.file_name:
+    if entered.file_name != landed_file.file_name:
         remarks.append(f"the same content as {entered.file_name}")
     return {
-        "file": outcome.file_name,
-        "is new": outcome.is_new,
+        "file": landed_file.file_name,
+        "is new": landed_file.is_new,
         "verdict": "accepted by a person" if entered.accepted_by else "accepted",
         "id": entered.load_id,
         "rows": entered.row_count,
