@@ -37,6 +37,7 @@ from turnout.loading.register import load_ids_behind
 from turnout.project.manifest import manifest_of
 from turnout.project.paths import Project
 from turnout.project.provenance import code_version
+from turnout.records import opened
 
 if TYPE_CHECKING:
     from ml.training.result import Training
@@ -188,11 +189,15 @@ def _scores_asset(project: Project, prediction: Prediction, checks: Checks) -> A
         kinds={"duckdb"},
     )
     def scores(context: AssetExecutionContext) -> MaterializeResult[Any]:
+        from ml.monitoring.outcomes import record_published
         from ml.serving.scoring import score
 
         with in_words():
             checks.require_passed(context.instance, context.asset_key)
             scoring = score(project.warehouse, prediction, project.model_versions)
+            if scoring is not None:
+                with opened(project.warehouse) as session:
+                    record_published(session, prediction)
         if scoring is None:
             context.log.warning(f"{prediction.name} has no champion yet: no candidate beat the baseline.")
             return MaterializeResult(metadata={"dagster/row_count": 0, "champion": "none yet: nothing was scored"})

@@ -16,9 +16,10 @@ import duckdb
 import pytest
 from worlds import World
 
-from ml.judging.evaluation import METRICS
 from ml.models.reasons import reason_fields
 from ml.serving.scores import scores_table
+from ml.tasks import BINARY, REGRESSION, Task
+from ml.tasks.metrics import METRICS
 from turnout.engines import QueryError, Session
 from turnout.engines.duckdb import DuckDB
 from turnout.errors import WarehouseError
@@ -156,7 +157,7 @@ def test_every_table_says_what_a_row_is() -> None:
 # --- scores
 
 
-def scores(world: World, task: str = "binary") -> Table:
+def scores(world: World, task: Task = BINARY) -> Table:
     prediction = dataclasses.replace(world.prediction, task=task)
     return scores_table(prediction, Column("entity", "bigint", "It."), Column("day", "date", "When."))
 
@@ -194,7 +195,7 @@ def test_a_score_that_is_not_whole_is_refused(scored: tuple[Session, dict[str, A
 
 def test_a_value_may_be_beside_what_labels_can_be(world: World) -> None:
     assert "check (score between 0 and 1)" in scores(world).constraints
-    assert "check (score between 0 and 1)" not in scores(world, "regression").constraints
+    assert "check (score between 0 and 1)" not in scores(world, REGRESSION).constraints
 
 
 def test_scores_have_the_columns_of_their_reasons(world: World) -> None:

@@ -21,6 +21,7 @@ from ml.judging.evaluation import overall
 from ml.models.candidates import Candidate
 from ml.serving import scoring
 from ml.serving.scoring import Scoring, score
+from ml.tasks import BINARY, REGRESSION
 from ml.training.replay import replay
 from ml.training.result import Training
 from ml.training.training import train
@@ -88,11 +89,11 @@ def test_a_champion_whose_feature_is_gone_gives_way(world: World) -> None:
 
 def test_a_champion_trained_for_another_question_gives_way(world: World) -> None:
     trained(world)
-    world.prediction = replace(world.prediction, task="regression", metric="rmse")
+    world.prediction = replace(world.prediction, task=REGRESSION, metric="rmse")
     training = trained(world)
     assert training.decision.is_promoted
     assert "trained for another task, label or horizon" in training.decision.reason
-    world.prediction = replace(world.prediction, task="binary", metric="log_loss", horizon_days=7)
+    world.prediction = replace(world.prediction, task=BINARY, metric="log_loss", horizon_days=7)
     assert "trained for another task, label or horizon" in trained(world).decision.reason
 
 
