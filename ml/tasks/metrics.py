@@ -126,7 +126,8 @@ def _ratio(numerator: Vector, denominator: Vector) -> Vector:
     return ratio
 
 
-def _mean(values: Vector) -> Weighted:
+def mean_of(values: Vector) -> Weighted:
+    """Return the mean of a value of each example, of shape (n_examples,), as a function of weights."""
     return lambda weights: _ratio(weights @ values, weights.sum(axis=1))
 
 
@@ -134,20 +135,20 @@ def _log_loss(label: Vector, predicted: Vector) -> Weighted:
     """-log of the probability that was given to what came true, kept off zero and one as scikit-learn does it."""
     smallest = np.finfo(np.float64).eps
     probability = np.clip(predicted, smallest, 1 - smallest)
-    return _mean(-np.log(np.where(label == 1, probability, 1 - probability)))
+    return mean_of(-np.log(np.where(label == 1, probability, 1 - probability)))
 
 
 def _brier_score(label: Vector, predicted: Vector) -> Weighted:
     """G. W. Brier, "Verification of forecasts expressed in terms of probability", 1950."""
-    return _mean((predicted - label) ** 2)
+    return mean_of((predicted - label) ** 2)
 
 
 def _mae(label: Vector, predicted: Vector) -> Weighted:
-    return _mean(np.abs(predicted - label))
+    return mean_of(np.abs(predicted - label))
 
 
 def _rmse(label: Vector, predicted: Vector) -> Weighted:
-    mean_square = _mean((predicted - label) ** 2)
+    mean_square = mean_of((predicted - label) ** 2)
     return lambda weights: np.sqrt(mean_square(weights))
 
 

@@ -23,7 +23,7 @@ from ml.tasks.metrics import METRICS
 from turnout.engines import QueryError, Session
 from turnout.engines.duckdb import DuckDB
 from turnout.errors import WarehouseError
-from turnout.records import SCHEMA, TABLES, Column, Table, bring_up, opened, write
+from turnout.records import SCHEMA, TABLES, Column, Table, bring_up, opened, trainings, write
 from turnout.records.migrations import GREATER_IS_BETTER
 
 # The records as the release before had made them, where a number, a way to say it, or a table has come since.
@@ -318,3 +318,18 @@ def test_rows_of_before_know_which_way_each_metric_is_better(session: Session) -
     for metric, known in METRICS.items():
         sql = f"select {GREATER_IS_BETTER} as greater_is_better from (select ? as metric)"
         assert session.rows(sql, (metric,)) == [{"greater_is_better": known.greater_is_better}], metric
+
+
+def test_a_version_may_be_of_any_task_beside_those_of_before(session: Session) -> None:
+    table, key = trainings.MODEL_VERSIONS, {"prediction": "will_return"}
+    row = {**row_of(table), **key, "task": "binary", "version": 1}
+    session.drop(SCHEMA, table.name)
+    session.create(SCHEMA, table.name, table.types, (*table.constraints, "check (task in ('binary', 'regression'))"))
+    session.append(SCHEMA, table.name, [row])
+    with pytest.raises(QueryError, match="CHECK constraint failed"):
+        session.append(SCHEMA, table.name, [{**row, "task": "my_tasks.INTERVAL", "version": 2}])
+    session.delete(SCHEMA, "migrations", {"number": 3})
+    bring_up(session)
+    session.append(SCHEMA, table.name, [{**row, "task": "my_tasks.INTERVAL", "version": 2}])
+    found = session.rows("select version, task from records.model_versions order by version")
+    assert found == [{"version": 1, "task": "binary"}, {"version": 2, "task": "my_tasks.INTERVAL"}]
