@@ -35,10 +35,10 @@ from sklearn.model_selection import StratifiedKFold
 
 from ml.declaration import Prediction
 from ml.examples.reading import feature_frame
-from ml.judging.evaluation import METRICS
-from ml.models.candidates import BASELINE, Candidate, Parameters, baseline, fit
+from ml.models.candidates import BASELINE, Candidate, Parameters, fit
 from ml.models.feature import Feature
-from ml.models.fitted import predict
+from ml.tasks import BINARY
+from ml.tasks.metrics import METRICS
 from ml.training.search import Fold, Search
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ PREDICTION = Prediction(
     table="churn",
     file="benchmarks/churn.py",
     description="",
-    task="binary",
+    task=BINARY,
     entity=ENTITY,
     as_of=AS_OF,
     label=LABEL,
@@ -148,12 +148,12 @@ def judge(
     def of(candidate: Candidate, parameters: Parameters, how: str) -> Judged:
         pipeline = candidate.pipeline(prediction.task, features, parameters)
         fit(candidate, pipeline, learned[names], learned[LABEL])
-        predicted = predict(pipeline, prediction.task, test[names])
+        predicted = prediction.task.predict(pipeline, test[names])
         values = (METRICS[metric].value(truth, predicted) for metric in ("roc_auc", "log_loss"))
         return Judged(candidate.name, how, *values)
 
-    prior = baseline(prediction.task, prediction.baseline, ENTITY).fit(learned[[ENTITY]], learned[LABEL])
-    guessed = predict(prior, prediction.task, test[[ENTITY]])
+    prior = prediction.task.baseline(prediction.baseline, ENTITY).fit(learned[[ENTITY]], learned[LABEL])
+    guessed = prediction.task.predict(prior, test[[ENTITY]])
     found = [Judged(BASELINE, "", *(METRICS[metric].value(truth, guessed) for metric in ("roc_auc", "log_loss")))]
     for candidate in prediction.candidates:
         found.append(of(candidate, candidate.defaults, DEFAULTS))

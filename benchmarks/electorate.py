@@ -35,7 +35,6 @@ from rich.console import Console
 from rich.table import Table
 
 from ml.examples.reading import feature_frame, read_matured
-from ml.models.fitted import predict
 from ml.training.records import champion_of
 from ml.training.refit import fitted_as
 from orchestration.project import predictions_named
@@ -141,7 +140,7 @@ def left_out(project: Project) -> pd.Series[float]:
             (value,),
         )
         frame = feature_frame(coming, champion.features, prediction.as_of)
-        scores.append(pd.Series(predict(fitted, prediction.task, frame), coming[prediction.entity].to_pylist()))
+        scores.append(pd.Series(prediction.task.predict(fitted, frame), coming[prediction.entity].to_pylist()))
     found: pd.Series[float] = pd.concat(scores)
     return found
 

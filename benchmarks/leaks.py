@@ -43,7 +43,8 @@ from benchmarks.planted_leaks import (
     finding,
 )
 from ml.declaration import SearchBudget, predictions_in
-from ml.examples.reading import inspect, read_matured
+from ml.examples.inspection import inspect
+from ml.examples.reading import read_matured
 from ml.features.review import review
 from ml.models.candidates import Candidate
 from ml.training.training import train

@@ -30,10 +30,10 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.grocery import grocery
-from ml.judging.evaluation import METRICS
-from ml.judging.promotion import ROUNDING, Comparison, compare, is_better
+from ml.judging.promotion import Comparison, compare
 from ml.judging.resampling import resample
 from ml.models.candidates import BASELINE
+from ml.tasks.metrics import ROUNDING
 from trials.replayed_weeks import FIRST, GATE, NEWEST, REFITTED, Replay, quick, replay
 from trials.simulated_weeks import METRIC, MINIMUM_EFFECT, RESAMPLES, decision_of, simulated_weeks
 from turnout.errors import TurnoutError
@@ -148,8 +148,8 @@ def _shares(improvement: float, weeks: int) -> list[str]:
         decision = decision_of(week)
         gate.append(decision.is_promoted)
         effects.append(decision.decisive.effect or 0.0)
-        values = (METRICS[METRIC].value(week.label, predicted) for predicted in (week.challenger, week.champion))
-        numbers.append(is_better(METRIC, *values))
+        values = (METRIC.value(week.label, predicted) for predicted in (week.challenger, week.champion))
+        numbers.append(METRIC.is_better(*values))
         every_row = resample(pd.Series(np.arange(week.label.size)), resamples=RESAMPLES)
         compared = compare(METRIC, week.label, week.challenger, week.champion, every_row)
         rows.append(not compared.shortfall(MINIMUM_EFFECT))

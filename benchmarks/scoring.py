@@ -28,11 +28,12 @@ from rich.console import Console
 from rich.table import Table
 
 from ml.declaration import Prediction, SearchBudget
-from ml.examples.reading import feature_frame, inspect, read_matured
+from ml.examples.inspection import inspect
+from ml.examples.reading import feature_frame, read_matured
 from ml.models.candidates import FAMILIES, Candidate
-from ml.models.fitted import predict
 from ml.models.persistence import load, save
 from ml.serving.scoring import score
+from ml.tasks import BINARY
 from ml.training.records import champion_of
 from ml.training.training import train
 from turnout.engines.duckdb import BATCH_ROWS, DuckDB
@@ -48,7 +49,7 @@ PREDICTION = Prediction(
     table="benchmark",
     file="benchmark.yml",
     description="",
-    task="binary",
+    task=BINARY,
     entity="entity",
     as_of="day",
     label="outcome",
@@ -108,7 +109,7 @@ def limit(folder: Path) -> float:
     frames = [feature_frame(batch, champion.features, PREDICTION.as_of) for batch in table.to_batches(BATCH_ROWS)]
     started = time.perf_counter()
     for frame in frames:
-        predict(pipeline, PREDICTION.task, frame)
+        PREDICTION.task.predict(pipeline, frame)
     return time.perf_counter() - started
 
 

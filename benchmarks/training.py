@@ -31,14 +31,16 @@ from sklearn.model_selection import RandomizedSearchCV
 
 from benchmarks.grocery import grocery
 from ml.declaration import Prediction, SearchBudget
-from ml.examples.reading import inspect, read_matured
+from ml.examples.inspection import inspect
+from ml.examples.reading import read_matured
 from ml.examples.split import divide
-from ml.judging.evaluation import METRICS, Task, Vector
 from ml.judging.promotion import Comparison, compare
 from ml.judging.resampling import resample
-from ml.models.candidates import BASELINE, SEED, Candidate, Parameters, Range, fit
+from ml.models.candidates import BASELINE, Candidate, Parameters, Range, fit
 from ml.models.feature import Feature
-from ml.models.fitted import predict
+from ml.tasks import Task
+from ml.tasks.families import SEED
+from ml.tasks.metrics import Predicted
 from ml.training.result import Training
 from ml.training.search import Fold, Search, folds_in
 from ml.training.training import train
@@ -70,7 +72,7 @@ class Configured(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 
     Parameters
     ----------
-    task : {"binary", "regression"}
+    task : Task
         What is learned.
     features : tuple of Feature
         What it learns from.
@@ -93,9 +95,9 @@ class Configured(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         self.pipeline_ = fit(candidate, candidate.pipeline(self.task, self.features, parameters), examples, label)
         return self
 
-    def predicted(self, examples: pd.DataFrame) -> Vector:
-        """Return what is predicted, of shape (n_examples,)."""
-        return predict(self.pipeline_, self.task, examples)
+    def predicted(self, examples: pd.DataFrame) -> Predicted:
+        """Return what is predicted, of the task's shape."""
+        return self.task.predict(self.pipeline_, examples)
 
 
 class Configurations:
@@ -147,7 +149,7 @@ def material(warehouse: Warehouse, prediction: Prediction, training: Training) -
 def rival(prediction: Prediction, at_hand: Material, training: Training) -> Rival:
     """Search as long as the engine has, in fits, by drawing at random; and judge both on the holdout."""
     names = [feature.name for feature in at_hand.features]
-    metric = METRICS[prediction.metric]
+    metric = prediction.decisive_metric
     sign = 1.0 if metric.greater_is_better else -1.0
     places = [
         tuple(at_hand.training.index.get_indexer(part.index) for part in (fold.learned, fold.judged))
@@ -166,7 +168,7 @@ def rival(prediction: Prediction, at_hand: Material, training: Training) -> Riva
     search.fit(at_hand.training[names], at_hand.training[prediction.label])
     seconds = time.perf_counter() - started - search.refit_time_
     comparison = compare(
-        prediction.metric,
+        metric,
         training.holdout_label,
         training.holdout_predicted,
         search.best_estimator_.predicted(at_hand.holdout[names]),
@@ -254,7 +256,7 @@ def _costs(training: Training, total: float) -> Table:
 
 def _reached(training: Training) -> Table:
     prediction, found = training.prediction, [row for row in training.evaluations if not row.group_column]
-    metrics = [name for name, metric in METRICS.items() if prediction.task in metric.tasks]
+    metrics = list(prediction.task.metrics)
     split = training.split
     title = (
         f"{prediction.name}: reached on the holdout, {split.holdout[0]:%Y-%m-%d} to {split.holdout[-1]:%Y-%m-%d}, "

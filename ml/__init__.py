@@ -4,8 +4,9 @@
 `declaration`     what an analyst declared, read from dbt's manifest
 `examples`        what the examples hold, checked before anything is learned; divided by time
 `features`        what a person should look at before a feature is believed
+`tasks`           kinds of questions, an object each; nobody else asks which kind it is
 `models`          families of estimators, fitted ones, their reasons, and models as files
-`judging`         metrics with intervals, and the gate: does the challenger take the place?
+`judging`         evaluations with intervals, limits, and the gate: does the challenger take the place?
 `training`        from examples to a judged version, its record, and the same once more
 `serving`         who is champion, and the scores, written back as a stream
 `monitoring`      what came true of what was predicted

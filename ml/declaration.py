@@ -1,7 +1,7 @@
 """What an analyst declared: dbt's manifest becomes frozen dataclasses, once, here.
 
 A dbt model is a prediction when it carries `config.meta.prediction`. This module reads and validates
-that; whether the *table* keeps its promises is asked in `ml.examples.reading`.
+that; whether the *table* keeps its promises is asked in `ml.examples.inspection`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
-from ml.judging.evaluation import METRICS, Task, metrics_of
-from ml.judging.promotion import Limits
+from ml.judging.limits import Limits
 from ml.models.candidates import FAMILIES, Candidate
+from ml.tasks import TASKS, Task, task_named
+from ml.tasks.metrics import CALIBRATION_ERROR, METRICS, Metric
+from ml.tasks.task import BaselineKind
 from turnout.declarations import Mistake, validated
 from turnout.errors import DeclarationError, did_you_mean
 from turnout.leakage.result import FINDINGS as AUDIT_FINDINGS
@@ -24,8 +26,6 @@ from turnout.personal import PERSONAL, is_personal
 from turnout.project.examples_table import ExamplesTable
 
 Manifest = Mapping[str, Any]
-
-DEFAULT_METRICS: Mapping[Task, str] = {"binary": "log_loss", "regression": "rmse"}
 
 # A description's first sentence, if it is no longer, is what a reader calls the column.
 MAX_TITLE = 80
@@ -47,7 +47,7 @@ FINDINGS: Mapping[str, Literal["column", "source"]] = {
 }
 
 _TYPES_IN_WORDS = {
-    "task": "'binary' or 'regression'",
+    "task": " or ".join(f"'{name}'" for name in TASKS),
     "candidates": "a list of names, such as [linear, lightgbm], or of import paths of scikit-learn estimators",
     "baseline": "'prior' or 'entity_mean'",
     "max_features": "a whole number of columns to keep, at least 1",
@@ -112,14 +112,15 @@ class Declaration:
 
     Parameters
     ----------
-    task : {"binary", "regression"}
-        What kind of question is asked. The label of a binary prediction is 0 or 1, or false or true.
+    task : str
+        What kind of question is asked: a name in `ml.tasks.TASKS`, or the import path of a `Task` object. The label of
+        a binary prediction is 0 or 1, or false or true.
     entity, as_of, label : str
         Columns of the model: what a row is about, the moment from which we look ahead, what came true.
     horizon_days : int
         Days from the as-of date until a label has matured.
     metric : str, optional
-        What candidates compete on; a name in `ml.judging.evaluation.METRICS`. Default: log_loss or rmse.
+        What candidates compete on, one of the task's metrics. Default: that of the task, such as log_loss or rmse.
     sensitive : tuple of str
         Columns that are never a feature; metrics are reported for each of their values.
     retrain : str, optional
@@ -149,7 +150,8 @@ class Declaration:
         What was found and is right, with the reason. The findings, and what their subjects are, are `FINDINGS`.
     candidates : tuple of str or of mapping of str to parameters
         Which families compete, beside the baseline: names in `ml.models.candidates.FAMILIES`, or the import path of a
-        scikit-learn estimator, alone or with parameters. A list of values for a parameter is searched.
+        scikit-learn estimator, alone or with parameters. A list of values for a parameter is searched. Default: all
+        families that the task knows.
     baseline : {"prior", "entity_mean"}
         What every candidate has to beat: the share or mean of all, or of each entity's own past.
     max_features : int, optional
@@ -172,7 +174,7 @@ class Declaration:
         `ml.models.persistence.TRUSTED_TYPES`.
     """
 
-    task: Literal["binary", "regression"]
+    task: str
     entity: str
     as_of: str
     label: str
@@ -189,8 +191,8 @@ class Declaration:
     audit: Literal["lenient", "strict"] = "lenient"
     arrival_days: NonNegativeInt = 1
     acknowledged: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    candidates: tuple[str | Mapping[str, Mapping[str, Any]], ...] = FAMILIES
-    baseline: Literal["prior", "entity_mean"] = "prior"
+    candidates: tuple[str | Mapping[str, Mapping[str, Any]], ...] | None = None
+    baseline: BaselineKind = "prior"
     max_features: PositiveInt | None = None
     search: SearchBudget = SearchBudget()
     slices: Mapping[str, str] = field(default_factory=dict)
@@ -201,7 +203,7 @@ class Declaration:
     trusted_types: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(arbitrary_types_allowed=True))
 class Prediction(ExamplesTable):
     """A dbt model of examples and what was declared about it, every default filled in.
 
@@ -230,7 +232,7 @@ class Prediction(ExamplesTable):
     sample: int = 500_000
     requires_approval: bool = False
     candidates: tuple[Candidate, ...] = tuple(Candidate(family) for family in FAMILIES)
-    baseline: Literal["prior", "entity_mean"] = "prior"
+    baseline: BaselineKind = "prior"
     max_features: int | None = None
     search: SearchBudget = SearchBudget()
     slices: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -245,6 +247,11 @@ class Prediction(ExamplesTable):
     def grouping(self) -> tuple[str, ...]:
         """The columns that are no features, and for each of whose values metrics are reported."""
         return (*self.sensitive, *([] if self.unseen_groups is None else [self.unseen_groups]))
+
+    @property
+    def decisive_metric(self) -> Metric:
+        """What candidates compete on."""
+        return self.task.metrics[self.metric]
 
 
 def predictions_in(manifest: Manifest) -> tuple[Prediction, ...]:
@@ -270,17 +277,9 @@ def _prediction(node: Mapping[str, Any]) -> Prediction:
     file = (node["patch_path"] or node["original_file_path"]).split("://")[-1]
     where = f"{file}, model '{node['name']}'"
     declaration = _validated(node["config"]["meta"]["prediction"], where)
-    metric = declaration.metric or DEFAULT_METRICS[declaration.task]
-    if metric not in metrics_of(declaration.task):
-        competing = ", ".join(metrics_of(declaration.task))
-        raise _error(
-            f"metric '{metric}' cannot decide a {declaration.task} prediction."
-            if metric in METRICS
-            else f"there is no metric '{metric}'.{did_you_mean(metric, METRICS)}",
-            where,
-            "metric",
-            f"choose one of: {competing}.",
-        )
+    task = task_named(declaration.task, f"{where}, key 'config.meta.prediction.task'")
+    metric = declaration.metric or task.default_metric
+    _check_task(task, metric, declaration, where)
     gap_days = declaration.gap_days or declaration.horizon_days
     if gap_days < declaration.horizon_days:
         raise _error(
@@ -300,7 +299,7 @@ def _prediction(node: Mapping[str, Any]) -> Prediction:
         table=node["alias"],
         file=file,
         description=node["description"],
-        task=declaration.task,
+        task=task,
         entity=declaration.entity,
         as_of=declaration.as_of,
         label=declaration.label,
@@ -317,7 +316,7 @@ def _prediction(node: Mapping[str, Any]) -> Prediction:
         audit=declaration.audit,
         arrival_days=declaration.arrival_days,
         acknowledged=declaration.acknowledged,
-        candidates=_candidates(declaration.candidates, where),
+        candidates=_candidates(declaration.candidates, task, where),
         baseline=declaration.baseline,
         max_features=declaration.max_features,
         search=declaration.search,
@@ -361,10 +360,41 @@ def _validated(declared: object, where: str) -> Declaration:
     return validated(Declaration, declared, wrong, RENAMED_KEYS)
 
 
-def _candidates(declared: Sequence[str | Mapping[str, Mapping[str, Any]]], where: str) -> tuple[Candidate, ...]:
+def _check_task(task: Task, metric: str, declaration: Declaration, where: str) -> None:
+    """Refuse a metric, a baseline or a limit that the task does not know."""
+    if metric not in task.deciding:
+        known = {**METRICS, **task.metrics}
+        raise _error(
+            f"metric '{metric}' cannot decide a {task.name} prediction."
+            if metric in known
+            else f"there is no metric '{metric}'.{did_you_mean(metric, known)}",
+            where,
+            "metric",
+            f"choose one of: {', '.join(task.deciding)}.",
+        )
+    if declaration.baseline not in task.baselines:
+        raise _error(
+            f"a {task.name} prediction has no baseline '{declaration.baseline}'.",
+            where,
+            "baseline",
+            f"choose one of: {', '.join(task.baselines)}.",
+        )
+    if declaration.limits.calibration_error is not None and CALIBRATION_ERROR.name not in task.metrics:
+        raise _error(
+            f"a {task.name} prediction has no calibration error, so a limit for it would never break.",
+            where,
+            "limits",
+            "leave 'calibration_error' out.",
+        )
+
+
+def _candidates(
+    declared: Sequence[str | Mapping[str, Mapping[str, Any]]] | None, task: Task, where: str
+) -> tuple[Candidate, ...]:
     """Return the candidates; a list of values for a parameter is searched, all other values are fixed."""
     found: dict[str, Candidate] = {}
-    for entry in declared:
+    families = [family for family in FAMILIES if family in task.families]
+    for entry in families if declared is None else declared:
         if isinstance(entry, Mapping) and len(entry) != 1:
             raise _error(
                 f"an entry of 'candidates' names {len(entry)} candidates: {', '.join(entry)}.",
@@ -373,12 +403,14 @@ def _candidates(declared: Sequence[str | Mapping[str, Mapping[str, Any]]], where
                 "begin each with a dash of its own.",
             )
         (name, parameters), *_ = [(entry, {})] if isinstance(entry, str) else entry.items()
-        if name not in FAMILIES and "." not in name:
+        if name not in families and "." not in name:
             raise _error(
-                f"there is no candidate '{name}'.{did_you_mean(name, FAMILIES)}",
+                f"a {task.name} prediction has no candidate '{name}'."
+                if name in FAMILIES
+                else f"there is no candidate '{name}'.{did_you_mean(name, families)}",
                 where,
                 "candidates",
-                f"name any of {', '.join(FAMILIES)}, or the import path of an estimator, such as "
+                f"name any of {', '.join(families)}, or the import path of an estimator, such as "
                 "sklearn.ensemble.ExtraTreesClassifier.",
             )
         if name in found:

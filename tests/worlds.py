@@ -9,8 +9,10 @@ import duckdb
 import pandas as pd
 
 from ml.declaration import Prediction, SearchBudget
-from ml.examples.reading import Examples, inspect, read_matured
+from ml.examples.inspection import Examples, inspect
+from ml.examples.reading import read_matured
 from ml.models.candidates import Candidate
+from ml.tasks import BINARY
 from ml.training.records import ModelVersion, champion_of
 from turnout.engines import Warehouse
 from turnout.engines.duckdb import DuckDB
@@ -90,7 +92,7 @@ def world_in(folder: Path) -> World:
         table="will_return",
         file="models/predictions/will_return.yml",
         description="",
-        task="binary",
+        task=BINARY,
         entity="entity",
         as_of="day",
         label="outcome",

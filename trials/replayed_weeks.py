@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ml.declaration import Prediction
-from ml.examples.reading import inspect, read_matured
+from ml.examples.inspection import inspect
+from ml.examples.reading import read_matured
 from ml.examples.split import day_of
-from ml.judging.evaluation import METRICS
 from ml.judging.promotion import Comparison, compare
 from ml.judging.resampling import interval_of, resample
 from ml.models import persistence
-from ml.models.candidates import BASELINE, Candidate, baseline
-from ml.models.fitted import predict
+from ml.models.candidates import BASELINE, Candidate
 from ml.training.records import ModelVersion
 from ml.training.refit import refit
 from ml.training.training import train
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from ml.judging.evaluation import Vector
+    from ml.tasks.metrics import Vector
 
 # The policies. The last is none that is offered: it tells how much of the newest challenger is its newer examples.
 GATE = "the gate"
@@ -112,7 +111,7 @@ class Replay:
 
     def realised(self, predicted: Vector) -> float:
         """Return the mean over the weeks of the metric that decides."""
-        metric, truth = METRICS[self.prediction.metric], self._truth
+        metric, truth = self.prediction.decisive_metric, self._truth
         return float(np.mean([metric.value(truth[week.rows], predicted[week.rows]) for week in self.weeks]))
 
     def difference(self, policy: str, other: str) -> tuple[float, float, float]:
@@ -120,7 +119,7 @@ class Replay:
 
         Entities are drawn with replacement, once for both policies and all weeks.
         """
-        measure, truth = METRICS[self.prediction.metric].weighted, self._truth
+        measure, truth = self.prediction.decisive_metric.weighted, self._truth
         both = [self.served(name) for name in (policy, other)]
         used = np.concatenate([week.rows for week in self.weeks])
         place = np.full(len(self.examples), -1)
@@ -171,7 +170,7 @@ class Replay:
         rows = np.concatenate([week.rows for week in weeks])
         entities = self.examples[self.prediction.entity].iloc[rows]
         ours, theirs = (self.predicted[number][rows] for number in (version, other))
-        return compare(self.prediction.metric, self._truth[rows], ours, theirs, resample(entities))
+        return compare(self.prediction.decisive_metric, self._truth[rows], ours, theirs, resample(entities))
 
 
 def replay(
@@ -231,7 +230,7 @@ def replay(
             again = refit(prediction, made, matured, folder / "refits", "")
             model = persistence.load(folder / "refits" / again.file, again.file_hash, prediction.trusted_types)
             values = np.full(len(examples), np.nan)
-            values[rows] = predict(model, prediction.task, examples[names].iloc[rows])
+            values[rows] = prediction.task.predict(model, examples[names].iloc[rows])
             return values
 
         predicted[version.version] = fitted_on_all(version, later)
@@ -240,9 +239,9 @@ def replay(
         else:
             serving[REFITTED][rows] = fitted_on_all(versions[champion], rows)[rows]
         entity = [prediction.entity]
-        naive = baseline(prediction.task, prediction.baseline, prediction.entity)
+        naive = prediction.task.baseline(prediction.baseline, prediction.entity)
         naive.fit(matured[entity], matured[prediction.label])
-        serving[BASELINE][rows] = predict(naive, prediction.task, examples[entity].iloc[rows])
+        serving[BASELINE][rows] = prediction.task.predict(naive, examples[entity].iloc[rows])
         weeks.append(
             Week(
                 today,

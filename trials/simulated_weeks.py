@@ -14,16 +14,19 @@ import numpy as np
 import pandas as pd
 
 from ml.judging.evaluation import evaluate, segments_of
-from ml.judging.promotion import Champion, Decision, Limits, decide
+from ml.judging.limits import Limits
+from ml.judging.promotion import Champion, Decision, decide
 from ml.judging.resampling import resample
+from ml.tasks import BINARY
+from ml.tasks.metrics import LOG_LOSS
 
 if TYPE_CHECKING:
-    from ml.judging.evaluation import Vector
+    from ml.tasks.metrics import Vector
 
     Shape = tuple[int, int]
     Rows = np.ndarray[Any, np.dtype[np.float64]]
 
-METRIC = "log_loss"
+METRIC = LOG_LOSS
 MINIMUM_EFFECT = 0.005
 RESAMPLES = 200
 # Logits: what both models know of an entity and of a row, what none knows of an entity, and the noise of each.
@@ -88,7 +91,7 @@ def decision_of(week: Week, *, resamples: int = RESAMPLES) -> Decision:
         champion=Champion(1, week.champion),
         segments=segments,
         resamples=drawn,
-        evaluations=evaluate("challenger", "binary", week.label, week.challenger, segments, drawn),
+        evaluations=evaluate("challenger", BINARY, week.label, week.challenger, segments, drawn),
         prediction_seconds=0.0,
         minimum_effect=MINIMUM_EFFECT,
         limits=Limits(),

@@ -20,7 +20,8 @@ from turnout.leakage.result import FINDINGS as AUDIT_FINDINGS
 
 if TYPE_CHECKING:
     from ml.declaration import Prediction
-    from ml.features.measures import Difference, Duplicates, Measures, Strength, Unlabelled
+    from ml.features.measures import Difference, Duplicates, Measures, Unlabelled
+    from ml.tasks.strength import Strength
 
 # What can be found here; the others are the leakage audit's.
 REVIEWED = frozenset(FINDINGS) - frozenset(AUDIT_FINDINGS)
@@ -187,8 +188,7 @@ def sounds_sensitive(name: str) -> bool:
 
 def shown_strength(strength: Strength, prediction: Prediction) -> float:
     """Return a strength as it is known: ROC AUC, 0.5 to 1, or Spearman's correlation, 0 to 1; whatever direction."""
-    size = abs(strength.signed)
-    return (1 + size) / 2 if prediction.task == "binary" else size
+    return prediction.task.strength.shown(strength)
 
 
 def _missing(measures: Measures) -> str:
@@ -275,7 +275,7 @@ def _single_feature_leak(measures: Measures, prediction: Prediction) -> str:
 
 
 def _strength_in_words(period: str, strength: Strength, prediction: Prediction) -> str:
-    measure = "ROC AUC" if prediction.task == "binary" else "Spearman's correlation"
+    measure = prediction.task.strength.title
     where = "over all examples" if period == "all" else f"over the {period} examples"
     return f"{measure} {shown_strength(strength, prediction):.3f} {where}"
 

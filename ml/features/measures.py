@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from ml.tasks.strength import Strength
+
 Kind = Literal["numeric", "categorical"]
 
 
@@ -28,22 +30,6 @@ class Periods:
     early_until: date | None
     newest: date
     holdout: tuple[date, ...]
-
-
-@dataclass(frozen=True)
-class Strength:
-    """How well a column alone puts the examples in the order of their labels.
-
-    Parameters
-    ----------
-    signed : float
-        From -1, the opposite order, to 1: 2 AUC - 1 for a binary label, Spearman's correlation for a number.
-    error : float
-        Its standard error, as if all examples of one entity were one example.
-    """
-
-    signed: float
-    error: float
 
 
 @dataclass(frozen=True)

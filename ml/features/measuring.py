@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from ml.features.measures import Difference, Duplicates, Kind, Measures, Names, Periods, Steps, Strength, Unlabelled
+from ml.features.measures import Difference, Duplicates, Kind, Measures, Names, Periods, Steps, Unlabelled
+from ml.tasks.strength import MIN_CASES, Strength, Sums, area_under_roc
 from turnout.drift import drift_between
 from turnout.engines import identifier
 
@@ -20,14 +20,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from ml.declaration import Prediction
-    from ml.examples.reading import Examples
+    from ml.examples.inspection import Examples
     from turnout.engines import Session
 
 # Bins of a number's distribution (quantiles of the early examples), and categories that are told apart; as for loads.
 BINS = 20
 CATEGORIES = 30
-# With fewer labels, or fewer of either class, the strength of a feature says more about chance than about it.
-MIN_CASES = 20
 # What chance alone does to one column of a thousand is allowed for.
 CONFIDENCE = 0.999
 # From this ROC AUC of telling late examples from early ones it is looked at how a number moves; 0.5 tells nothing.
@@ -41,16 +39,6 @@ MEMORY = "1GB"
 PERIODS = ("early", "late", "holdout", "newest")
 
 
-@dataclass(frozen=True)
-class _Sums:
-    """Sums over the labelled examples of a period: how many, of labels, of ranks times labels, of squared ranks."""
-
-    count: float
-    labels: float
-    products: float
-    squares: float
-
-
 class Measuring:
     """Measures the columns of a prediction's examples.
 
@@ -61,7 +49,7 @@ class Measuring:
     prediction : Prediction
         What was declared.
     held : Examples
-        What the table holds; see `ml.examples.reading.inspect`.
+        What the table holds; see `ml.examples.inspection.inspect`.
     schema : Schema
         The table's columns.
     """
@@ -74,7 +62,7 @@ class Measuring:
         self._places = {name: f"column_{place}" for place, name in enumerate(names)}
         self.counts, self._entities = self._count()
         self._label_squares: dict[str, float] = {}
-        if prediction.task == "regression":
+        if prediction.task.strength.ranks_labels:
             self._rank_labels()
 
     @property
@@ -97,7 +85,7 @@ class Measuring:
             missing=missing,
             distinct_values=distinct,
             strength=strength,
-            errors_left=self._errors_left() if self._prediction.task == "binary" else None,
+            errors_left=self._errors_left() if self._prediction.task.strength.guesses_classes else None,
             drift=self._drift(bins, "early", "late"),
             drift_newest=self._drift(bins, "holdout", "newest"),
             missing_change=self._missing_change(missing, "early", "late"),
@@ -225,7 +213,7 @@ class Measuring:
 
     def _group(self, name: str) -> None:
         """Count the examples of each value, by period, and sum their labels (of a number: the ranks of the labels)."""
-        is_number = self._prediction.task == "regression"
+        is_number = self._prediction.task.strength.ranks_labels
         summed = ("rank_all", "rank_early", "rank_late") if is_number else ("label", "label", "label")
         join, place = "left join label_ranks using (label)" if is_number else "", self._places[name]
         self._session.keep(
@@ -285,10 +273,10 @@ class Measuring:
                     window ordered as (order by value nulls first rows unbounded preceding)
                 )"""
         )
-        found = [_Sums(*(float(value or 0) for value in row[start : start + 4])) for start in range(0, len(row), 4)]
+        found = [Sums(*(float(value or 0) for value in row[start : start + 4])) for start in range(0, len(row), 4)]
         first, last = dict(zip(parts, found[:4], strict=True)), dict(zip(parts, found[4:], strict=True))
         placed = max((self._strengths(first), self._strengths(last)), key=lambda strength: _size(strength.get("all")))
-        calendar = [_area(sums["calendar"]) for sums in (first, last)]
+        calendar = [area_under_roc(sums["calendar"]) for sums in (first, last)]
         told = [max(area, 1 - area) for area in calendar if area is not None]
         return placed, max(told, default=None)
 
@@ -322,39 +310,24 @@ class Measuring:
                     )
                     select sum(labels), sum(total), sum(place * total), sum(labels * power(place, 2)) from placed"""
             )
-            strengths |= self._strengths({period: _Sums(*(float(value or 0) for value in row))})
+            strengths |= self._strengths({period: Sums(*(float(value or 0) for value in row))})
         if strengths:
             signed = sum(strength.signed for strength in strengths.values()) / len(strengths)
             error = math.hypot(*(strength.error for strength in strengths.values())) / len(strengths)
             strengths["all"] = Strength(signed, error)
         return strengths
 
-    def _strengths(self, sums: Mapping[str, _Sums]) -> dict[str, Strength]:
-        """Return the strength in each period that has enough labels.
-
-        Notes
-        -----
-        The area under the ROC curve is the share of pairs of either class that are in order, those that are equal
-        counted half: Mann and Whitney 1947; its standard error is that of Hanley and McNeil 1982. Spearman 1904 is
-        Pearson's correlation of the ranks, whose error is about that of Fisher 1915.
-        """
+    def _strengths(self, sums: Mapping[str, Sums]) -> dict[str, Strength]:
+        """Return the strength in each period that has enough labels."""
         strengths: dict[str, Strength] = {}
         for period in sums.keys() & {"all", "early", "late"}:
-            found = sums[period]
             # Examples of one entity are alike: they count as one.
             alike = self._entities[period] / self.counts[period] if self.counts[period] else 1.0
-            if self._prediction.task == "binary":
-                ones, noughts = found.labels, found.count - found.labels
-                area = _area(found)
-                if area is None or min(ones, noughts) < MIN_CASES:
-                    continue
-                strengths[period] = Strength(2 * area - 1, 2 * _area_error(area, ones * alike, noughts * alike))
-            elif found.count >= MIN_CASES:
-                middle = found.count * ((found.count + 1) / 2) ** 2
-                spread = (found.squares - middle) * (self._label_squares[period] - middle)
-                signed = (found.products - middle) / math.sqrt(spread) if spread > 0 else 0.0
-                error = (1 - signed**2) / math.sqrt(max(found.count * alike - 1, 1))
-                strengths[period] = Strength(signed, error)
+            measured = self._prediction.task.strength.strength(
+                sums[period], alike, self._label_squares.get(period, 0.0)
+            )
+            if measured is not None:
+                strengths[period] = measured
         return strengths
 
     def _errors_left(self) -> float | None:
@@ -452,21 +425,6 @@ def _periods(held: Examples, holdout_dates: int) -> Periods:
         newest=newest,
         holdout=() if newest in holdout else holdout,
     )
-
-
-def _area(sums: _Sums) -> float | None:
-    """Return the area under the ROC curve; None if there is only one class."""
-    ones, noughts = sums.labels, sums.count - sums.labels
-    return (sums.products - ones * (ones + 1) / 2) / (ones * noughts) if ones and noughts else None
-
-
-def _area_error(area: float, ones: float, noughts: float) -> float:
-    """Return the standard error of an area under the ROC curve, after Hanley and McNeil 1982."""
-    area = max(area, 1 - area)
-    both_ones, both_noughts = area / (2 - area), 2 * area**2 / (1 + area)
-    variance = area * (1 - area)
-    variance += (ones - 1) * (both_ones - area**2) + (noughts - 1) * (both_noughts - area**2)
-    return math.sqrt(max(variance, 0.0) / (ones * noughts))
 
 
 def _size(strength: Strength | None) -> float:

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
-from ml.examples.reading import inspect
+from ml.examples.inspection import inspect
 from ml.features.findings import (
     DUPLICATE_DATES,
     REVIEWED,
@@ -70,7 +70,7 @@ class Review:
     @property
     def strength_measure(self) -> str:
         """By what strength is measured."""
-        return "roc_auc" if self.prediction.task == "binary" else "spearman"
+        return self.prediction.task.strength.name
 
     def __str__(self) -> str:
         found, name = self.unacknowledged, self.prediction.name
@@ -108,7 +108,7 @@ def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str,
     Raises
     ------
     ExamplesError
-        If the examples break a promise; see `ml.examples.reading.inspect`.
+        If the examples break a promise; see `ml.examples.inspection.inspect`.
     WarehouseError
         If there is no table of examples.
     """

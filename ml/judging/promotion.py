@@ -14,51 +14,23 @@ several percent on a usual holdout.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ml.judging.evaluation import METRICS, SLICE, plain
+from ml.judging.limits import Drop, Limits, limit_findings, number, signed
 from ml.judging.resampling import interval_of
-from turnout.records.trainings import LimitFinding
+from ml.tasks.metrics import ROUNDING, plain
 
 if TYPE_CHECKING:
-    from ml.judging.evaluation import Segment, Vector
+    from ml.judging.evaluation import Segment
     from ml.judging.resampling import Resamples
-    from turnout.records.trainings import Evaluation
+    from ml.tasks.metrics import Metric, Predicted, Vector
+    from turnout.records.trainings import Evaluation, LimitFinding
 
 Outcome = Literal["promoted", "kept", "waits"]
-
-# Two fits on the same rows may differ in the last bits, as sums are taken in parallel. A relative
-# difference below this is rounding, not improvement.
-ROUNDING = 1e-6
-# A group of fewer entities is told, not judged: a handful of people breaks any limit now and then.
-MIN_JUDGED = 30
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a challenger must keep to, however good it is; None is no limit.
-
-    Parameters
-    ----------
-    calibration_error : float or None
-        The largest calibration error on the holdout, in units of the label.
-    worst_group : float or None
-        The worst value of the deciding metric in any sensitive group.
-    slice_drop : float or None
-        By which share it may be worse than the champion in a sensitive group or slice; 0.1 is a tenth. More than that
-        breaks the limit only if the challenger is worse there beyond chance.
-    prediction_seconds : float or None
-        The most seconds for a million rows.
-    """
-
-    calibration_error: float | None = None
-    worst_group: float | None = None
-    slice_drop: float | None = 0.1
-    prediction_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -97,12 +69,12 @@ class Comparison:
 class Champion:
     """The champion in place, and what it predicts on the challenger's holdout.
 
-    `predicted`, of shape (n_examples,), is None when it cannot be judged there; then `problem` says why, and
+    `predicted`, of the task's shape, is None when it cannot be judged there; then `problem` says why, and
     `is_obsolete` whether it is because it no longer answers today's question.
     """
 
     version: int
-    predicted: Vector | None
+    predicted: Predicted | None
     problem: str = ""
     is_obsolete: bool = False
 
@@ -168,10 +140,10 @@ class Decision:
 
 
 def compare(
-    metric: str,
+    metric: Metric,
     label: Vector,
-    challenger_predicted: Vector,
-    other_predicted: Vector,
+    challenger_predicted: Predicted,
+    other_predicted: Predicted,
     resamples: Resamples,
     mask: Vector | None = None,
 ) -> Comparison:
@@ -184,10 +156,12 @@ def compare(
 
     Parameters
     ----------
-    metric : str
-        A name in `ml.judging.evaluation.METRICS` with a direction.
-    label, challenger_predicted, other_predicted : ndarray of shape (n_examples,)
-        What came true, and what the two predicted.
+    metric : Metric
+        One with a direction.
+    label : ndarray of shape (n_examples,)
+        What came true.
+    challenger_predicted, other_predicted : ndarray of shape (n_examples,) or (n_examples, n_columns)
+        What the two predicted.
     resamples : Resamples
         Of the entities of the same examples.
     mask : ndarray of bool, shape (n_examples,), optional
@@ -199,12 +173,12 @@ def compare(
 
 
 def decide(
-    metric: str,
+    metric: Metric,
     *,
     challenger: str,
     label: Vector,
-    predicted: Vector,
-    baseline_predicted: Vector,
+    predicted: Predicted,
+    baseline_predicted: Predicted,
     champion: Champion | None,
     segments: Sequence[Segment],
     resamples: Resamples,
@@ -218,12 +192,14 @@ def decide(
 
     Parameters
     ----------
-    metric : str
-        A name in `ml.judging.evaluation.METRICS` with a direction.
+    metric : Metric
+        One with a direction.
     challenger : str
         The candidate that the challenger comes from.
-    label, predicted, baseline_predicted : ndarray of shape (n_examples,)
-        What came true on the holdout, and what challenger and baseline predicted.
+    label : ndarray of shape (n_examples,)
+        What came true on the holdout.
+    predicted, baseline_predicted : ndarray of shape (n_examples,) or (n_examples, n_columns)
+        What challenger and baseline predicted.
     champion : Champion or None
         None when there is none yet.
     segments : sequence of Segment
@@ -264,13 +240,19 @@ def decide(
     if not own:
         msg = f"no evaluation of {challenger}"
         raise KeyError(msg)
-    findings = (
-        *_calibration(own, limits.calibration_error),
-        *_worst_group(own, metric, limits.worst_group),
-        *_slice_drops(groups, inside, other, resamples, limits.slice_drop),
-        *_speed(prediction_seconds, limits.prediction_seconds),
-    )
-    ours = f"{challenger} reaches {metric} {_number(against_baseline.value)}"
+    drops = [
+        Drop(
+            segment.group_column,
+            segment.group_value,
+            resamples.entity_count_in(segment.mask),
+            comparison.effect,
+            comparison.low,
+            comparison.high,
+        )
+        for segment, comparison in zip(groups, inside, strict=True)
+    ]
+    findings = limit_findings(limits, own, metric, drops, other, prediction_seconds)
+    ours = f"{challenger} reaches {metric.name} {number(against_baseline.value)}"
     has_earned_it, reason = _evidence(ours, against_baseline, against_champion, champion, minimum_effect)
     outcome: Outcome = "promoted" if has_earned_it else "kept"
     broken = [finding for finding in findings if not finding.passed]
@@ -283,7 +265,7 @@ def decide(
     return Decision(
         outcome,
         reason,
-        metric,
+        metric.name,
         against_baseline,
         against_champion,
         champion_version=champion.version if champion else None,
@@ -293,42 +275,16 @@ def decide(
     )
 
 
-def broken_in_service(
-    evaluations: Sequence[Evaluation], name: str, metric: str, limits: Limits
-) -> tuple[LimitFinding, ...]:
-    """Return which limits a model in service breaks by itself, without another to compare it with.
-
-    Parameters
-    ----------
-    evaluations : sequence of Evaluation
-        On the latest holdout; those of other names are passed over.
-    name : str
-        Under which the model stands there.
-    """
-    own = [evaluation for evaluation in evaluations if evaluation.candidate == name]
-    findings = (*_calibration(own, limits.calibration_error), *_worst_group(own, metric, limits.worst_group))
-    return tuple(finding for finding in findings if not finding.passed)
-
-
-def is_better(metric: str, value: float, other: float) -> bool:
-    """Return whether `value` beats `other` by more than rounding; nan beats nothing, and is beaten by any."""
-    if value != value:  # only nan differs from itself
-        return False
-    if other != other:  # only nan differs from itself
-        return True
-    return METRICS[metric].gain(value, other) > ROUNDING * max(abs(value), abs(other))
-
-
 def _compare_in(
     masks: Sequence[Vector],
-    metric: str,
+    metric: Metric,
     label: Vector,
-    challenger_predicted: Vector,
-    other_predicted: Vector,
+    challenger_predicted: Predicted,
+    other_predicted: Predicted,
     resamples: Resamples,
 ) -> list[Comparison]:
     """Compare as `compare` does, in each of several parts of the examples."""
-    measure = METRICS[metric].weighted
+    measure = metric.weighted
     parts = []
     for mask in masks:
         rows = np.flatnonzero(mask)
@@ -349,13 +305,13 @@ def _compare_in(
     return comparisons
 
 
-def _effects(metric: str, value: Vector, other: Vector) -> Vector:
+def _effects(metric: Metric, value: Vector, other: Vector) -> Vector:
     """Return relative improvements, of shape (n_resamples,); what they are at the edges, `compare` tells."""
     is_beaten = np.isnan(other) & ~np.isnan(value)
     rival = np.where(is_beaten, 0.0, other)
-    gain = METRICS[metric].gain(value, rival)
+    gain = metric.gain(value, rival)
     effects = np.divide(gain, np.abs(rival), out=np.sign(gain), where=rival != 0)
-    return effects if METRICS[metric].greater_is_better else np.where(is_beaten, 1.0, effects)
+    return effects if metric.greater_is_better else np.where(is_beaten, 1.0, effects)
 
 
 def _evidence(
@@ -386,96 +342,12 @@ def _evidence(
 def _standing(ours: str, comparison: Comparison, other: str) -> str:
     """Return in words how the challenger stands beside another."""
     if comparison.effect is None:
-        return f"{ours}, {other} {_number(comparison.other_value)} on the same holdout"
+        return f"{ours}, {other} {number(comparison.other_value)} on the same holdout"
     interval = "no interval, too few entities"
     if comparison.low is not None and comparison.high is not None:
-        interval = f"95% interval {_signed(comparison.low)} to {_signed(comparison.high)}"
-    theirs = f"{other}'s {_number(comparison.other_value)} on the same holdout"
-    return f"{ours}, {_signed(comparison.effect)} than {theirs} ({interval})"
-
-
-def _calibration(own: Sequence[Evaluation], allowed: float | None) -> Iterator[LimitFinding]:
-    for evaluation in own:
-        if allowed is not None and (evaluation.metric, evaluation.group_column) == ("calibration_error", ""):
-            passed = evaluation.value is not None and evaluation.value <= allowed
-            message = f"calibration error {_number(evaluation.value)}, {allowed:.4g} is allowed"
-            found = evaluation.value, evaluation.low, evaluation.high
-            yield LimitFinding("calibration_error", "", "", allowed, *found, passed=passed, message=message)
-
-
-def _worst_group(own: Sequence[Evaluation], metric: str, allowed: float | None) -> Iterator[LimitFinding]:
-    for evaluation in own:
-        if allowed is None or evaluation.metric != metric or evaluation.group_column in {"", SLICE}:
-            continue
-        place = _place(evaluation.group_column, evaluation.group_value)
-        passed, message = True, f"{metric} {_number(evaluation.value)} {place}, {allowed:.4g} is allowed"
-        if evaluation.entity_count < MIN_JUDGED:
-            message += f"; not judged, as there are {evaluation.entity_count} entities only"
-        elif evaluation.value is not None:
-            passed = not is_better(metric, allowed, evaluation.value)
-        yield LimitFinding(
-            "worst_group",
-            evaluation.group_column,
-            evaluation.group_value,
-            allowed,
-            evaluation.value,
-            evaluation.low,
-            evaluation.high,
-            passed,
-            message,
-        )
-
-
-def _slice_drops(
-    groups: Sequence[Segment],
-    comparisons: Sequence[Comparison],
-    other: str,
-    resamples: Resamples,
-    allowed: float | None,
-) -> Iterator[LimitFinding]:
-    for group, comparison in zip(groups, comparisons, strict=True):
-        if allowed is None:
-            continue
-        place = _place(group.group_column, group.group_value)
-        entity_count = resamples.entity_count_in(group.mask)
-        found, low, high = (_negative(end) for end in (comparison.effect, comparison.high, comparison.low))
-        passed, message = True, f"not comparable with {other} {place}"
-        if found is not None:
-            message = f"{_signed(-found)} than {other} {place}, {allowed:.0%} worse is allowed"
-            is_too_much = found > allowed
-            is_beyond_chance = low is not None and low > 0
-            if entity_count < MIN_JUDGED:
-                message += f"; not judged, as there are {entity_count} entities only"
-            elif is_too_much and not is_beyond_chance:
-                message += "; it may be chance"
-            else:
-                passed = not is_too_much
-        yield LimitFinding(
-            "slice_drop", group.group_column, group.group_value, allowed, found, low, high, passed, message
-        )
-
-
-def _speed(seconds: float, allowed: float | None) -> Iterator[LimitFinding]:
-    if allowed is not None:
-        message = f"{seconds:.3g} seconds for a million rows, {allowed:.3g} are allowed"
-        passed = seconds <= allowed
-        yield LimitFinding("prediction_seconds", "", "", allowed, seconds, None, None, passed=passed, message=message)
-
-
-def _place(group_column: str, group_value: str) -> str:
-    return f"in the slice '{group_value}'" if group_column == SLICE else f"where {group_column} is '{group_value}'"
-
-
-def _signed(effect: float) -> str:
-    return f"{abs(effect):.2%} {'worse' if effect < 0 else 'better'}"
-
-
-def _number(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.4g}"
-
-
-def _negative(value: float | None) -> float | None:
-    return None if value is None else -value
+        interval = f"95% interval {signed(comparison.low)} to {signed(comparison.high)}"
+    theirs = f"{other}'s {number(comparison.other_value)} on the same holdout"
+    return f"{ours}, {signed(comparison.effect)} than {theirs} ({interval})"
 
 
 def _known(value: float) -> float | None:

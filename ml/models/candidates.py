@@ -7,12 +7,13 @@ What is asked of it once it is fitted stands in `ml.models.fitted`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from ml.judging.evaluation import Task
 from ml.models.feature import Feature
+from ml.tasks.families import SEED
 from turnout.errors import DeclarationError, ModelError
 
 if TYPE_CHECKING:
@@ -20,14 +21,13 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
     from sklearn.pipeline import Pipeline
 
+    from ml.tasks import Task
+
 Parameters = Mapping[str, Any]
 
 BASELINE = "baseline"
 # Those that are tried where nothing is declared; the simplest first, which is taken where nothing can be compared.
 FAMILIES = ("linear", "hist_gradient_boosting", "xgboost", "lightgbm")
-SEED = 0
-# How many examples' worth of the prior an entity's own past is mixed with.
-PRIOR_WEIGHT = 5.0
 
 
 @dataclass(frozen=True)
@@ -77,67 +77,47 @@ class Candidate:
     ) -> Pipeline:
         """Return an unfitted Pipeline.
 
-        It defines `fit(X, y)` and `predict(X)`, for a binary task `predict_proba(X)`, where X is a DataFrame with at
-        least the features as columns, as `ml.examples.reading.feature_frame` makes it.
+        It defines `fit(X, y)` and the method by which the task predicts, where X is a DataFrame with at least the
+        features as columns, as `ml.examples.reading.feature_frame` makes it.
 
         Parameters
         ----------
+        task : Task
+            Whose question it is to answer; it has an estimator for the family.
         parameters : mapping
             Of the estimator; what is declared fixed wins.
         max_features : int, optional
-            How many of the encoded columns are kept at most; the most important ones of a small LightGBM.
+            How many of the encoded columns are kept at most; the most important ones of the task's `selector`.
 
         Raises
         ------
         DeclarationError
             If an imported estimator cannot be imported or made.
         """
+        from sklearn.feature_selection import SelectFromModel
         from sklearn.pipeline import Pipeline
 
         from ml.models import encoding
         from ml.models.estimators import EmptyColumnImputer
 
         given = {**parameters, **self.fixed}
-        if self.name in _ESTIMATORS:
-            estimator = _ESTIMATORS[self.name](task, given)
+        if self.name in FAMILIES:
+            estimator = task.families[self.name](given)
         else:
             estimator = _imported(self.name, given)
             if isinstance(estimator, Pipeline):
                 return estimator  # it brings its own preprocessing, and sees the features as they are
         if self.name == "hist_gradient_boosting":
             preprocess = encoding.one_hot(features, EmptyColumnImputer())
-        elif self.name in _ESTIMATORS and self.name != "linear":
+        elif self.name in FAMILIES and self.name != "linear":
             preprocess = encoding.one_hot(features)
         else:
             preprocess = encoding.dense(features)
         steps: list[tuple[str, BaseEstimator]] = [("preprocess", preprocess)]
         if max_features is not None:
-            steps.append(("select", _selection(task, min(max_features, len(features)))))
+            columns = min(max_features, len(features))
+            steps.append(("select", SelectFromModel(task.selector(), threshold=-math.inf, max_features=columns)))
         return Pipeline([*steps, ("estimator", estimator)])
-
-
-def baseline(task: Task, kind: Literal["prior", "entity_mean"], entity: str) -> Pipeline:
-    """Return the unfitted baseline, which sees no feature.
-
-    `prior` predicts the share of ones, or the mean. `entity_mean` predicts the entity's own, mixed with that of all as
-    if all had been seen `PRIOR_WEIGHT` times (the m-estimate of D. Micci-Barreca, "A preprocessing scheme for
-    high-cardinality categorical attributes", 2001), and for an entity that is new that of all; its X has the entity.
-    """
-    from sklearn.compose import ColumnTransformer
-    from sklearn.dummy import DummyClassifier, DummyRegressor
-    from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import TargetEncoder
-
-    if kind == "prior":
-        estimator = DummyClassifier(strategy="prior") if task == "binary" else DummyRegressor(strategy="mean")
-        return Pipeline([("estimator", estimator)])
-    from ml.models.estimators import AsPredicted
-
-    # That it cross-fits while it is fitted does not matter: nothing is learned from these values.
-    past = TargetEncoder(target_type="continuous", smooth=PRIOR_WEIGHT)
-    return Pipeline(
-        [("preprocess", ColumnTransformer([("entity_mean", past, [entity])])), ("estimator", AsPredicted())]
-    )
 
 
 def require_unfitted(candidate: str, pipeline: Pipeline) -> None:
@@ -180,49 +160,10 @@ def fit(candidate: Candidate, pipeline: Pipeline, features: pd.DataFrame, label:
     try:
         return pipeline.fit(features, label)
     except (ArithmeticError, AttributeError, RuntimeError, TypeError, ValueError) as error:
-        if candidate.name in _ESTIMATORS:
+        if candidate.name in FAMILIES:
             raise
         raise _not_usable(candidate.name, f"cannot be fitted: {error}") from error
 
-
-def _linear(task: Task, parameters: Parameters) -> BaseEstimator:
-    from sklearn.linear_model import LogisticRegression, Ridge
-
-    if task == "binary":
-        return LogisticRegression(C=1.0 / parameters["penalty"], max_iter=1000, random_state=SEED)
-    return Ridge(alpha=parameters["penalty"])
-
-
-def _hist_gradient_boosting(task: Task, parameters: Parameters) -> BaseEstimator:
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-
-    estimator = HistGradientBoostingClassifier if task == "binary" else HistGradientBoostingRegressor
-    # Early stopping would hold out rows at random, across time and entity.
-    return estimator(early_stopping=False, random_state=SEED, **parameters)
-
-
-def _xgboost(task: Task, parameters: Parameters) -> BaseEstimator:
-    from xgboost import XGBClassifier, XGBRegressor
-
-    estimator = XGBClassifier if task == "binary" else XGBRegressor
-    return estimator(tree_method="hist", random_state=SEED, **parameters)
-
-
-def _lightgbm(task: Task, parameters: Parameters) -> BaseEstimator:
-    from lightgbm import LGBMClassifier, LGBMRegressor
-
-    estimator = LGBMClassifier if task == "binary" else LGBMRegressor
-    return estimator(
-        subsample_freq=1, deterministic=True, force_row_wise=True, verbose=-1, random_state=SEED, **parameters
-    )
-
-
-_ESTIMATORS: Mapping[str, Callable[[Task, Parameters], BaseEstimator]] = {
-    "linear": _linear,
-    "hist_gradient_boosting": _hist_gradient_boosting,
-    "xgboost": _xgboost,
-    "lightgbm": _lightgbm,
-}
 
 # Small steps, small trees, large leaves: what holds up where signal is weak and rows of one entity are alike.
 _DEFAULTS: Mapping[str, Parameters] = {
@@ -284,18 +225,6 @@ _SPACES: Mapping[str, Space] = {
         "colsample_bytree": Range(0.2, 1.0),
     },
 }
-
-
-def _selection(task: Task, columns: int) -> BaseEstimator:
-    """Return a step that keeps the columns by which a small LightGBM gains most."""
-    from lightgbm import LGBMClassifier, LGBMRegressor
-    from numpy import inf
-    from sklearn.feature_selection import SelectFromModel
-
-    estimator = (LGBMClassifier if task == "binary" else LGBMRegressor)(
-        n_estimators=50, num_leaves=15, importance_type="gain", deterministic=True, force_row_wise=True, verbose=-1
-    )
-    return SelectFromModel(estimator, threshold=-inf, max_features=columns)
 
 
 def _imported(path: str, parameters: Parameters) -> BaseEstimator:

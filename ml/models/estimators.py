@@ -8,30 +8,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import validate_data
 
-from ml.models.calibration import Line, calibrated
-from ml.models.fitted import predict
+from ml.tasks.calibration import Calibration, linearly_scaled, platt_scaled
 
 if TYPE_CHECKING:
     import pandas as pd
     from sklearn.pipeline import Pipeline
-
-
-class AsPredicted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """An estimator that passes on what the step before it made: the baseline's prediction."""
-
-    def fit(self, features: Any, label: Any) -> Self:  # noqa: ANN401 - arrays of any library, as scikit-learn takes
-        """Learn nothing."""
-        self.is_fitted_ = True
-        return self
-
-    def predict(self, features: Any) -> np.ndarray[Any, Any]:  # noqa: ANN401
-        """Return the only column."""
-        return np.asarray(features, dtype=np.float64)[:, 0]
-
-    def predict_proba(self, features: Any) -> np.ndarray[Any, Any]:  # noqa: ANN401
-        """Return the only column as the probability of 1, beside that of 0."""
-        ones = self.predict(features)
-        return np.column_stack([1.0 - ones, ones])
 
 
 class EmptyColumnImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -50,31 +31,33 @@ class EmptyColumnImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 
 class Recalibrated(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """A fitted Pipeline and the line that its predictions are calibrated by.
+    """A fitted Pipeline whose probabilities are calibrated by Platt scaling, and whose values by a line.
 
     Parameters
     ----------
     pipeline : Pipeline
         Fitted.
     slope, intercept : float
-        Of the `Line`.
+        Of the `Calibration`.
     """
 
     def __init__(self, pipeline: Pipeline, slope: float, intercept: float) -> None:
         self.pipeline, self.slope, self.intercept = pipeline, slope, intercept
 
     def fit(self, features: pd.DataFrame, label: pd.Series[float]) -> Self:
-        """Fit the Pipeline anew; the line stays."""
+        """Fit the Pipeline anew; slope and intercept stay."""
         self.pipeline.fit(features, label)
         return self
 
     def predict(self, features: pd.DataFrame) -> np.ndarray[Any, Any]:
         """Return calibrated values, of shape (n_examples,)."""
-        return self.slope * predict(self.pipeline, "regression", features) + self.intercept
+        values = np.asarray(self.pipeline.predict(features), dtype=np.float64)
+        return linearly_scaled(values, Calibration(self.slope, self.intercept))
 
     def predict_proba(self, features: pd.DataFrame) -> np.ndarray[Any, Any]:
         """Return calibrated probabilities of 0 and 1, of shape (n_examples, 2)."""
-        ones = calibrated("binary", predict(self.pipeline, "binary", features), Line(self.slope, self.intercept))
+        probability = np.asarray(self.pipeline.predict_proba(features)[:, 1], dtype=np.float64)
+        ones = platt_scaled(probability, Calibration(self.slope, self.intercept))
         return np.column_stack([1.0 - ones, ones])
 
     def __sklearn_is_fitted__(self) -> bool:

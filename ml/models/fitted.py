@@ -1,40 +1,24 @@
-"""What is asked of a fitted model: what it predicts, and that no row is predicted by the rows beside it."""
+"""What is asked of a fitted model: that no row is predicted by the rows beside it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ml.judging.evaluation import Task, Vector
 from turnout.errors import ModelError
 
 if TYPE_CHECKING:
     import pandas as pd
     from sklearn.base import BaseEstimator
 
+    from ml.tasks import Task
+    from ml.tasks.metrics import Predicted
+
 # Rows that are predicted once more without the rows beside them.
 ROWS_ALONE = 500
 
 
-def predict(fitted: BaseEstimator, task: Task, features: pd.DataFrame) -> Vector:
-    """Return what is predicted: the probability of the label 1, or the expected value.
-
-    Parameters
-    ----------
-    features : DataFrame of shape (n_examples, n_features)
-        As `ml.examples.reading.feature_frame` makes it.
-
-    Returns
-    -------
-    ndarray of shape (n_examples,), float64
-    """
-    import numpy as np
-
-    predicted = fitted.predict_proba(features)[:, 1] if task == "binary" else fitted.predict(features)
-    return np.asarray(predicted, dtype=np.float64)
-
-
 def require_independent_rows(
-    candidate: str, fitted: BaseEstimator, task: Task, features: pd.DataFrame, predicted: Vector
+    candidate: str, fitted: BaseEstimator, task: Task, features: pd.DataFrame, predicted: Predicted
 ) -> None:
     """Refuse a candidate that predicts a row differently when other rows stand beside it: it learns while it scores.
 
@@ -42,7 +26,7 @@ def require_independent_rows(
     ----------
     features : DataFrame of shape (n_examples, n_features)
         What was predicted.
-    predicted : ndarray of shape (n_examples,)
+    predicted : ndarray of shape (n_examples,) or (n_examples, n_columns)
         How, all rows together.
 
     Raises
@@ -53,10 +37,11 @@ def require_independent_rows(
     import numpy as np
 
     # The rows at one end of the ranking: by themselves, they have other means and ranges than all together.
-    alone = np.argsort(predicted, kind="stable")[:ROWS_ALONE]
-    again = predict(fitted, task, features.iloc[alone])
+    alone = np.argsort(task.score_of(predicted), kind="stable")[:ROWS_ALONE]
+    again = task.predict(fitted, features.iloc[alone])
     # Sums over rows in another order differ in their last bits.
-    differing = int((~np.isclose(again, predicted[alone], rtol=1e-6, atol=1e-9)).sum())
+    is_close = np.isclose(again, predicted[alone], rtol=1e-6, atol=1e-9)
+    differing = int((~np.column_stack([is_close]).all(axis=1)).sum())
     if differing:
         raise ModelError(
             f"The candidate '{candidate}' predicts {differing} of {len(alone)} rows differently without the other "

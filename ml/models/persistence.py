@@ -7,11 +7,12 @@ code, never in a model's file.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from turnout.errors import ModelError
@@ -37,8 +38,12 @@ TRUSTED_TYPES = (
     "xgboost.sklearn.XGBRegressor",
 )
 
-# Where types of ours stood in earlier releases, whose models still name them so.
-MOVED = {"ml.estimators": "ml.models.estimators"}
+# How types of ours were called in earlier releases, whose models still name them so: module and class, then and now.
+MOVED: Mapping[tuple[str, str], tuple[str, str]] = {
+    ("ml.estimators", "NeverKnownAsZero"): ("ml.models.estimators", "EmptyColumnImputer"),
+    ("ml.estimators", "Recalibrated"): ("ml.models.estimators", "Recalibrated"),
+    ("ml.estimators", "AsPredicted"): ("ml.tasks.estimators", "AsPredicted"),
+}
 
 
 def save(fitted: BaseEstimator, path: Path, also_trusted: Sequence[str] = ()) -> str:
@@ -101,16 +106,23 @@ def _as_of_today(content: bytes) -> bytes:
     """Return a model in which types of ours stand where they stand in this release."""
     with ZipFile(BytesIO(content)) as archive:
         members = {member.filename: archive.read(member) for member in archive.infolist()}
-    schema = members["schema.json"].decode()
-    for before, now in MOVED.items():
-        schema = schema.replace(f'"__module__": "{before}"', f'"__module__": "{now}"')
-    if schema.encode() == members["schema.json"]:
+    schema = members["schema.json"]
+    if not any(module.encode() in schema for module, _ in MOVED):
         return content
+    schema = json.dumps(json.loads(schema, object_hook=_called_as_today)).encode()
     renamed = BytesIO()
     with ZipFile(renamed, "w") as archive:
-        for name, member in {**members, "schema.json": schema.encode()}.items():
+        for name, member in {**members, "schema.json": schema}.items():
             archive.writestr(name, member)
     return renamed.getvalue()
+
+
+def _called_as_today(node: dict[str, Any]) -> dict[str, Any]:
+    """Return a node of a model's schema with the name that its type has in this release."""
+    called = str(node.get("__module__")), str(node.get("__class__"))
+    if called in MOVED:
+        node["__module__"], node["__class__"] = MOVED[called]
+    return node
 
 
 def _check_types(content: bytes, path: Path, also_trusted: Sequence[str]) -> None:

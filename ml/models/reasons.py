@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ml.judging.evaluation import Task
 from ml.models.feature import Feature
 
 if TYPE_CHECKING:
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from sklearn.base import BaseEstimator
     from sklearn.pipeline import Pipeline
+
+    from ml.tasks import Task
 
 Matrix = np.ndarray[tuple[int, int], np.dtype[Any]]
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -106,7 +107,8 @@ def explainer_of(fitted: BaseEstimator, task: Task, features: Sequence[Feature])
     origins = _origins(pipeline, features)
     if origins is None:
         return None
-    explained = _explained(pipeline.steps[-1][1], task, len(origins))
+    estimator = task.explained(pipeline.steps[-1][1])
+    explained = None if estimator is None else _explained(estimator, len(origins))
     if explained is None:
         return None
     base, of_columns = explained
@@ -345,14 +347,14 @@ def _places_inside(part: Any, inputs: int) -> list[int] | None:  # noqa: ANN401,
     return [int(match[1]) for match in found if match] if all(found) else None
 
 
-def _explained(estimator: Any, task: Task, columns: int) -> tuple[float, Callable[[Any], Matrix]] | None:  # noqa: ANN401
+def _explained(estimator: Any, columns: int) -> tuple[float, Callable[[Any], Matrix]] | None:  # noqa: ANN401
     """Return the average raw prediction, and what gives the contributions of transformed columns; None if unknown."""
     if hasattr(estimator, "booster_"):
         return _by_its_own(_of_lightgbm(estimator), columns)
     if hasattr(estimator, "get_booster"):
         return _by_its_own(_of_xgboost(estimator), columns)
     if hasattr(estimator, "coef_"):
-        return _of_linear(estimator, task, columns)
+        return _of_linear(estimator, columns)
     return _of_trees(estimator)
 
 
@@ -419,9 +421,7 @@ def _of_xgboost(estimator: Any) -> Callable[[Any], Array]:  # noqa: ANN401, no t
     return explain
 
 
-def _of_linear(estimator: Any, task: Task, columns: int) -> tuple[float, Callable[[Any], Matrix]] | None:  # noqa: ANN401
-    if task == "binary" and not hasattr(estimator, "predict_proba"):
-        return None
+def _of_linear(estimator: Any, columns: int) -> tuple[float, Callable[[Any], Matrix]] | None:  # noqa: ANN401
     coefficients = np.ravel(estimator.coef_)
     if len(coefficients) != columns:
         return None  # more than two classes, or several labels

@@ -4,8 +4,7 @@ What is kept are sums over many: for each as-of date, for treated and control en
 how many there are, their mean score, and mean and spread of their labels. Whether acting on scores has an effect, and
 whether a model holds in service what it promised on the holdout, is read from these.
 
-Bands are tenths: of the probability for a binary task, else of the examples of the as-of date by score, where those
-that are scored equally go where the first of them goes, as in the metric `calibration_error`.
+Bands are tenths of the scores, as the task divides them; see `ml.tasks.bands`.
 """
 
 from __future__ import annotations
@@ -23,14 +22,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ml.declaration import Prediction
-    from ml.judging.evaluation import Task, Vector
+    from ml.tasks import Task
+    from ml.tasks.metrics import Predicted, Vector
     from turnout.engines import Session
-
-BANDS = 10
 
 
 def outcomes_of(
-    task: Task, basis: Literal["validation", "holdout"], as_of_dates: pd.Series[Any], label: Vector, predicted: Vector
+    task: Task,
+    basis: Literal["validation", "holdout"],
+    as_of_dates: pd.Series[Any],
+    label: Vector,
+    predicted: Predicted,
 ) -> list[Outcome]:
     """Return what came true beside what was predicted, by as-of date and band.
 
@@ -38,18 +40,16 @@ def outcomes_of(
     ----------
     as_of_dates : Series of shape (n_examples,)
         The as-of date of each example.
-    label, predicted : ndarray of shape (n_examples,)
-        What came true, and what was predicted.
+    label : ndarray of shape (n_examples,)
+        What came true.
+    predicted : ndarray of shape (n_examples,) or (n_examples, n_columns)
+        What was predicted.
     """
     import pandas as pd
 
     days = as_of_dates.map(day_of).to_numpy()
-    examples = pd.DataFrame({"as_of_date": days, "label": label, "predicted": predicted})
-    if task == "binary":
-        band = np.minimum(np.floor(examples["predicted"] * BANDS), BANDS - 1) + 1
-    else:
-        by_date = examples.groupby("as_of_date")["predicted"]
-        band = (by_date.rank(method="min") - 1) * BANDS // by_date.transform("size") + 1
+    examples = pd.DataFrame({"as_of_date": days, "label": label, "predicted": task.score_of(predicted)})
+    band = task.bands.of(examples["predicted"], examples["as_of_date"])
     found = examples.groupby(["as_of_date", band.astype("int64").rename("score_band")], as_index=False).agg(
         count=("label", "size"), expected=("predicted", "mean"), realised=("label", "mean"), stddev=("label", "std")
     )
@@ -125,9 +125,7 @@ def _forecasts(session: Session, prediction: Prediction) -> list[tuple[date, int
 def _aggregated(prediction: Prediction, version: int, as_of_date: date) -> tuple[str, tuple[object, ...]]:
     """Return the query for the rows of one as-of date, and its parameters."""
     entity, as_of, label = (identifier(name) for name in (prediction.entity, prediction.as_of, prediction.label))
-    band = f"least(floor(score * {BANDS}), {BANDS - 1}) + 1"
-    if prediction.task != "binary":
-        band = f"floor((rank() over (order by score) - 1) * {BANDS} / count(*) over ()) + 1"
+    band = prediction.task.bands.sql
     sql = f"""with
         judged as (
             select

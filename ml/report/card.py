@@ -20,11 +20,12 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from ml.examples.split import day_of
-from ml.judging.evaluation import CHAMPION, METRICS, SLICE, UNSEEN, Task
-from ml.judging.promotion import MIN_JUDGED, is_better
-from ml.models.candidates import BASELINE, SEED
+from ml.judging.evaluation import CHAMPION, SLICE, UNSEEN
+from ml.judging.limits import MIN_JUDGED
+from ml.models.candidates import BASELINE
 from ml.models.persistence import write_whole
-from ml.report.plots import plots_of
+from ml.report.plots import plots_in_words, plots_of
+from ml.tasks.families import SEED
 from turnout.advice import Action, Wording
 from turnout.records.trainings import Evaluation, LimitFinding
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
     from ml.declaration import Prediction
+    from ml.tasks.metrics import Metric
     from ml.training.result import Training
 
     # An evaluation by candidate, group column, group value and metric.
@@ -44,86 +46,11 @@ if TYPE_CHECKING:
 PLOTS = "plots"
 UNKNOWN = "–"  # noqa: RUF001 - a dash, as an empty cell looks like a mistake
 
-# A metric in words, and what it means in a sentence.
-METRICS_IN_WORDS: Mapping[str, tuple[str, str]] = {
-    "log_loss": (
-        "log loss",
-        "how far the probabilities are from what came true; a confident mistake costs most. 0 is perfect.",
-    ),
-    "brier_score": (
-        "Brier score",
-        "the mean square of the distance between the probability and what came true, 0 or 1. 0 is perfect.",
-    ),
-    "roc_auc": (
-        "ROC AUC",
-        "of all pairs of a one and a zero, the share in which the one is ranked higher. 0.5 is chance, 1 is perfect.",
-    ),
-    "average_precision": (
-        "average precision",
-        "the share of ones among those ranked first, averaged over every place to stop. At random it is the share of "
-        "ones, 1 is perfect.",
-    ),
-    "mae": ("mean absolute error", "how far prediction and outcome are apart on average, in units of the label."),
-    "rmse": (
-        "root mean square error",
-        "how far prediction and outcome are apart, in units of the label, where large misses count more.",
-    ),
-    "correlation": (
-        "correlation",
-        "how far prediction and outcome go up and down together: 0 is not at all, 1 is perfectly.",
-    ),
-    "total_bias": (
-        "total bias",
-        "by which share the sum of all predictions misses the real total; +2% is two percent too much.",
-    ),
-    "calibration_error": (
-        "calibration error",
-        "how far mean prediction and mean outcome are apart, over ten groups by prediction. Chance alone puts it a "
-        "little above 0.",
-    ),
-}
 LIMITS_IN_WORDS: Mapping[str, str] = {
     "calibration_error": "calibration error",
     "worst_group": "worst group",
     "slice_drop": "drop in a group or slice",
     "prediction_seconds": "seconds for a million rows",
-}
-# Beside the metric that decides, what is told of each group.
-GROUP_METRICS: Mapping[Task, tuple[str, ...]] = {
-    "binary": ("roc_auc", "calibration_error"),
-    "regression": ("total_bias", "mae"),
-}
-PICTURES_IN_WORDS: Mapping[str, tuple[str, str]] = {
-    "calibration": (
-        "Calibration",
-        "Each dot is a group of examples that are predicted alike. On the dashed line, what was predicted came true; "
-        "below it, too much was predicted, above it too little. The bars show how many are predicted what.",
-    ),
-    "gain": (
-        "Gain",
-        "Take the examples from the highest prediction down: the curve says which share of the whole outcome is found "
-        "by then. The higher above the dotted line, the better the ranking.",
-    ),
-    "roc": (
-        "ROC",
-        "Every point is one place to draw the line: how many of the ones are found above it, and how many of the zeros "
-        "are taken for ones. A curve near the upper left corner is best.",
-    ),
-    "precision_recall": (
-        "Precision and recall",
-        "The more of the ones are to be found, the more zeros come with them: the height is the share of ones among "
-        "the selected. The dotted line is a selection at random.",
-    ),
-    "residuals": (
-        "Residuals",
-        "Above zero the outcome was higher than predicted, below it lower. The line of means should stay near zero; a "
-        "wide cloud is uncertainty. A few outliers lie outside of the picture.",
-    ),
-    "importance": (
-        "Importance",
-        "How far each feature moves a prediction, up or down, on average. It says what the model uses, and not what "
-        "causes the outcome.",
-    ),
 }
 
 # What Markdown could take for anything but text; at the beginning of a line lists and headings as well.
@@ -263,7 +190,7 @@ def _facts(training: Training, plots: Sequence[str], wording: Wording) -> dict[s
     prediction, version, decision, split = training.prediction, training.version, training.decision, training.split
     found = {(row.candidate, row.group_column, row.group_value, row.metric): row for row in training.evaluations}
     has_champion = (CHAMPION, "", "", decision.metric) in found
-    titles = prediction.titles
+    titles, metrics = prediction.titles, prediction.task.metrics
 
     def who(name: str) -> Markup:
         """Return a column after "each"."""
@@ -278,6 +205,10 @@ def _facts(training: Training, plots: Sequence[str], wording: Wording) -> dict[s
         """Return what a column means, to stand behind its name."""
         described = titles.get(name, name)
         return Markup("") if described == name else Markup(": {}").format(_text(described))
+
+    def better_is(name: str) -> str:
+        is_greater = metrics[name].greater_is_better
+        return "nearer to 0" if is_greater is None else "higher" if is_greater else "lower"
 
     def column(name: str) -> Markup:
         if titles.get(name, name) == name:
@@ -297,16 +228,17 @@ def _facts(training: Training, plots: Sequence[str], wording: Wording) -> dict[s
         "decision": decision,
         "split": split,
         "steps": training.steps,
-        "mean_label": float(np.mean(training.holdout_label)) if len(training.holdout_label) else None,
+        "task": prediction.task.words,
+        "mean_label": _mean_label(training),
         "holdout_count": len(training.holdout_label),
         "has_champion": has_champion,
-        "limits": [_limit(finding, decision.metric, prediction) for finding in decision.findings],
+        "limits": [_limit(finding, prediction) for finding in decision.findings],
         "metrics": [
             {
                 "name": name,
-                "words": _words(name),
-                "meaning": METRICS_IN_WORDS.get(name, ("", ""))[1],
-                "better": _better_is(name),
+                "words": metrics[name].title,
+                "meaning": metrics[name].meaning,
+                "better": better_is(name),
                 "value": _cell(found.get((version.candidate, "", "", name))),
                 "interval": _interval(found.get((version.candidate, "", "", name))),
                 "baseline": _cell(found.get((BASELINE, "", "", name))),
@@ -318,7 +250,7 @@ def _facts(training: Training, plots: Sequence[str], wording: Wording) -> dict[s
         "pictures": [
             {"title": title, "reading": reading, "source": Markup(_source(name))}  # noqa: S704 - our own name
             for name in plots
-            for title, reading in [PICTURES_IN_WORDS[name]]
+            for title, reading in [plots_in_words(prediction.task)[name]]
         ],
         "groups": groups,
         "total_bias": _total_bias(found.get((version.candidate, "", "", "total_bias"))),
@@ -350,13 +282,13 @@ def _facts(training: Training, plots: Sequence[str], wording: Wording) -> dict[s
         "checkout": lambda commit: _line(f"git checkout {shlex.quote(commit)}"),
         "approve": _line(wording(Action("approve", f"approve {named}", of_version))),
         "replay": _line(wording(Action("replay", f"replay {named}", of_version))),
-        "words": _words,
-        "better_is": _better_is,
+        "words": lambda name: metrics[name].title,
+        "better_is": better_is,
         "better_or_worse": _better_or_worse,
         "between": _between,
         "counted": lambda count, noun: f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s",
         "number": _number,
-        "percent": lambda share: UNKNOWN if share is None else f"{100 * share:.3g}%",
+        "percent": _percent,
         "seconds": _seconds,
     }
 
@@ -364,14 +296,15 @@ def _facts(training: Training, plots: Sequence[str], wording: Wording) -> dict[s
 def _metric_names(training: Training) -> list[str]:
     """Return the metrics that were reported, the one that decides first."""
     reported = {row.metric for row in training.evaluations}
-    return sorted((name for name in METRICS if name in reported), key=lambda name: name != training.decision.metric)
+    known = (name for name in training.prediction.task.metrics if name in reported)
+    return sorted(known, key=lambda name: name != training.decision.metric)
 
 
 def _leaderboard(training: Training, found: Found) -> list[dict[str, Any]]:
     """Return a row for each candidate, the champion's and the baseline's among them, the best first."""
-    metric = training.decision.metric
+    metric, gain = training.decision.metric, training.prediction.decisive_metric.gain
     rows = [row for row in training.evaluations if (row.group_column, row.metric) == ("", metric)]
-    rows.sort(key=lambda row: float("inf") if row.value is None else -METRICS[metric].gain(row.value, 0.0))
+    rows.sort(key=lambda row: float("inf") if row.value is None else -gain(row.value, 0.0))
     others = [name for name in _metric_names(training) if name != metric]
     return [
         {
@@ -388,7 +321,7 @@ def _groups(training: Training, found: Found) -> list[dict[str, Any]]:
     """Return a table for each sensitive column, that of unseen groups and one for the slices."""
     prediction, metric, challenger = training.prediction, training.decision.metric, training.version.candidate
     everybody = found.get((challenger, "", "", metric))
-    others = [name for name in GROUP_METRICS[prediction.task] if name != metric]
+    others = [name for name in prediction.task.group_metrics if name != metric]
     tables: dict[str, dict[str, Any]] = {}
     for row in training.evaluations:
         if not row.group_column or (row.candidate, row.metric) != (challenger, metric):
@@ -417,9 +350,9 @@ def _groups(training: Training, found: Found) -> list[dict[str, Any]]:
                 "value": _cell(row),
                 "interval": _interval(row),
                 "unseen": _cell(of(f"{challenger}{UNSEEN}", metric)),
-                "beside_all": _beside_all(row, everybody),
-                "than_champion": _better_or_worse(_improvement(row, of(CHAMPION, metric))),
-                "than_baseline": _better_or_worse(_improvement(row, of(BASELINE, metric))),
+                "beside_all": _beside_all(prediction.decisive_metric, row, everybody),
+                "than_champion": _better_or_worse(_improvement(prediction.decisive_metric, row, of(CHAMPION, metric))),
+                "than_baseline": _better_or_worse(_improvement(prediction.decisive_metric, row, of(BASELINE, metric))),
                 "others": [_cell(of(challenger, name)) for name in others],
                 "is_small": row.entity_count < MIN_JUDGED,
             }
@@ -427,7 +360,7 @@ def _groups(training: Training, found: Found) -> list[dict[str, Any]]:
     return list(tables.values())
 
 
-def _limit(finding: LimitFinding, metric: str, prediction: Prediction) -> dict[str, str]:
+def _limit(finding: LimitFinding, prediction: Prediction) -> dict[str, str]:
     """Return a row of the table of limits, with a sentence where the numbers alone do not say why."""
     column, value = finding.group_column, finding.group_value.strip() or "(empty)"
     where = f"{prediction.titles.get(column, column)}: {value}" if column else "all examples"
@@ -443,7 +376,7 @@ def _limit(finding: LimitFinding, metric: str, prediction: Prediction) -> dict[s
         is_beyond = (
             finding.limit_name == "worst_group"
             and finding.found is not None
-            and is_better(metric, finding.allowed, finding.found)
+            and prediction.decisive_metric.is_better(finding.allowed, finding.found)
         )
     is_clear = finding.passed and finding.found is not None and not is_beyond
     return {
@@ -459,7 +392,7 @@ def _limit(finding: LimitFinding, metric: str, prediction: Prediction) -> dict[s
 
 def _trials(training: Training) -> list[dict[str, Any]]:
     """Return a row for each candidate: how much of it was tried, and the best that came of it."""
-    gain = METRICS[training.decision.metric].gain
+    gain = training.prediction.decisive_metric.gain
     rows = []
     for candidate in dict.fromkeys(trial.candidate for trial in training.trials):
         own = [trial for trial in training.trials if trial.candidate == candidate]
@@ -501,29 +434,31 @@ def _total_bias(row: Evaluation | None) -> str:
     return f"The sum of all predictions in the holdout is {abs(row.value):.1%} {direction}{interval}."
 
 
-def _beside_all(row: Evaluation, everybody: Evaluation | None) -> str:
+def _beside_all(metric: Metric, row: Evaluation, everybody: Evaluation | None) -> str:
     """Say whether a group's whole interval is on one side of the value for all examples."""
     if row.low is None or row.high is None or row.value is None or everybody is None or everybody.value is None:
         return "not known"
     if row.low <= everybody.value <= row.high:
         return "no clear difference"
-    return "better" if is_better(row.metric, row.value, everybody.value) else "worse"
+    return "better" if metric.is_better(row.value, everybody.value) else "worse"
 
 
-def _improvement(row: Evaluation, other: Evaluation | None) -> float | None:
+def _improvement(metric: Metric, row: Evaluation, other: Evaluation | None) -> float | None:
     """Return by which share of the other's value this one is better; None where that cannot be told."""
     if other is None or row.value is None or not other.value:
         return None
-    return METRICS[row.metric].gain(row.value, other.value) / abs(other.value)
+    return metric.gain(row.value, other.value) / abs(other.value)
 
 
-def _words(metric: str) -> str:
-    return METRICS_IN_WORDS.get(metric, (metric, ""))[0]
+def _mean_label(training: Training) -> str:
+    """Return in words what came true on the holdout."""
+    label = training.holdout_label
+    mean = float(np.mean(label)) if len(label) else None
+    return training.prediction.task.words.mean_label.format(number=_number(mean), percent=_percent(mean))
 
 
-def _better_is(metric: str) -> str:
-    is_greater = METRICS[metric].greater_is_better
-    return "nearer to 0" if is_greater is None else "higher" if is_greater else "lower"
+def _percent(share: float | None) -> str:
+    return UNKNOWN if share is None else f"{100 * share:.3g}%"
 
 
 def _better_or_worse(effect: float | None) -> str:

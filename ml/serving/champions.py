@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ml.examples.reading import inspect, missing_features, read_matured
+from ml.examples.inspection import inspect, missing_features
+from ml.examples.reading import read_matured
 from ml.models import persistence
 from ml.training.records import ModelVersion, champion_of, championship_of, record_champion, recorded
 from ml.training.refit import refit

@@ -6,26 +6,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-from ml.models.reasons import PLACES
+from ml.models.reasons import PLACES, reason_fields
 from turnout.errors import DeclarationError
 from turnout.records.table import LATER, Column, Relationship, Table, columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    import pyarrow as pa
+
     from ml.declaration import Prediction
     from turnout.engines import Session
 
 SCHEMA = "scores"
 WORDS = "What the champions predict. Scores of one prediction and as-of date are replaced in one transaction."
-SCORE = {
-    "binary": "Probability of the label 1, between 0 and 1.",
-    "regression": "The expected value, in units of the label; an estimate may fall a little beside what labels can be.",
-}
-EFFECT = {
-    "binary": "How far it moved the score, up or down: in log-odds, or in probability if the model is a forest.",
-    "regression": "How far it moved the score, up or down: in units of the label.",
-}
 FIRST = (
     "What moved the score most from the average one, in words: what the feature is called, its value, the direction. "
     "Null if the model cannot be explained, or reasons are not wanted."
@@ -68,15 +62,14 @@ def scores_table(prediction: Prediction, entity: Column, as_of: Column, mart: st
         # Only the latest: an earlier as-of date may since have lost an example through corrected data.
         where=f"{prediction.as_of} = (select max({prediction.as_of}) from {SCHEMA}.{prediction.name})",
     )
-    is_share = prediction.task == "binary"
     return Table(
         prediction.name,
         f"What the champion says: {_question(prediction)} One row per {prediction.entity} and {prediction.as_of} that "
         "was scored.",
-        (entity, as_of, Column("score", "double", SCORE[prediction.task]), *columns_of(Given), *_reasons(prediction)),
+        (entity, as_of, *prediction.task.score_columns, *columns_of(Given), *_reasons(prediction)),
         key=key,
         is_key_enforced=False,
-        checks=(*(["score between 0 and 1"] if is_share else []), *_whole_and_in_order()),
+        checks=(*prediction.task.score_checks, *_whole_and_in_order()),
         relationships=(belongs,) if mart else (),
     )
 
@@ -125,6 +118,36 @@ def create_table(session: Session, prediction: Prediction) -> None:
     session.create(SCHEMA, table.name, table.types, table.constraints)
 
 
+def score_schema(prediction: Prediction, examples: pa.Schema) -> pa.Schema:
+    """Return the columns of scores as they are streamed.
+
+    Parameters
+    ----------
+    examples : Schema
+        The columns of the examples, of which scores have the key.
+    """
+    import pyarrow as pa
+
+    types = {
+        "double": pa.float64(),
+        "integer": pa.int32(),
+        "bigint": pa.int64(),
+        "boolean": pa.bool_(),
+        "varchar": pa.string(),
+    }
+    return pa.schema(
+        [
+            examples.field(prediction.entity),
+            examples.field(prediction.as_of),
+            *(pa.field(column.name, types[column.data_type]) for column in prediction.task.score_columns),
+            pa.field("is_treated", pa.bool_()),
+            pa.field("model_version", pa.int32()),
+            pa.field("scored_at", pa.timestamp("us")),
+            *reason_fields(),
+        ]
+    )
+
+
 def _question(prediction: Prediction) -> str:
     """Return the first sentence of the model's description."""
     words = " ".join(prediction.description.split())
@@ -139,7 +162,7 @@ def _reasons(prediction: Prediction) -> Iterator[Column]:
         yield Column(f"reason_{place}_feature", "varchar", "The feature's name.", is_nullable=True)
         value = "Its value, as it is told; null if it is not known."
         yield Column(f"reason_{place}_value", "varchar", value, is_nullable=True)
-        yield Column(f"reason_{place}_effect", "double", EFFECT[prediction.task], is_nullable=True)
+        yield Column(f"reason_{place}_effect", "double", prediction.task.words.effect, is_nullable=True)
 
 
 def _whole_and_in_order() -> Iterator[str]:

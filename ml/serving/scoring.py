@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.declaration import Prediction
-from ml.examples.reading import INFINITY, feature_frame, inspect, missing_features
+from ml.examples.inspection import INFINITY, Examples, inspect, missing_features
+from ml.examples.reading import feature_frame
 from ml.models import persistence
-from ml.models.fitted import predict
-from ml.models.reasons import explainer_of, no_reasons, reason_fields, reasons
-from ml.monitoring.outcomes import record_published
-from ml.serving.scores import SCHEMA, create_table
+from ml.models.reasons import explainer_of, no_reasons, reasons
+from ml.serving.scores import SCHEMA, create_table, score_schema
 from ml.serving.treatment import is_treated
-from ml.training.records import champion_of
+from ml.training.records import ModelVersion, champion_of
 from turnout.advice import Action, Advice
 from turnout.clock import utc_now
 from turnout.engines import RefusedRowError, Session, Warehouse, identifier
@@ -25,6 +24,7 @@ from turnout.records import opened
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from sklearn.base import BaseEstimator
 
 # In a batch of examples, where no column of theirs can have that name.
 TREATED = "(treated)"
@@ -42,11 +42,11 @@ class Scoring:
 def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> Scoring | None:
     """Score the latest as-of date with the champion and replace its scores.
 
-    Scores of other as-of dates stay as they are; what came true of them since is recorded (`ml.monitoring.outcomes`).
-    The table `scores.<prediction>` has the entity, the as-of date, `score` (the probability of the label 1, or the
-    expected value), `is_treated` (whether it may be acted on; see `ml.serving.treatment`), `model_version`, `scored_at`
-    (UTC), and `reason_1` to `reason_3`, each with its feature, value and effect (`ml.models.reasons`); these are null
-    where nothing explains the champion, or the prediction is declared without.
+    Scores of other as-of dates stay as they are. The table `scores.<prediction>` has the entity, the as-of date, the
+    columns of the task (`score` first; see `ml.tasks`), `is_treated` (whether it may be acted on; see
+    `ml.serving.treatment`), `model_version`, `scored_at` (UTC), and `reason_1` to `reason_3`, each with its feature,
+    value and effect (`ml.models.reasons`); these are null where nothing explains the champion, or the prediction is
+    declared without.
 
     Returns
     -------
@@ -56,45 +56,56 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
     Raises
     ------
     ModelError
-        If the champion needs a feature that the examples no longer hold, or its file cannot be used.
+        If the champion was trained for another task or needs a feature that the examples no longer hold, or its file
+        cannot be used.
     ExamplesError
-        If the examples break a promise; see `ml.examples.reading.inspect`.
+        If the examples break a promise; see `ml.examples.inspection.inspect`.
     """
-    import pyarrow as pa
-
     with opened(warehouse) as session:
         champion = champion_of(session, prediction.name)
         if champion is None:
             return None
         held = inspect(session, prediction)
         examples = session.columns_of(prediction.schema, prediction.table)
+    _require_usable(champion, prediction, held)
+    pipeline = persistence.load(model_folder / champion.file, champion.file_hash, prediction.trusted_types)
+    as_of_date = held.as_of_dates[-1]
+    schema = score_schema(prediction, examples)
+    score_batch = _score_batch(pipeline, champion, prediction, schema)
+    needed = [prediction.entity, prediction.as_of, *(feature.name for feature in champion.features)]
+    wanted = [*map(identifier, needed), f"{is_treated(prediction)} as {identifier(TREATED)}"]
+    with opened(warehouse) as session:
+        create_table(session, prediction)
+        row_count = replace_scores(session, prediction, as_of_date, schema, wanted, score_batch)
+    return Scoring(champion.version, as_of_date, row_count)
+
+
+def _require_usable(champion: ModelVersion, prediction: Prediction, held: Examples) -> None:
+    """Refuse a champion that cannot score these examples."""
     problem = missing_features(champion.features, held.features)
+    if champion.task != prediction.task.name:
+        problem = f"it was trained for the task {champion.task}, and {prediction.task.name} is declared"
     if problem:
         raise ModelError(
             f"Champion version {champion.version} of '{prediction.name}' cannot score these examples: {problem}.",
             where=f"table {prediction.schema}.{prediction.table}",
-            rule="a model scores exactly the features that it was trained on.",
+            rule="a model scores exactly the features, and answers the question, that it was trained on.",
             remedy=Advice(
-                "bring the columns back, or ", Action("train", "train again", {"prediction": prediction.name}), "."
+                "bring back what was there, or ", Action("train", "train again", {"prediction": prediction.name}), "."
             ),
         )
-    pipeline = persistence.load(model_folder / champion.file, champion.file_hash, prediction.trusted_types)
-    as_of_date = held.as_of_dates[-1]
-    scored_at = utc_now()
-    schema = pa.schema(
-        [
-            examples.field(prediction.entity),
-            examples.field(prediction.as_of),
-            pa.field("score", pa.float64()),
-            pa.field("is_treated", pa.bool_()),
-            pa.field("model_version", pa.int32()),
-            pa.field("scored_at", pa.timestamp("us")),
-            *reason_fields(),
-        ]
-    )
-    explainer = explainer_of(pipeline, prediction.task, champion.features) if prediction.reasons else None
 
-    def scored(batch: pa.RecordBatch) -> pa.RecordBatch:
+
+def _score_batch(
+    pipeline: BaseEstimator, champion: ModelVersion, prediction: Prediction, schema: pa.Schema
+) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+    """Return what makes a batch of scores, with `schema`, from a batch of examples."""
+    import pyarrow as pa
+
+    task, scored_at = prediction.task, utc_now()
+    explainer = explainer_of(pipeline, task, champion.features) if prediction.reasons else None
+
+    def score_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
         frame = feature_frame(batch, champion.features, prediction.as_of)
         if explainer is None:
             why = no_reasons(len(batch))
@@ -104,7 +115,7 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
             [
                 batch[prediction.entity],
                 batch[prediction.as_of],
-                pa.array(predict(pipeline, prediction.task, frame)),
+                *task.score_values(task.predict(pipeline, frame)),
                 batch[TREATED],
                 pa.repeat(pa.scalar(champion.version, pa.int32()), len(batch)),
                 pa.repeat(pa.scalar(scored_at, pa.timestamp("us")), len(batch)),
@@ -113,13 +124,7 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
             schema=schema,
         )
 
-    needed = [prediction.entity, prediction.as_of, *(feature.name for feature in champion.features)]
-    wanted = [*map(identifier, needed), f"{is_treated(prediction)} as {identifier(TREATED)}"]
-    with opened(warehouse) as session:
-        create_table(session, prediction)
-        row_count = replace_scores(session, prediction, as_of_date, schema, wanted, scored)
-        record_published(session, prediction)
-    return Scoring(champion.version, as_of_date, row_count)
+    return score_batch
 
 
 def replace_scores(

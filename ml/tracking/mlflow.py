@@ -25,8 +25,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlencode, urlsplit
 
-from ml.judging.evaluation import METRICS
 from ml.models.persistence import TRUSTED_TYPES
+from ml.tasks import task_named
 from turnout.advice import Action, Advice, Wording
 from turnout.clock import utc_now
 from turnout.errors import TurnoutError
@@ -418,7 +418,7 @@ class _Mirror:
             "compareRunsMode": "CHART",
             "searchFilter": f"tags.turnout.leaderboard='{number}'",
             "orderByKey": f"metrics.`{prediction.metric}`",
-            "orderByAsc": str(not METRICS[prediction.metric].greater_is_better).lower(),
+            "orderByAsc": str(not prediction.decisive_metric.greater_is_better).lower(),
         }
         return f"#/experiments/{self._experiments[prediction.name]}/runs?{urlencode(asked)}"
 
@@ -650,7 +650,7 @@ def _write_model(folder: Path, fit: _Fit, content: bytes) -> None:
         loader_module="mlflow.sklearn",
         model_path="model.skops",
         python_env="python_env.yaml",
-        predict_fn="predict_proba" if fit.version["task"] == "binary" else "predict",
+        predict_fn=task_named(fit.version["task"], "records.model_versions").predict_function,
     )
     model.add_flavor(
         "sklearn",
@@ -698,7 +698,7 @@ def _best_parameters(trials: list[dict[str, Any]], candidate: str, prediction: P
     """Return the parameters of the best trial of a candidate, as JSON; None if it was not searched."""
     family = candidate.removesuffix(" recalibrated")
     complete = [row for row in trials if row["candidate"] == family and row["state"] == "complete"]
-    gain = METRICS[prediction.metric].gain
+    gain = prediction.decisive_metric.gain
     best = max(complete, key=lambda row: gain(float(row["value"]), 0.0), default=None)
     return None if best is None else str(best["parameters"])
 

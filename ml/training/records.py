@@ -11,15 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ml.judging.evaluation import METRICS
-from ml.judging.promotion import Decision, is_better
+from ml.judging.promotion import Decision
 from ml.models.candidates import Parameters
 from ml.models.feature import Feature
+from ml.tasks.metrics import beats
 from turnout.errors import ModelError
 from turnout.records import SCHEMA, Table, trainings, write
 from turnout.records.trainings import Championship, Evaluation, Outcome, Promotion, TrainingStep, Trial, Validation
 
 if TYPE_CHECKING:
+    from ml.tasks import Task
     from ml.training.search import Trial as TriedTrial
     from turnout.engines import Session
 
@@ -101,7 +102,7 @@ def recorded(session: Session, prediction: str, version: int) -> ModelVersion:
 def best_parameters(session: Session, prediction: str) -> dict[str, Parameters]:
     """Return the best parameters that the last training found for each candidate, by its folds."""
     rows = session.rows(
-        f"""select candidate, trial, metric, value, parameters
+        f"""select candidate, trial, greater_is_better, value, parameters
             from {SCHEMA}.trials
             inner join {SCHEMA}.promotions using (prediction, version)
             where
@@ -113,7 +114,7 @@ def best_parameters(session: Session, prediction: str) -> dict[str, Parameters]:
     best: dict[str, dict[str, Any]] = {}
     for row in rows:
         known = best.get(row["candidate"])
-        if known is None or is_better(row["metric"], row["value"], known["value"]):
+        if known is None or beats(row["value"], known["value"], greater_is_better=row["greater_is_better"]):
             best[row["candidate"]] = row
     return {candidate: json.loads(row["parameters"]) for candidate, row in best.items()}
 
@@ -127,6 +128,7 @@ def next_version(session: Session, prediction: str) -> int:
 
 def remember(
     session: Session,
+    task: Task,
     version: ModelVersion,
     *,
     evaluations: Sequence[Evaluation],
@@ -143,14 +145,14 @@ def remember(
     rows: dict[Table, list[dict[str, Any]]] = {
         trainings.MODEL_VERSIONS: [_row(version)],
         trainings.EVALUATIONS: [
-            {**key, **asdict(evaluation), "greater_is_better": METRICS[evaluation.metric].greater_is_better}
+            {**key, **asdict(evaluation), "greater_is_better": task.metrics[evaluation.metric].greater_is_better}
             for evaluation in evaluations
         ],
         trainings.VALIDATIONS: [
             {**key, **asdict(validation), "value": _known(validation.value)} for validation in validations
         ],
         trainings.TRIALS: [asdict(_tried(version, trial)) for trial in trials],
-        trainings.PROMOTIONS: [asdict(_decided(version, decision))],
+        trainings.PROMOTIONS: [asdict(_decided(task, version, decision))],
         trainings.PROMOTION_LIMITS: [{**key, **asdict(finding)} for finding in decision.findings],
         trainings.TRAINING_STEPS: [
             asdict(TrainingStep(version.prediction, version.version, step, taken)) for step, taken in steps.items()
@@ -185,7 +187,7 @@ def _tried(version: ModelVersion, trial: TriedTrial) -> Trial:
     )
 
 
-def _decided(version: ModelVersion, decision: Decision) -> Promotion:
+def _decided(task: Task, version: ModelVersion, decision: Decision) -> Promotion:
     return Promotion(
         version.prediction,
         version.version,
@@ -193,7 +195,7 @@ def _decided(version: ModelVersion, decision: Decision) -> Promotion:
         is_promoted=decision.is_promoted,
         reason=decision.reason,
         metric=decision.metric,
-        greater_is_better=METRICS[decision.metric].greater_is_better,
+        greater_is_better=task.metrics[decision.metric].greater_is_better,
         challenger_value=decision.challenger_value,
         baseline_value=decision.baseline_value,
         champion_version=decision.champion_version,

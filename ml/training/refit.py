@@ -9,6 +9,7 @@ from ml.examples.reading import data_fingerprint
 from ml.examples.split import day_of
 from ml.models import persistence
 from ml.models.candidates import Candidate, fit
+from ml.tasks import task_named
 from ml.training.records import ModelVersion
 from turnout.clock import utc_now
 from turnout.records.trainings import Championship
@@ -61,7 +62,8 @@ def fitted_as(version: ModelVersion, examples: pd.DataFrame) -> BaseEstimator:
         At least the version's label and features.
     """
     candidate = Candidate(version.family)
-    pipeline = candidate.pipeline(version.task, version.features, version.parameters, version.max_features)
+    task = task_named(version.task, f"records.model_versions, version {version.version} of '{version.prediction}'")
+    pipeline = candidate.pipeline(task, version.features, version.parameters, version.max_features)
     names = [feature.name for feature in version.features]
     fitted = fit(candidate, pipeline, examples[names], examples[version.label])
     if version.recalibration is None:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.examples.reading import data_fingerprint, inspect, missing_features, read_matured
+from ml.examples.inspection import inspect, missing_features
+from ml.examples.reading import data_fingerprint, read_matured
 from ml.examples.split import HOLDOUT_SIDE, day_of, side_of
 from ml.models import persistence
-from ml.models.fitted import predict
+from ml.tasks import task_named
 from ml.training.records import recorded
 from ml.training.refit import fitted_as
 from turnout.errors import ModelError
@@ -103,8 +104,9 @@ def replay(warehouse: Warehouse, prediction: Prediction, model_folder: Path, ver
         model_folder / made.evaluated_file, made.evaluated_file_hash, prediction.trusted_types
     )
     holdout = matured.loc[judged, names]
-    before = predict(recorded_model, made.task, holdout)
-    after = predict(fitted_as(made, matured[learned]), made.task, holdout)
+    task = task_named(made.task, where)
+    before = task.predict(recorded_model, holdout)
+    after = task.predict(fitted_as(made, matured[learned]), holdout)
     installed = {name: version_of_package(name) for name in made.libraries}
     return Replay(
         made,

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from ml.declaration import Prediction
 from ml.examples.split import Split
-from ml.judging.evaluation import CHAMPION, Vector
-from ml.judging.promotion import Decision, broken_in_service
+from ml.judging.evaluation import CHAMPION
+from ml.judging.limits import broken_in_service
+from ml.judging.promotion import Decision
+from ml.tasks.metrics import Predicted, Vector
 from ml.training.records import ModelVersion
 from ml.training.search import Trial
 from turnout.records.trainings import Evaluation, LimitFinding, Validation
@@ -39,7 +41,7 @@ class Training:
         The as-of dates that each side used.
     holdout_label : ndarray of shape (n_holdout,)
         What came true on the holdout.
-    holdout_predicted : ndarray of shape (n_holdout,)
+    holdout_predicted : ndarray of shape (n_holdout,) or (n_holdout, n_columns)
         What the challenger predicted there.
     importance : mapping of str to float, or None
         How far each feature moves the challenger's predictions; see `ml.models.reasons.importance_of`.
@@ -54,7 +56,7 @@ class Training:
     steps: Mapping[str, float]
     split: Split
     holdout_label: Vector
-    holdout_predicted: Vector
+    holdout_predicted: Predicted
     importance: Mapping[str, float] | None
 
     @property
@@ -67,4 +69,4 @@ class Training:
         """The declared limits that the champion breaks on the latest holdout, if it stays."""
         if self.decision.is_promoted:
             return ()
-        return broken_in_service(self.evaluations, CHAMPION, self.prediction.metric, self.prediction.limits)
+        return broken_in_service(self.evaluations, CHAMPION, self.prediction.decisive_metric, self.prediction.limits)

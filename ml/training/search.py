@@ -18,11 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ml.examples.split import day_of, divide, fold_side, folds_of
-from ml.judging.evaluation import METRICS, Vector
-from ml.judging.promotion import is_better
-from ml.models.candidates import BASELINE, SEED, Candidate, Parameters, Range, baseline, fit
+from ml.models.candidates import BASELINE, Candidate, Parameters, Range, fit
 from ml.models.feature import Feature
-from ml.models.fitted import predict
+from ml.tasks.families import SEED
 from turnout.records.trainings import Validation
 
 if TYPE_CHECKING:
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
 
     from ml.declaration import Prediction
     from ml.examples.split import Sides, Split
+    from ml.tasks.metrics import Predicted, Vector
 
 # Seconds after which the journal's lock is taken for one that a killed process has left behind; it is held for
 # milliseconds, and only one training of a prediction runs at a time.
@@ -97,8 +96,10 @@ class Choice:
         Of each candidate with these, and of the baseline, in each fold.
     trials : list of Trial
         All that was tried, defaults included.
-    label, predicted : ndarray of shape (n_judged,)
-        Of the best candidate with its best parameters, one fold after the other.
+    label : ndarray of shape (n_judged,)
+        What came true, one fold after the other.
+    predicted : ndarray of shape (n_judged,) or (n_judged, n_columns)
+        What the best candidate predicts with its best parameters.
     entities, as_of_dates : Series of shape (n_judged,)
         Whom each of them is about, and its as-of date.
     fold_of : ndarray of shape (n_judged,)
@@ -110,7 +111,7 @@ class Choice:
     validations: list[Validation]
     trials: list[Trial]
     label: Vector
-    predicted: Vector
+    predicted: Predicted
     entities: pd.Series[Any]
     as_of_dates: pd.Series[Any]
     fold_of: Vector
@@ -122,7 +123,7 @@ class _Judged:
 
     parameters: Parameters
     values: list[float] = field(default_factory=list)
-    predicted: list[Vector] = field(default_factory=list)
+    predicted: list[Predicted] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
     @property
@@ -145,7 +146,7 @@ def folds_in(prediction: Prediction, split: Split, training: pd.DataFrame, sides
     for number, fold in enumerate(folds):
         learned, judged = divide(training, prediction.as_of, fold, sides, fold_side(number))
         labels = learned[prediction.label], judged[prediction.label]
-        if any(label.empty or (prediction.task == "binary" and label.nunique() == 1) for label in labels):
+        if not all(prediction.task.can_learn(label.to_numpy()) for label in labels):
             continue
         found.append(Fold(number, learned, judged, day_of(fold.holdout[0]), day_of(fold.holdout[-1])))
     return tuple(found)
@@ -167,7 +168,7 @@ class Search:
     def __init__(self, prediction: Prediction, features: Sequence[Feature], folds: Sequence[Fold]) -> None:
         self._prediction, self._features, self._folds = prediction, features, folds
         self._names = [feature.name for feature in features]
-        self._metric = METRICS[prediction.metric]
+        self._metric = prediction.decisive_metric
         self._best: dict[str, _Judged] = {}
         self._trials: list[Trial] = []
         self._seconds: dict[tuple[str, int], list[float]] = {}
@@ -204,7 +205,7 @@ class Search:
         prediction, started = self._prediction, time.perf_counter()
         pipeline = candidate.pipeline(prediction.task, self._features, judged.parameters, prediction.max_features)
         fit(candidate, pipeline, fold.learned[self._names], fold.learned[prediction.label])
-        predicted = predict(pipeline, prediction.task, fold.judged[self._names])
+        predicted = prediction.task.predict(pipeline, fold.judged[self._names])
         judged.values.append(self._metric.value(fold.judged[prediction.label].to_numpy(), predicted))
         judged.predicted.append(predicted)
         judged.seconds.append(time.perf_counter() - started)
@@ -232,7 +233,7 @@ class Search:
 
     def _consider(self, name: str, judged: _Judged) -> None:
         best = self._best.get(name)
-        if best is None or is_better(self._prediction.metric, judged.value, best.value):
+        if best is None or self._metric.is_better(judged.value, best.value):
             self._best[name] = judged
 
     def _search(
@@ -336,7 +337,7 @@ class Search:
         for candidate in prediction.candidates:
             judged = self._best[candidate.name]
             validations += self._validations(candidate.name, judged.values)
-            if is_better(prediction.metric, judged.value, self._best[best.name].value):
+            if self._metric.is_better(judged.value, self._best[best.name].value):
                 best = candidate
         chosen = self._best[best.name]
         if len(chosen.predicted) < len(self._folds):  # it was tried before a kill, or by the training before
@@ -352,7 +353,7 @@ class Search:
             validations,
             self._trials,
             np.concatenate([*labels, np.empty(0)]),
-            np.concatenate([*chosen.predicted, np.empty(0)]),
+            np.concatenate(chosen.predicted or [np.empty(0)]),
             entities,
             as_of_dates,
             np.repeat([fold.number for fold in self._folds], [len(label) for label in labels]).astype(np.int64),
@@ -361,9 +362,9 @@ class Search:
     def _baseline_values(self) -> list[float]:
         prediction, values = self._prediction, []
         for fold in self._folds:
-            pipeline = baseline(prediction.task, prediction.baseline, prediction.entity)
+            pipeline = prediction.task.baseline(prediction.baseline, prediction.entity)
             pipeline.fit(fold.learned[[prediction.entity]], fold.learned[prediction.label])
-            predicted = predict(pipeline, prediction.task, fold.judged[[prediction.entity]])
+            predicted = prediction.task.predict(pipeline, fold.judged[[prediction.entity]])
             values.append(self._metric.value(fold.judged[prediction.label].to_numpy(), predicted))
         return values
 

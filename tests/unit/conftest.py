@@ -10,6 +10,8 @@ import pytest
 from one_sql import watched
 from worlds import World, world_in
 
+from ml.tasks import REGRESSION
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _one_sql() -> Iterator[None]:
@@ -27,5 +29,5 @@ def world(tmp_path: Path) -> World:
 def spend(world: World) -> World:
     """The same as a regression."""
     world.change("alter table predictions.will_return alter outcome type double")
-    world.prediction = replace(world.prediction, task="regression", metric="rmse")
+    world.prediction = replace(world.prediction, task=REGRESSION, metric="rmse")
     return world

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 from worlds import World
 
-from ml.judging.evaluation import METRICS, Task
-from ml.models.candidates import FAMILIES, Candidate, baseline, fit, require_unfitted
+from ml.models.candidates import FAMILIES, Candidate, fit, require_unfitted
 from ml.models.feature import Feature
-from ml.models.fitted import predict
 from ml.models.persistence import load, save
+from ml.tasks import BINARY, REGRESSION, Task
+from ml.tasks.metrics import METRICS
 from turnout.errors import DeclarationError
 
 FEATURES = (
@@ -40,24 +40,24 @@ def frame(rows: int = 2_000) -> tuple[pd.DataFrame, pd.Series[Any]]:
     return examples, pd.Series(useful + (kind == "a") + random.normal(size=rows))
 
 
-@pytest.mark.parametrize("task", ["binary", "regression"])
+@pytest.mark.parametrize("task", [BINARY, REGRESSION])
 @pytest.mark.parametrize("name", [*FAMILIES, "sklearn.linear_model.SGD"])
 def test_categories_missing_and_unseen_values_are_dealt_with_inside_the_pipeline(
     name: str, task: Task, tmp_path: Any
 ) -> None:
     examples, value = frame()
-    label = (value > 0.5).astype(float) if task == "binary" else value
-    path = name if name in FAMILIES else f"{name}{'Classifier' if task == 'binary' else 'Regressor'}"
-    candidate = Candidate(path, {"loss": "log_loss"} if task == "binary" and path not in FAMILIES else {})
+    label = (value > 0.5).astype(float) if task is BINARY else value
+    path = name if name in FAMILIES else f"{name}{'Classifier' if task is BINARY else 'Regressor'}"
+    candidate = Candidate(path, {"loss": "log_loss"} if task is BINARY and path not in FAMILIES else {})
     pipeline = candidate.pipeline(task, FEATURES, candidate.defaults)
     require_unfitted(path, pipeline)
     fit(candidate, pipeline, examples[:1_500], label[:1_500])
     unseen = examples[1_500:].assign(kind="never seen before")
-    assert np.isfinite(predict(pipeline, task, unseen)).all()
-    metric = METRICS["roc_auc" if task == "binary" else "correlation"]
-    assert metric.value(label[1_500:].to_numpy(), predict(pipeline, task, examples[1_500:])) > 0.6
+    assert np.isfinite(task.predict(pipeline, unseen)).all()
+    metric = METRICS["roc_auc" if task is BINARY else "correlation"]
+    assert metric.value(label[1_500:].to_numpy(), task.predict(pipeline, examples[1_500:])) > 0.6
     again = load(tmp_path / "model.skops", save(pipeline, tmp_path / "model.skops"))
-    assert np.array_equal(predict(again, task, examples), predict(pipeline, task, examples))
+    assert np.array_equal(task.predict(again, examples), task.predict(pipeline, examples))
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -76,25 +76,25 @@ def test_a_parameter_that_is_declared_is_not_searched() -> None:
     assert candidate.defaults["num_leaves"] == 4
     assert candidate.space["num_leaves"] == (4, 8)
     assert "n_estimators" not in candidate.defaults
-    estimator = candidate.pipeline("binary", FEATURES, candidate.defaults)[-1]
+    estimator = candidate.pipeline(BINARY, FEATURES, candidate.defaults)[-1]
     assert (estimator.n_estimators, estimator.num_leaves) == (7, 4)
 
 
 def test_a_parameter_that_does_not_exist_is_told_in_words() -> None:
     candidate = Candidate("sklearn.ensemble.ExtraTreesClassifier", {"n_trees": 7})
     with pytest.raises(DeclarationError, match=r"ExtraTreesClassifier' cannot be made: .*n_trees"):
-        candidate.pipeline("binary", FEATURES, {})
+        candidate.pipeline(BINARY, FEATURES, {})
 
 
 def test_the_baseline_may_be_each_entitys_entity_mean() -> None:
     entities = pd.DataFrame({"entity": [1, 1, 1, 2, 2, 3]})
     label = pd.Series([1.0, 1.0, 0.0, 0.0, 0.0, 0.0])
-    past = baseline("binary", "entity_mean", "entity").fit(entities, label)
+    past = BINARY.baseline("entity_mean", "entity").fit(entities, label)
     prior = 2 / 6
     expected = [(2 + 5 * prior) / (3 + 5), (0 + 5 * prior) / (2 + 5), prior]
     asked = pd.DataFrame({"entity": [1, 2, 99]})
-    assert predict(past, "binary", asked) == pytest.approx(expected)
-    assert predict(baseline("binary", "prior", "entity").fit(entities, label), "binary", asked) == pytest.approx(prior)
+    assert BINARY.predict(past, asked) == pytest.approx(expected)
+    assert BINARY.predict(BINARY.baseline("prior", "entity").fit(entities, label), asked) == pytest.approx(prior)
 
 
 def test_a_date_is_days_before_the_as_of_date(world: World) -> None:

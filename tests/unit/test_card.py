@@ -12,9 +12,9 @@ import pytest
 from worlds import world_in
 
 from ml.declaration import SearchBudget
-from ml.judging.evaluation import Task
 from ml.report import card
 from ml.report.plots import plots_of
+from ml.tasks import BINARY, REGRESSION, Task
 from ml.training.result import Training
 from ml.training.training import train
 from orchestration.commands import command
@@ -23,8 +23,8 @@ from turnout.project.provenance import Provenance
 PNG = b"\x89PNG\r\n"
 HOSTILE = '<b onclick="x()">|`bold`** [link](http://example.org) ![picture](http://example.org/x.png)\n\n# heading'
 PLOTS = {
-    "binary": {"calibration", "gain", "roc", "precision_recall", "importance"},
-    "regression": {"calibration", "gain", "residuals", "importance"},
+    BINARY: {"calibration", "gain", "roc", "precision_recall", "importance"},
+    REGRESSION: {"calibration", "gain", "residuals", "importance"},
 }
 
 
@@ -65,7 +65,7 @@ def test_a_card_tells_the_decision_its_evidence_every_group_and_how_to_replay(
 ) -> None:
     written = card.write(training, tmp_path, command)
     assert written == card.read(tmp_path)
-    assert {name: path.read_bytes()[:6] for name, path in written.plots.items()} == dict.fromkeys(PLOTS["binary"], PNG)
+    assert {name: path.read_bytes()[:6] for name, path in written.plots.items()} == dict.fromkeys(PLOTS[BINARY], PNG)
     page = Page(written.html.read_text(encoding="utf-8"))
     decision, version = training.decision, training.version
     shown = " ".join(page.shown.split())
@@ -94,10 +94,10 @@ def test_a_card_needs_nothing_beside_it(training: Training, tmp_path: Path) -> N
     written = card.write(training, tmp_path)
     html = written.html.read_text(encoding="utf-8")
     addresses = Page(html).addresses
-    assert len(addresses) == len(PLOTS["binary"])
+    assert len(addresses) == len(PLOTS[BINARY])
     assert all(address.startswith("data:image/png;base64,") for address in addresses)
     assert "default-src 'none'" in html
-    assert written.with_pictures().count("](data:image/png;base64,") == len(PLOTS["binary"])
+    assert written.with_pictures().count("](data:image/png;base64,") == len(PLOTS[BINARY])
     assert "](plots/" not in written.with_pictures()
 
 
@@ -136,7 +136,7 @@ def test_a_card_is_replaced_as_a_whole(training: Training, tmp_path: Path) -> No
     assert "How much each one moves the predictions is not known" in again.markdown
 
 
-@pytest.mark.parametrize("task", ["binary", "regression"])
+@pytest.mark.parametrize("task", [BINARY, REGRESSION])
 @pytest.mark.parametrize(
     ("label", "predicted"),
     [
@@ -160,13 +160,13 @@ def test_every_plot_is_a_picture_whatever_the_holdout(task: Task, label: list[fl
 @pytest.mark.filterwarnings("error::UserWarning", "error::RuntimeWarning")
 def test_values_far_apart_and_below_zero_can_be_drawn() -> None:
     label, predicted = np.array([-5.0, 3.0, 1e9]), np.array([1.0, -1e6, 3.0])
-    assert set(plots_of("regression", label, predicted, {"a": -2.0}, {})) == PLOTS["regression"]
+    assert set(plots_of(REGRESSION, label, predicted, {"a": -2.0}, {})) == PLOTS[REGRESSION]
 
 
 def test_a_million_examples_make_light_pictures_soon() -> None:
     generator = np.random.default_rng(0)
     predicted = generator.beta(1, 4, 1_000_000)
     label = (generator.random(1_000_000) < predicted).astype(float)
-    for task in ("binary", "regression"):
+    for task in (BINARY, REGRESSION):
         plots = plots_of(task, label, predicted, None, {})
         assert max(len(image) for image in plots.values()) < 40_000

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from worlds import World
 
-from ml.judging.promotion import Limits
+from ml.judging.limits import Limits
 from ml.models.candidates import Candidate
 from ml.serving.champions import approve, roll_back, waiting
 from ml.serving.scoring import score

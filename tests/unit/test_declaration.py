@@ -8,7 +8,7 @@ import pytest
 from projects import small_manifest
 
 from ml.declaration import predictions_in
-from ml.judging.promotion import Limits
+from ml.judging.limits import Limits
 from ml.models.candidates import FAMILIES
 from turnout.errors import DeclarationError
 

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn import metrics
 
-from ml.judging.evaluation import METRICS, Task, evaluate, metrics_of, overall, segments_of
+from ml.judging.evaluation import evaluate, overall, segments_of
 from ml.judging.resampling import resample
+from ml.tasks import BINARY, REGRESSION, TASKS, Task
+from ml.tasks.metrics import METRICS
 
 NO_SLICES = pd.DataFrame()
 SCIKIT_LEARN = {
@@ -41,7 +43,7 @@ def judged(draw: st.DrawFn, task: Task):
     count = draw(st.integers(2, 30))
     of_count = {"shape": count}
     few = st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0])
-    if task == "binary":
+    if task is BINARY:
         label = draw(arrays.arrays(np.float64, **of_count, elements=st.sampled_from([0.0, 1.0])))
         predicted = draw(arrays.arrays(np.float64, **of_count, elements=few | st.floats(0, 1)))
     else:
@@ -54,7 +56,7 @@ def judged(draw: st.DrawFn, task: Task):
 @pytest.mark.parametrize("metric", ["log_loss", "brier_score", "roc_auc", "average_precision"])
 @given(data=st.data())
 def test_binary_metrics_equal_those_of_scikit_learn(metric: str, data: st.DataObject) -> None:
-    label, predicted, weights = data.draw(judged("binary"))
+    label, predicted, weights = data.draw(judged(BINARY))
     for row, found in zip(weights, METRICS[metric].score(label, predicted, weights), strict=True):
         has_both_classes = row[label == 1].any() and row[label == 0].any()
         if row.any() and (has_both_classes or metric in {"log_loss", "brier_score"}):
@@ -68,7 +70,7 @@ def test_binary_metrics_equal_those_of_scikit_learn(metric: str, data: st.DataOb
 @pytest.mark.parametrize("metric", ["mae", "rmse", "correlation", "total_bias"])
 @given(data=st.data())
 def test_regression_metrics_equal_those_of_scikit_learn_and_numpy(metric: str, data: st.DataObject) -> None:
-    label, predicted, weights = data.draw(judged("regression"))
+    label, predicted, weights = data.draw(judged(REGRESSION))
     for row, found in zip(weights, METRICS[metric].score(label, predicted, weights), strict=True):
         drawn = row > 0
         is_constant = drawn.any() and min(np.ptp(label[drawn]), np.ptp(predicted[drawn])) < 1e-4
@@ -111,9 +113,9 @@ def test_equal_predictions_are_calibrated_together() -> None:
 
 
 def test_calibration_error_is_told_for_both_tasks_and_decides_for_none() -> None:
-    assert metrics_of("binary") == ("log_loss", "brier_score", "roc_auc", "average_precision")
-    assert metrics_of("regression") == ("mae", "rmse", "correlation")
-    assert METRICS["calibration_error"].tasks == ("binary", "regression")
+    assert BINARY.deciding == ("log_loss", "brier_score", "roc_auc", "average_precision")
+    assert REGRESSION.deciding == ("mae", "rmse", "correlation")
+    assert [task for task in TASKS.values() if "calibration_error" in task.metrics] == [BINARY, REGRESSION]
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -139,7 +141,7 @@ def test_segments_are_all_then_groups_with_a_missing_value_as_one_then_slices() 
 def test_each_segment_is_judged_by_itself_and_what_is_undefined_is_none() -> None:
     label, predicted = np.array([1.0, 0.0, 1.0]), np.array([0.9, 0.2, 0.4])
     segments = segments_of(pd.DataFrame({"age": ["old", "old", None]}), pd.DataFrame({"nobody": [False] * 3}))
-    evaluations = evaluate("c", "binary", label, predicted, segments, resample(pd.Series(["a", "a", "b"])))
+    evaluations = evaluate("c", BINARY, label, predicted, segments, resample(pd.Series(["a", "a", "b"])))
     found = {
         (e.group_column, e.group_value): (e.value, e.low, e.high, e.example_count, e.entity_count)
         for e in evaluations
@@ -154,7 +156,7 @@ def test_each_segment_is_judged_by_itself_and_what_is_undefined_is_none() -> Non
     assert overall(evaluations, "c", "roc_auc") == 1.0
 
 
-@pytest.mark.parametrize("task", ["binary", "regression"])
+@pytest.mark.parametrize("task", [BINARY, REGRESSION])
 def test_an_interval_holds_the_value_and_is_wider_in_a_segment_and_where_entities_are_alike(task: Task) -> None:
     random = np.random.default_rng(0)
     entity = np.repeat(np.arange(250), 4)
@@ -181,7 +183,7 @@ def test_the_interval_of_a_calibration_error_is_about_the_real_one_though_chance
         probability = 0.1 + 0.6 * random.random(2000)
         label = (random.random(2000) < probability).astype(float)
         resamples = resample(pd.Series(np.arange(2000)), resamples=200, seed=seed)
-        found = evaluate("c", "binary", label, probability + 0.05, segments, resamples)[-1]
+        found = evaluate("c", BINARY, label, probability + 0.05, segments, resamples)[-1]
         assert found.low <= found.value <= found.high
         held.append(found.low <= 0.05 <= found.high)
     assert np.mean(held) >= 0.8

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from worlds import World
 
 from ml.monitoring.outcomes import outcomes_of, record_published
+from ml.tasks import BINARY, REGRESSION, Task
 from turnout.records import opened
 
 # One week of scores of a version that has learned until the eighth week: week 9 has matured, week 19 has not.
@@ -116,14 +117,14 @@ def test_the_tenths_of_a_regression_are_equal_and_equals_stand_together(spend: W
         st.tuples(st.sampled_from([EARLIER, SCORED]), st.integers(0, 1), st.integers(0, 20).map(lambda n: n / 20)),
         max_size=40,
     ),
-    task=st.sampled_from(["binary", "regression"]),
+    task=st.sampled_from([BINARY, REGRESSION]),
 )
 def test_every_example_of_a_training_is_in_one_band_of_its_date(
-    examples: list[tuple[date, int, float]], task: str
+    examples: list[tuple[date, int, float]], task: Task
 ) -> None:
     days, labels, predicted = [[row[place] for row in examples] for place in range(3)]
     found = outcomes_of(
-        "binary" if task == "binary" else "regression",
+        task,
         "holdout",
         pd.Series(days, dtype=object),
         np.array(labels, dtype=float),

@@ -10,14 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.judging.evaluation import METRICS, evaluate, segments_of
-from ml.judging.promotion import Champion, Decision, Limits, compare, decide, is_better
+from ml.judging.evaluation import evaluate, segments_of
+from ml.judging.limits import Limits
+from ml.judging.promotion import Champion, Decision, compare, decide
 from ml.judging.resampling import resample
+from ml.tasks import BINARY
+from ml.tasks.metrics import LOG_LOSS, METRICS, Metric
 from trials.simulated_weeks import decision_of, simulated_weeks
 from turnout.records.trainings import LimitFinding
 
 numbers = st.floats(-1e9, 1e9)
-deciding = st.sampled_from([name for name, metric in METRICS.items() if metric.greater_is_better is not None])
+deciding = st.sampled_from([metric for metric in METRICS.values() if metric.greater_is_better is not None])
 
 # 200 entities with two examples each. Twenty of them are old, and one is very old.
 ENTITY = np.repeat(np.arange(200), 2)
@@ -50,7 +53,7 @@ def judged(
     requires_approval: bool = False,
 ) -> Decision:
     return decide(
-        "log_loss",
+        LOG_LOSS,
         challenger="linear",
         label=LABEL,
         predicted=predicted,
@@ -58,7 +61,7 @@ def judged(
         champion=champion,
         segments=SEGMENTS,
         resamples=RESAMPLES,
-        evaluations=evaluate("linear", "binary", LABEL, predicted, SEGMENTS, RESAMPLES),
+        evaluations=evaluate("linear", BINARY, LABEL, predicted, SEGMENTS, RESAMPLES),
         prediction_seconds=seconds,
         minimum_effect=0.005,
         limits=limits or Limits(),
@@ -75,45 +78,45 @@ def finding(decision: Decision, limit_name: str, group_value: str) -> LimitFindi
 
 
 @given(metric=deciding, value=numbers, other=numbers)
-def test_at_most_one_of_two_is_better_and_nothing_beats_itself(metric: str, value: float, other: float) -> None:
-    assert not (is_better(metric, value, other) and is_better(metric, other, value))
-    assert not is_better(metric, value, value)
-    assert not is_better(metric, math.nan, value)
-    assert is_better(metric, value, math.nan)
+def test_at_most_one_of_two_is_better_and_nothing_beats_itself(metric: Metric, value: float, other: float) -> None:
+    assert not (metric.is_better(value, other) and metric.is_better(other, value))
+    assert not metric.is_better(value, value)
+    assert not metric.is_better(math.nan, value)
+    assert metric.is_better(value, math.nan)
 
 
 def test_an_effect_is_the_relative_improvement_in_the_direction_that_is_better() -> None:
-    loss = compare("mae", np.zeros(400), np.full(400, 3.0), np.full(400, 4.0), RESAMPLES)
+    loss = compare(METRICS["mae"], np.zeros(400), np.full(400, 3.0), np.full(400, 4.0), RESAMPLES)
     assert (loss.value, loss.other_value, loss.effect, loss.low, loss.high) == (3, 4, 0.25, 0.25, 0.25)
-    back = compare("mae", np.zeros(400), np.full(400, 4.0), np.full(400, 3.0), RESAMPLES)
+    back = compare(METRICS["mae"], np.zeros(400), np.full(400, 4.0), np.full(400, 3.0), RESAMPLES)
     assert back.effect == pytest.approx(-1 / 3)
-    merit = compare("roc_auc", LABEL, LABEL, np.zeros(400), RESAMPLES)
+    merit = compare(METRICS["roc_auc"], LABEL, LABEL, np.zeros(400), RESAMPLES)
     assert (merit.value, merit.other_value, merit.effect, merit.low, merit.high) == (1, 0.5, 1, 1, 1)
     old = (SENSITIVE["age"] == "old").to_numpy()
-    inside = compare("mae", np.zeros(400), np.where(old, 1.0, 9.0), np.full(400, 2.0), RESAMPLES, old)
+    inside = compare(METRICS["mae"], np.zeros(400), np.where(old, 1.0, 9.0), np.full(400, 2.0), RESAMPLES, old)
     assert inside.effect == 0.5
 
 
 def test_what_is_compared_with_zero_or_with_what_is_undefined_has_an_effect_of_one_at_most() -> None:
-    perfect = compare("mae", np.zeros(400), np.full(400, 3.0), np.zeros(400), RESAMPLES)
+    perfect = compare(METRICS["mae"], np.zeros(400), np.full(400, 3.0), np.zeros(400), RESAMPLES)
     assert (perfect.effect, perfect.low, perfect.high) == (-1, -1, -1)
-    same = compare("mae", np.zeros(400), np.zeros(400), np.zeros(400), RESAMPLES)
+    same = compare(METRICS["mae"], np.zeros(400), np.zeros(400), np.zeros(400), RESAMPLES)
     assert (same.effect, same.low) == (0, 0)
     # The prior is a constant, and has no correlation.
     amount = np.random.default_rng(0).normal(size=400)
-    first = compare("correlation", amount, amount, np.ones(400), RESAMPLES)
+    first = compare(METRICS["correlation"], amount, amount, np.ones(400), RESAMPLES)
     assert (first.other_value, first.effect, first.low) == (None, 1, 1)
-    assert compare("correlation", amount, -amount, np.ones(400), RESAMPLES).effect == -1
-    assert compare("correlation", amount, np.ones(400), amount, RESAMPLES).effect is None
-    assert compare("roc_auc", np.ones(400), amount, -amount, RESAMPLES).effect is None
+    assert compare(METRICS["correlation"], amount, -amount, np.ones(400), RESAMPLES).effect == -1
+    assert compare(METRICS["correlation"], amount, np.ones(400), amount, RESAMPLES).effect is None
+    assert compare(METRICS["roc_auc"], np.ones(400), amount, -amount, RESAMPLES).effect is None
 
 
 def test_models_are_compared_in_pairs() -> None:
     # What is hard is hard for both: each moves by far more than the difference.
     amount = np.repeat(np.random.default_rng(0).lognormal(0, 2, 200), 2)
-    found = compare("mae", np.zeros(400), 0.98 * amount, amount, RESAMPLES)
+    found = compare(METRICS["mae"], np.zeros(400), 0.98 * amount, amount, RESAMPLES)
     assert (found.effect, found.low, found.high) == pytest.approx((0.02, 0.02, 0.02))
-    other_entities = compare("mae", np.zeros(400), np.roll(0.98 * amount, 200), amount, RESAMPLES)
+    other_entities = compare(METRICS["mae"], np.zeros(400), np.roll(0.98 * amount, 200), amount, RESAMPLES)
     assert other_entities.low < -0.2 < 0.2 < other_entities.high
 
 
@@ -180,7 +183,7 @@ def test_an_obsolete_champion_gives_way_and_one_that_cannot_be_judged_fairly_sta
 def test_a_handful_of_entities_is_no_evidence() -> None:
     few = resample(pd.Series(np.arange(400) % 5))
     decision = decide(
-        "log_loss",
+        LOG_LOSS,
         challenger="linear",
         label=LABEL,
         predicted=sure(0.9),
@@ -188,7 +191,7 @@ def test_a_handful_of_entities_is_no_evidence() -> None:
         champion=None,
         segments=SEGMENTS,
         resamples=few,
-        evaluations=evaluate("linear", "binary", LABEL, sure(0.9), SEGMENTS, few),
+        evaluations=evaluate("linear", BINARY, LABEL, sure(0.9), SEGMENTS, few),
         prediction_seconds=1.0,
         minimum_effect=0.005,
         limits=Limits(),
@@ -264,7 +267,7 @@ def test_where_approval_is_required_a_person_is_waited_for() -> None:
 def test_limits_cannot_be_forgotten() -> None:
     with pytest.raises(KeyError, match="no evaluation of linear"):
         decide(
-            "log_loss",
+            LOG_LOSS,
             challenger="linear",
             label=LABEL,
             predicted=sure(0.8),
@@ -272,7 +275,7 @@ def test_limits_cannot_be_forgotten() -> None:
             champion=None,
             segments=SEGMENTS,
             resamples=RESAMPLES,
-            evaluations=evaluate("other", "binary", LABEL, sure(0.8), SEGMENTS, RESAMPLES),
+            evaluations=evaluate("other", BINARY, LABEL, sure(0.8), SEGMENTS, RESAMPLES),
             prediction_seconds=1.0,
             minimum_effect=0.005,
             limits=Limits(),

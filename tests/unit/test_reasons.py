@@ -34,11 +34,10 @@ from worlds import PROVENANCE, World
 from xgboost import XGBClassifier, XGBRegressor
 
 from ml.declaration import predictions_in
-from ml.judging.evaluation import Task
 from ml.models.feature import Feature
-from ml.models.fitted import predict
 from ml.models.reasons import PLACES, explainer_of, importance_of, reason_fields, reasons, shown_values
 from ml.serving.scoring import score
+from ml.tasks import BINARY, REGRESSION, Task
 from ml.training.training import train
 
 # Names that begin like each other, and a category that makes them meet: "a_b" of "c", and "a" of "b_c".
@@ -79,8 +78,8 @@ FRAME = frame_of(ROWS)
 NEW = frame_of(300, seed=1)
 NEW.loc[:20, "a_b"] = "never seen"
 LABELS: dict[Task, Any] = {
-    "regression": raw_of(FRAME),
-    "binary": (raw_of(FRAME) + np.random.default_rng(2).logistic(size=ROWS) > 1).astype(int),
+    REGRESSION: raw_of(FRAME),
+    BINARY: (raw_of(FRAME) + np.random.default_rng(2).logistic(size=ROWS) > 1).astype(int),
 }
 
 
@@ -105,23 +104,23 @@ def boosting(kind: Any) -> Any:
 
 
 FAMILIES: dict[str, tuple[Task, Callable[[], Pipeline]]] = {
-    "linear": ("binary", lambda: linear(LogisticRegression())),
-    "linear regression": ("regression", lambda: linear(Ridge())),
-    "hist_gradient_boosting": ("binary", lambda: trees(boosting(HistGradientBoostingClassifier))),
-    "hist_gradient_boosting regression": ("regression", lambda: trees(boosting(HistGradientBoostingRegressor))),
-    "lightgbm": ("binary", lambda: trees(LGBMClassifier(n_estimators=30, verbose=-1))),
-    "lightgbm regression": ("regression", lambda: trees(LGBMRegressor(n_estimators=30, verbose=-1))),
-    "xgboost": ("binary", lambda: trees(XGBClassifier(n_estimators=30, max_depth=4))),
-    "xgboost regression": ("regression", lambda: trees(XGBRegressor(n_estimators=30, max_depth=4))),
-    "forest": ("binary", lambda: trees(RandomForestClassifier(10, max_depth=6, random_state=0))),
-    "forest regression": ("regression", lambda: trees(ExtraTreesRegressor(10, max_depth=6, random_state=0))),
+    "linear": (BINARY, lambda: linear(LogisticRegression())),
+    "linear regression": (REGRESSION, lambda: linear(Ridge())),
+    "hist_gradient_boosting": (BINARY, lambda: trees(boosting(HistGradientBoostingClassifier))),
+    "hist_gradient_boosting regression": (REGRESSION, lambda: trees(boosting(HistGradientBoostingRegressor))),
+    "lightgbm": (BINARY, lambda: trees(LGBMClassifier(n_estimators=30, verbose=-1))),
+    "lightgbm regression": (REGRESSION, lambda: trees(LGBMRegressor(n_estimators=30, verbose=-1))),
+    "xgboost": (BINARY, lambda: trees(XGBClassifier(n_estimators=30, max_depth=4))),
+    "xgboost regression": (REGRESSION, lambda: trees(XGBRegressor(n_estimators=30, max_depth=4))),
+    "forest": (BINARY, lambda: trees(RandomForestClassifier(10, max_depth=6, random_state=0))),
+    "forest regression": (REGRESSION, lambda: trees(ExtraTreesRegressor(10, max_depth=6, random_state=0))),
 }
 
 
 def raw_prediction(name: str, fitted: Any, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
     task, _ = FAMILIES[name]
-    predicted = predict(fitted, task, frame)
-    return logit(predicted) if task == "binary" and name != "forest" else predicted
+    predicted = task.predict(fitted, frame)
+    return logit(predicted) if task is BINARY and name != "forest" else predicted
 
 
 @pytest.mark.parametrize("reduce", [False, True], ids=["all features", "some features"])
@@ -145,7 +144,7 @@ def test_base_and_contributions_add_up_to_the_prediction(name: str, reduce: bool
 
 
 def boosting_of_columns(task: Task) -> Any:
-    return (LGBMClassifier if task == "binary" else LGBMRegressor)(n_estimators=5, verbose=-1)
+    return (LGBMClassifier if task is BINARY else LGBMRegressor)(n_estimators=5, verbose=-1)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -167,9 +166,9 @@ def test_a_recalibrated_model_is_moved_as_far_as_its_slope_says() -> None:
         slope: float
         intercept: float
 
-    pipeline = linear(LogisticRegression()).fit(FRAME, LABELS["binary"])
-    plain = explainer_of(pipeline, "binary", FEATURES)
-    recalibrated = explainer_of(Recalibrated(pipeline, 0.5, 0.1), "binary", FEATURES)
+    pipeline = linear(LogisticRegression()).fit(FRAME, LABELS[BINARY])
+    plain = explainer_of(pipeline, BINARY, FEATURES)
+    recalibrated = explainer_of(Recalibrated(pipeline, 0.5, 0.1), BINARY, FEATURES)
     assert plain is not None
     assert recalibrated is not None
     assert recalibrated.contributions(NEW) == pytest.approx(0.5 * plain.contributions(NEW))
@@ -177,15 +176,15 @@ def test_a_recalibrated_model_is_moved_as_far_as_its_slope_says() -> None:
 
 
 def test_what_nobody_can_explain_has_no_reasons() -> None:
-    neighbours = linear(KNeighborsClassifier()).fit(FRAME, LABELS["binary"])
+    neighbours = linear(KNeighborsClassifier()).fit(FRAME, LABELS[BINARY])
     mixed = linear(LogisticRegression())
     mixed.steps.insert(1, ("reduce", PCA(2)))
     # SHAP would take its splits by category for splits by number.
-    by_category = trees(HistGradientBoostingClassifier(categorical_features=[4, 5])).fit(FRAME, LABELS["binary"])
-    huge = trees(RandomForestClassifier(300, random_state=0)).fit(FRAME, LABELS["binary"])
-    for fitted in (neighbours, mixed.fit(FRAME, LABELS["binary"]), by_category, huge):
-        assert explainer_of(fitted, "binary", FEATURES) is None
-        assert importance_of(fitted, "binary", FEATURES, FRAME) is None
+    by_category = trees(HistGradientBoostingClassifier(categorical_features=[4, 5])).fit(FRAME, LABELS[BINARY])
+    huge = trees(RandomForestClassifier(300, random_state=0)).fit(FRAME, LABELS[BINARY])
+    for fitted in (neighbours, mixed.fit(FRAME, LABELS[BINARY]), by_category, huge):
+        assert explainer_of(fitted, BINARY, FEATURES) is None
+        assert importance_of(fitted, BINARY, FEATURES, FRAME) is None
 
 
 def told(contributions: list[list[float]], columns: dict[str, pa.Array], titles: dict[str, str]) -> pa.Table:

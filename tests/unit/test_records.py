@@ -16,13 +16,14 @@ import duckdb
 import pytest
 from worlds import World
 
-from ml.judging.evaluation import METRICS
 from ml.models.reasons import reason_fields
 from ml.serving.scores import scores_table
+from ml.tasks import BINARY, REGRESSION, Task
+from ml.tasks.metrics import METRICS
 from turnout.engines import QueryError, Session
 from turnout.engines.duckdb import DuckDB
 from turnout.errors import WarehouseError
-from turnout.records import SCHEMA, TABLES, Column, Table, bring_up, opened, write
+from turnout.records import SCHEMA, TABLES, Column, Table, bring_up, opened, trainings, write
 from turnout.records.migrations import GREATER_IS_BETTER
 
 # The records as the release before had made them, where a number, a way to say it, or a table has come since.
@@ -156,7 +157,7 @@ def test_every_table_says_what_a_row_is() -> None:
 # --- scores
 
 
-def scores(world: World, task: str = "binary") -> Table:
+def scores(world: World, task: Task = BINARY) -> Table:
     prediction = dataclasses.replace(world.prediction, task=task)
     return scores_table(prediction, Column("entity", "bigint", "It."), Column("day", "date", "When."))
 
@@ -194,7 +195,7 @@ def test_a_score_that_is_not_whole_is_refused(scored: tuple[Session, dict[str, A
 
 def test_a_value_may_be_beside_what_labels_can_be(world: World) -> None:
     assert "check (score between 0 and 1)" in scores(world).constraints
-    assert "check (score between 0 and 1)" not in scores(world, "regression").constraints
+    assert "check (score between 0 and 1)" not in scores(world, REGRESSION).constraints
 
 
 def test_scores_have_the_columns_of_their_reasons(world: World) -> None:
@@ -339,7 +340,7 @@ BEFORE = """
     create schema scores;
     create table scores.will_return (entity bigint, score double check (score <= 1), is_released boolean);
     insert into scores.will_return values (1, 0.5, true);
-    delete from records.migrations where number = 2;
+    delete from records.migrations where number >= 2;
 """
 
 
@@ -376,3 +377,18 @@ def test_what_was_called_otherwise_is_called_as_it_is_now(tmp_path: Path, by_dbt
         for table in TABLES:
             held = session.columns_of(SCHEMA, table.name).names
             assert set(held) == {column.name for column in table.columns}
+
+
+def test_a_version_may_be_of_any_task_beside_those_of_before(session: Session) -> None:
+    table, key = trainings.MODEL_VERSIONS, {"prediction": "will_return"}
+    row = {**row_of(table), **key, "task": "binary", "version": 1}
+    session.drop(SCHEMA, table.name)
+    session.create(SCHEMA, table.name, table.types, (*table.constraints, "check (task in ('binary', 'regression'))"))
+    session.append(SCHEMA, table.name, [row])
+    with pytest.raises(QueryError, match="CHECK constraint failed"):
+        session.append(SCHEMA, table.name, [{**row, "task": "my_tasks.INTERVAL", "version": 2}])
+    session.delete(SCHEMA, "migrations", {"number": 3})
+    bring_up(session)
+    session.append(SCHEMA, table.name, [{**row, "task": "my_tasks.INTERVAL", "version": 2}])
+    found = session.rows("select version, task from records.model_versions order by version")
+    assert found == [{"version": 1, "task": "binary"}, {"version": 2, "task": "my_tasks.INTERVAL"}]

@@ -22,8 +22,8 @@ from worlds import PROVENANCE, World, world_in
 from ml.examples.reading import feature_frame
 from ml.models.candidates import FAMILIES, Candidate
 from ml.models.feature import Feature
-from ml.models.fitted import predict
 from ml.report import card
+from ml.tasks import BINARY
 from ml.tracking.mlflow import Tracking, prepare_environment, track
 from ml.training.training import train
 from orchestration.commands import error_in_words
@@ -218,14 +218,14 @@ def test_a_data_scientist_loads_the_champion_from_mlflow(world: World) -> None:
     try:
         for name in FAMILIES:
             candidate = Candidate(name)
-            pipeline = candidate.pipeline("binary", features, candidate.defaults)
+            pipeline = candidate.pipeline(BINARY, features, candidate.defaults)
             file = f"will_return/2/{name}.skops"
             save(pipeline.fit(frame, label), world.models / file)
             in_service(world, 2, file)
             assert not tracked(world).problems
-            expected = predict(pipeline, "binary", frame).tolist()
+            expected = BINARY.predict(pipeline, frame).tolist()
             loaded = mlflow.sklearn.load_model("models:/will_return@champion")
-            assert predict(loaded, "binary", frame).tolist() == expected
+            assert BINARY.predict(loaded, frame).tolist() == expected
             assert mlflow.pyfunc.load_model("models:/will_return@champion").predict(frame)[:, 1].tolist() == expected
     finally:
         mlflow.set_tracking_uri(None)

@@ -9,9 +9,12 @@ import sys
 import time
 from dataclasses import replace
 from datetime import date
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from worlds import PROVENANCE, World
@@ -21,6 +24,7 @@ from ml.judging.evaluation import overall
 from ml.models.candidates import Candidate
 from ml.serving import scoring
 from ml.serving.scoring import Scoring, score
+from ml.tasks import BINARY, REGRESSION
 from ml.training.replay import replay
 from ml.training.result import Training
 from ml.training.training import train
@@ -88,11 +92,11 @@ def test_a_champion_whose_feature_is_gone_gives_way(world: World) -> None:
 
 def test_a_champion_trained_for_another_question_gives_way(world: World) -> None:
     trained(world)
-    world.prediction = replace(world.prediction, task="regression", metric="rmse")
+    world.prediction = replace(world.prediction, task=REGRESSION, metric="rmse")
     training = trained(world)
     assert training.decision.is_promoted
     assert "trained for another task, label or horizon" in training.decision.reason
-    world.prediction = replace(world.prediction, task="binary", metric="log_loss", horizon_days=7)
+    world.prediction = replace(world.prediction, task=BINARY, metric="log_loss", horizon_days=7)
     assert "trained for another task, label or horizon" in trained(world).decision.reason
 
 
@@ -381,3 +385,36 @@ def test_a_model_file_that_would_run_code_is_not_loaded(world: World, tmp_path: 
     (tmp_path / "model.skops").write_bytes(content)
     with pytest.raises(ModelError, match=r"not trusted.*subprocess\.getoutput"):
         load(tmp_path / "model.skops", hashlib.sha256(content).hexdigest())
+
+
+@pytest.mark.parametrize(
+    ("name", "trusted"),
+    [("EmptyColumnImputer", ()), ("Recalibrated", ()), ("AsPredicted", ("ml.tasks.estimators.AsPredicted",))],
+)
+def test_a_model_file_of_the_release_before_is_loaded(name: str, trusted: tuple[str, ...], tmp_path: Path) -> None:
+    import skops.io
+    from sklearn.linear_model import LogisticRegression
+
+    from ml.models.estimators import EmptyColumnImputer, Recalibrated
+    from ml.models.persistence import MOVED, load
+    from ml.tasks.estimators import AsPredicted
+
+    values, label = np.array([[np.nan, 1.0], [np.nan, 0.0]] * 20), np.array([1, 0] * 20)
+    made = {
+        "EmptyColumnImputer": EmptyColumnImputer().fit(values),
+        "Recalibrated": Recalibrated(LogisticRegression().fit(values[:, 1:], label), 0.5, 0.1),
+        "AsPredicted": AsPredicted().fit(values, label),
+    }[name]
+    (before,) = (before for before, now in MOVED.items() if now == (type(made).__module__, name))
+    renamed = BytesIO()
+    with ZipFile(BytesIO(skops.io.dumps(made))) as today, ZipFile(renamed, "w") as archive:
+        for member in today.namelist():
+            content = today.read(member)
+            for now, then in zip((type(made).__module__, name), before, strict=True):
+                content = content.replace(f'"{now}"'.encode(), f'"{then}"'.encode())
+            archive.writestr(member, content)
+    content = renamed.getvalue()
+    (tmp_path / "model.skops").write_bytes(content)
+    loaded = load(tmp_path / "model.skops", hashlib.sha256(content).hexdigest(), trusted)
+    assert type(loaded) is type(made)
+    assert loaded.get_params().keys() == made.get_params().keys()

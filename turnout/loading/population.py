@@ -188,7 +188,7 @@ def _expected(
 
 
 def _whole(connection: duckdb.DuckDBPyConnection, table: SourceTable, history: History) -> list[PopulationCheck]:
-    """PopulationCheck the number of rows and the range of event times."""
+    """Check the number of rows and the range of event times."""
     override = None if table.keys.limits.row_count is None else math.log(table.keys.limits.row_count)
     is_append = table.keys.mode == "append"
     (rows,) = _row(connection, "select count(*) from now")
@@ -220,7 +220,7 @@ def _whole(connection: duckdb.DuckDBPyConnection, table: SourceTable, history: H
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, table: SourceTable, history: History) -> list[PopulationCheck]:
-    """PopulationCheck the columns that are compared: nulls, values that are new or gone, and the distribution."""
+    """Check the columns that are compared: nulls, values that are new or gone, and the distribution."""
     counts = "select (select count(*) from now), (select count(*) from before)"
     if 0 in _row(connection, counts):
         return []  # a first load of one row, or one moment, has no halves

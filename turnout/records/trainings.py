@@ -46,7 +46,9 @@ class ModelVersion(OfVersion):
     libraries: Annotated[Any, "The libraries it was made with and their versions, as JSON.", JSON]
     file: Annotated[str, "The file of the judged fit, in the folder of model versions."]
     file_hash: Annotated[str, "SHA-256 of that file."]
-    task: Annotated[Literal["binary", "regression"], "The task that it was trained for."]
+    task: Annotated[
+        str, "The task that it was trained for: `binary`, `regression`, or the import path of one of somebody's own."
+    ]
     label: Annotated[str, "The column that was its label."]
     horizon_days: Annotated[int, "Days from the as-of date until that label had matured."]
     evaluated_file: Annotated[str, "The file of the model that was judged; it has not learnt from the holdout."]

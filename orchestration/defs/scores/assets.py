@@ -5,6 +5,8 @@ from typing import Any
 
 from dagster import (
     AssetExecutionContext,
+    AssetKey,
+    AssetMaterialization,
     AssetsDefinition,
     ComponentLoadContext,
     Definitions,
@@ -23,8 +25,11 @@ from orchestration.metadata import table
 from orchestration.project import predictions_of
 from turnout.engines import identifier
 from turnout.project.paths import Project
+from turnout.records import opened
 
 SAMPLED_ROWS = 10
+# What came true of earlier scores is recorded with the next ones; see `orchestration.defs.records.assets`.
+OUTCOMES = AssetKey(["records", "outcomes"])
 
 
 @definitions
@@ -44,14 +49,20 @@ def _scores_asset(project: Project, prediction: Prediction) -> AssetsDefinition:
         kinds={"duckdb"},
     )
     def scores(context: AssetExecutionContext, check_results: ResourceParam[CheckResults]) -> MaterializeResult[Any]:
+        from ml.monitoring.outcomes import record_published
         from ml.serving.scoring import score
 
         with in_words():
             check_results.require_passed(context.instance, context.asset_key)
             scoring = score(project.warehouse, prediction, project.model_versions)
+            if scoring is not None:
+                with opened(project.warehouse) as session:
+                    record_published(session, prediction)
+                    (recorded,) = session.rows("select count(*) as n from records.outcomes")
         if scoring is None:
             context.log.warning(f"{prediction.name} has no champion yet: no candidate beat the baseline.")
             return MaterializeResult(metadata={"dagster/row_count": 0, "champion": "none yet: nothing was scored"})
+        context.log_event(AssetMaterialization(OUTCOMES, metadata={"dagster/row_count": recorded["n"]}))
         with project.warehouse.session() as session:
             sample = session.rows(
                 f"""select * from {identifier(SCORES, prediction.name)} where {identifier(prediction.as_of)} = ?

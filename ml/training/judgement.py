@@ -1,0 +1,184 @@
+"""The holdout's judgement: everybody on the same examples, the decision about the challenger, and unseen groups."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ml.examples.inspection import missing_features
+from ml.examples.reading import slice_column
+from ml.examples.split import day_of
+from ml.judging.evaluation import CHAMPION, UNSEEN, Segment, as_groups, evaluate, segments_of
+from ml.judging.promotion import Champion, Decision, decide
+from ml.judging.resampling import resample
+from ml.models import persistence
+from ml.models.candidates import BASELINE, fit
+from ml.models.reasons import importance_of
+from ml.monitoring.outcomes import outcomes_of
+from turnout.records.trainings import Evaluation, Outcome
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    from sklearn.base import BaseEstimator
+
+    from ml.declaration import Prediction
+    from ml.models.feature import Feature
+    from ml.training.fitting import Fits
+    from ml.training.material import Material
+    from ml.training.records import ModelVersion
+    from ml.training.search import Choice
+
+# Predicting is timed so often, and the fastest time counts: whatever else the machine does only makes it slower.
+TIMED = 3
+# Unseen groups that the chosen candidate is fitted without, one after the other.
+MAX_UNSEEN_GROUPS = 20
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the holdout says.
+
+    Parameters
+    ----------
+    decision : Decision
+        What becomes of the challenger.
+    evaluations : list of Evaluation
+        Of everybody.
+    outcomes : list of Outcome
+        What came true beside what was predicted, in folds and on the holdout.
+    importance : mapping of str to float, or None
+        How far each feature moves the challenger's predictions.
+    prediction_seconds : float
+        What the challenger takes for a million rows.
+    """
+
+    decision: Decision
+    evaluations: list[Evaluation]
+    outcomes: list[Outcome]
+    importance: Mapping[str, float] | None
+    prediction_seconds: float
+
+
+def judge(prediction: Prediction, data: Material, choice: Choice, fits: Fits, model_folder: Path) -> Judgement:
+    """Judge baseline, candidates, challenger and champion on the holdout, and decide about the challenger."""
+    task, holdout = prediction.task, data.holdout
+    prediction_seconds = _prediction_seconds(fits.model, prediction, holdout[data.names])
+    champion = judge_champion(data.champion, prediction, model_folder, data.features, holdout)
+    truth = holdout[prediction.label].to_numpy()
+    segments = _segments(prediction, holdout)
+    resamples = resample(holdout[prediction.entity])
+    predicted = dict(fits.predicted)
+    if champion is not None and champion.predicted is not None:
+        predicted[CHAMPION] = champion.predicted
+    evaluations: list[Evaluation] = []
+    for name, values in predicted.items():
+        shown = segments if name in {fits.challenger, BASELINE, CHAMPION} else segments[:1]
+        evaluations += evaluate(name, task, truth, values, shown, resamples)
+    decision = decide(
+        prediction.decisive_metric,
+        challenger=fits.challenger,
+        label=truth,
+        predicted=predicted[fits.challenger],
+        baseline_predicted=predicted[BASELINE],
+        champion=champion,
+        segments=segments,
+        resamples=resamples,
+        evaluations=evaluations,
+        prediction_seconds=prediction_seconds,
+        minimum_effect=prediction.minimum_effect,
+        limits=prediction.limits,
+        requires_approval=prediction.requires_approval,
+    )
+    # Of a recalibrated challenger as it was before: the folds are what its calibration was learned from.
+    outcomes = [
+        *outcomes_of(task, "validation", choice.as_of_dates, choice.label, choice.predicted),
+        *outcomes_of(task, "holdout", holdout[prediction.as_of], truth, predicted[fits.challenger]),
+    ]
+    importance = importance_of(fits.model, task, data.features, holdout[data.names])
+    return Judgement(decision, evaluations, outcomes, importance, prediction_seconds)
+
+
+def in_unseen_groups(prediction: Prediction, data: Material, choice: Choice, fits: Fits) -> list[Evaluation]:
+    """Return how well the chosen candidate does in each group that it has not learned from.
+
+    It is fitted as the challenger was, without the value, and judged in that value on the holdout. A calibration has
+    seen all groups, so it is not applied. Values come by how many examples they have, the most first,
+    `MAX_UNSEEN_GROUPS` at most, as each costs a fit.
+    """
+    if prediction.unseen_groups is None:
+        return []
+    task, chosen, names = prediction.task, fits.chosen, data.names
+    learned, judged = (as_groups(examples[prediction.unseen_groups]) for examples in (data.training, data.holdout))
+    evaluations = []
+    for value in judged.value_counts().index[:MAX_UNSEEN_GROUPS]:
+        others, own = data.training[learned != value], data.holdout[judged == value]
+        if not task.can_learn(others[prediction.label].to_numpy()):
+            continue
+        pipeline = chosen.pipeline(task, data.features, choice.parameters[chosen.name], prediction.max_features)
+        fitted = fit(chosen, pipeline, others[names], others[prediction.label])
+        evaluations += evaluate(
+            f"{fits.challenger}{UNSEEN}",
+            task,
+            own[prediction.label].to_numpy(),
+            task.predict(fitted, own[names]),
+            [Segment(prediction.unseen_groups, value, np.ones(len(own), dtype=bool))],
+            resample(own[prediction.entity]),
+        )
+    return evaluations
+
+
+def judge_champion(
+    champion: ModelVersion | None,
+    prediction: Prediction,
+    model_folder: Path,
+    held: Sequence[Feature],
+    holdout: pd.DataFrame,
+) -> Champion | None:
+    """Judge the champion on this holdout, by a fit of it that has learned nothing from there.
+
+    That is the fit in service, if it ended a gap before this holdout. Else it is the fit that was judged when it
+    became champion, which ended a gap before its own holdout; that one is honest unless today's begins earlier. Where
+    a group is declared, the fit in service has learned from the holdout's groups, so it is always the latter.
+    """
+    if champion is None:
+        return None
+    asked = (prediction.task.name, prediction.label, prediction.horizon_days)
+    if (champion.task, champion.label, champion.horizon_days) != asked:
+        return Champion(champion.version, None, "it was trained for another task, label or horizon", is_obsolete=True)
+    if problem := missing_features(champion.features, held):
+        return Champion(champion.version, None, problem, is_obsolete=True)
+    if prediction.group not in {None, champion.split_group}:
+        problem = f"it has learned from values of the group '{prediction.group}' that are now the holdout's"
+        return Champion(champion.version, None, problem, is_obsolete=True)
+    begin = day_of(holdout[prediction.as_of].iloc[0])
+    if prediction.group is None and champion.last_as_of_date + timedelta(days=prediction.gap_days) <= begin:
+        file, file_hash = champion.file, champion.file_hash
+    elif champion.holdout_first_as_of_date <= begin:
+        file, file_hash = champion.evaluated_file, champion.evaluated_file_hash
+    else:
+        return Champion(champion.version, None, "today's holdout begins before its own, so it has learned from it")
+    fitted = persistence.load(model_folder / file, file_hash, prediction.trusted_types)
+    names = [feature.name for feature in champion.features]
+    return Champion(champion.version, prediction.task.predict(fitted, holdout[names]))
+
+
+def _prediction_seconds(fitted: BaseEstimator, prediction: Prediction, features: pd.DataFrame) -> float:
+    """Return how long predicting a million rows takes, in seconds, by the fastest of a few times."""
+    taken = []
+    for _ in range(TIMED):
+        started = time.perf_counter()
+        prediction.task.predict(fitted, features)
+        taken.append(time.perf_counter() - started)
+    return min(taken) * 1e6 / len(features)
+
+
+def _segments(prediction: Prediction, holdout: pd.DataFrame) -> list[Segment]:
+    slices = holdout[[slice_column(name) for name in prediction.slices]].set_axis(list(prediction.slices), axis=1)
+    return segments_of(holdout[list(prediction.grouping)], slices)

@@ -1,0 +1,126 @@
+"""What a training works with, read in one go: the examples, divided by time, and what earlier trainings have left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ml.declaration import Prediction
+from ml.examples.inspection import inspect, unlearnable
+from ml.examples.reading import data_fingerprint, read_matured
+from ml.examples.split import divide, side_of, split_by_time
+from ml.models.candidates import Parameters
+from ml.models.feature import Feature
+from ml.training.records import ModelVersion, best_parameters, champion_of, next_version
+from turnout.errors import ExamplesError
+from turnout.records import opened
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ml.examples.split import Sides, Split
+    from turnout.engines import Warehouse
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What a training works with.
+
+    Parameters
+    ----------
+    features : tuple of Feature
+        What the candidates see.
+    split : Split
+        The as-of dates of each side.
+    matured : DataFrame of shape (n_examples, n_columns)
+        As `ml.examples.reading.read_matured` reads them.
+    training, holdout : DataFrame of shape (n_training, n_columns) and (n_holdout, n_columns)
+        The examples of each side; those in the gap are on neither.
+    sides : ndarray of shape (n_training,), or None
+        Where a group is declared, what `ml.examples.split.side_of` says of each training example.
+    fingerprint : str
+        Of all matured examples.
+    number : int
+        The number that the version will have.
+    earlier : mapping of str to mapping
+        The best parameters that the last training found, of each candidate.
+    champion : ModelVersion or None
+        The version in service.
+    """
+
+    features: tuple[Feature, ...]
+    split: Split
+    matured: pd.DataFrame
+    training: pd.DataFrame
+    holdout: pd.DataFrame
+    sides: Sides | None
+    fingerprint: str
+    number: int
+    earlier: Mapping[str, Parameters]
+    champion: ModelVersion | None
+
+    @property
+    def names(self) -> list[str]:
+        """The columns of the features."""
+        return [feature.name for feature in self.features]
+
+
+def read_material(warehouse: Warehouse, prediction: Prediction) -> Material:
+    """Read what a training works with, in one session, and divide it.
+
+    Raises
+    ------
+    ExamplesError
+        If the examples cannot be learned from.
+    """
+    with opened(warehouse) as session:
+        held = inspect(session, prediction)
+        split = split_by_time(
+            held.matured,
+            gap_days=prediction.gap_days,
+            holdout_dates=prediction.holdout_dates,
+            where=_where(prediction),
+        )
+        matured = read_matured(session, prediction, held.features)
+        number = next_version(session, prediction.name)
+        earlier = best_parameters(session, prediction.name)
+        champion = champion_of(session, prediction.name)
+    sides = None if prediction.group is None else side_of(matured[prediction.group])
+    training, holdout = divide(matured, prediction.as_of, split, sides)
+    _require_both_sides(prediction, matured, training, holdout)
+    label = training[prediction.label].to_numpy()
+    if problem := prediction.task.learning_problem(prediction.label, label, "of the training examples"):
+        raise unlearnable(prediction, problem)
+    return Material(
+        held.features,
+        split,
+        matured,
+        training,
+        holdout,
+        None if sides is None else side_of(training[prediction.group]),
+        data_fingerprint(prediction, held.features, matured),
+        number,
+        earlier,
+        champion,
+    )
+
+
+def _require_both_sides(
+    prediction: Prediction, matured: pd.DataFrame, training: pd.DataFrame, holdout: pd.DataFrame
+) -> None:
+    """Refuse a group with so few values that one side of the split gets none."""
+    if prediction.group is None or not (training.empty or holdout.empty):
+        return
+    lacking = "training" if training.empty else "the holdout"
+    raise ExamplesError(
+        f"Split: no example is left for {lacking}: the group '{prediction.group}' has "
+        f"{matured[prediction.group].nunique(dropna=False)} values.",
+        where=_where(prediction),
+        rule="a fifth of a group's values, dealt by a hash, stands on the holdout's side and in no training.",
+        remedy="declare a 'group' with more values, such as the entity, or leave it out.",
+    )
+
+
+def _where(prediction: Prediction) -> str:
+    return f"table {prediction.schema}.{prediction.table}, declared in {prediction.where}"
