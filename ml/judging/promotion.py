@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ml.tasks.metrics import Metric, Predicted, Vector
     from turnout.records.trainings import Evaluation, LimitFinding
 
-Outcome = Literal["promoted", "kept", "waits"]
+Verdict = Literal["promoted", "kept", "waits"]
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Decision:
         Of every limit and group.
     """
 
-    outcome: Outcome
+    outcome: Verdict
     reason: str
     metric: str
     against_baseline: Comparison
@@ -242,7 +242,7 @@ def decide(
     findings = limit_findings(limits, own, metric, drops, other, prediction_seconds)
     ours = f"{challenger} reaches {metric.name} {number(against_baseline.value)}"
     has_earned_it, reason = _evidence(ours, against_baseline, against_champion, champion, minimum_effect)
-    outcome: Outcome = "promoted" if has_earned_it else "kept"
+    outcome: Verdict = "promoted" if has_earned_it else "kept"
     broken = [finding for finding in findings if not finding.passed]
     if has_earned_it and broken:
         more = f", and {len(broken) - 1} more" if len(broken) > 1 else ""
