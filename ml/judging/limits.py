@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ml.tasks.metrics import Metric
     from turnout.records.trainings import Evaluation
 
-# A group of fewer entities is told, not judged: a handful of people breaks any limit now and then.
+# A group of fewer entities is reported, not judged: a handful of people breaks any limit now and then.
 MIN_JUDGED = 30
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ml.tasks.metrics import Metric, Predicted, Vector
     from turnout.records.trainings import Evaluation, LimitFinding
 
-Outcome = Literal["promoted", "kept", "waits"]
+Verdict = Literal["promoted", "kept", "waits"]
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Decision:
         Of every limit and group.
     """
 
-    outcome: Outcome
+    outcome: Verdict
     reason: str
     metric: str
     against_baseline: Comparison
@@ -234,27 +234,15 @@ def decide(
     if champion is not None and champion.predicted is not None:
         other, other_predicted = f"champion version {champion.version}", champion.predicted
         against_champion = compare(metric, label, predicted, other_predicted, resamples)
-    groups = [segment for segment in segments if segment.group_column]
-    inside = _compare_in([segment.mask for segment in groups], metric, label, predicted, other_predicted, resamples)
     own = [evaluation for evaluation in evaluations if evaluation.candidate == challenger]
     if not own:
         msg = f"no evaluation of {challenger}"
         raise KeyError(msg)
-    drops = [
-        Drop(
-            segment.group_column,
-            segment.group_value,
-            resamples.entity_count_in(segment.mask),
-            comparison.effect,
-            comparison.low,
-            comparison.high,
-        )
-        for segment, comparison in zip(groups, inside, strict=True)
-    ]
+    drops = _drops(segments, metric, label, predicted, other_predicted, resamples)
     findings = limit_findings(limits, own, metric, drops, other, prediction_seconds)
     ours = f"{challenger} reaches {metric.name} {number(against_baseline.value)}"
     has_earned_it, reason = _evidence(ours, against_baseline, against_champion, champion, minimum_effect)
-    outcome: Outcome = "promoted" if has_earned_it else "kept"
+    outcome: Verdict = "promoted" if has_earned_it else "kept"
     broken = [finding for finding in findings if not finding.passed]
     if has_earned_it and broken:
         more = f", and {len(broken) - 1} more" if len(broken) > 1 else ""
@@ -312,6 +300,30 @@ def _effects(metric: Metric, value: Vector, other: Vector) -> Vector:
     gain = metric.gain(value, rival)
     effects = np.divide(gain, np.abs(rival), out=np.sign(gain), where=rival != 0)
     return effects if metric.greater_is_better else np.where(is_beaten, 1.0, effects)
+
+
+def _drops(
+    segments: Sequence[Segment],
+    metric: Metric,
+    label: Vector,
+    predicted: Predicted,
+    other_predicted: Predicted,
+    resamples: Resamples,
+) -> list[Drop]:
+    """Return how the challenger does beside another in each group and slice."""
+    groups = [segment for segment in segments if segment.group_column]
+    inside = _compare_in([segment.mask for segment in groups], metric, label, predicted, other_predicted, resamples)
+    return [
+        Drop(
+            segment.group_column,
+            segment.group_value,
+            resamples.entity_count_in(segment.mask),
+            comparison.effect,
+            comparison.low,
+            comparison.high,
+        )
+        for segment, comparison in zip(groups, inside, strict=True)
+    ]
 
 
 def _evidence(

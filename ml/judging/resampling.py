@@ -32,8 +32,8 @@ MIN_RESAMPLES = 200
 MAX_CELLS = 200_000_000
 # Weights that are held at once: they stay in the processor's cache.
 CHUNK_CELLS = 250_000
-# Of fewer entities no interval is told. A difference that is pure chance is for the better in all n of them with the
-# probability 2**-n, and then it is in every resample; from six on that is rarer than the 2.5 % below an interval.
+# Of fewer entities no interval is reported. A difference that is pure chance is for the better in all n of them with
+# the probability 2**-n, and then it is in every resample; from six on that is rarer than the 2.5 % below an interval.
 MIN_ENTITIES = 6
 LEVEL = 0.95
 

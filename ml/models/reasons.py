@@ -185,7 +185,7 @@ def reasons(
     if not rows:
         return no_reasons(0)
     chosen, effects = _strongest(contributions)
-    # All places of all rows, one after the other, put in order by feature: each is told in one go, then put back.
+    # All places of all rows, one after the other, in order by feature: each is put in words in one go, then put back.
     order = np.argsort(chosen, axis=None, kind="stable")
     ends = np.searchsorted(chosen.ravel()[order], np.arange(len(features)), side="right")
     words: list[pa.Array] = []
@@ -195,20 +195,20 @@ def reasons(
         positions = order[start:end]
         shown = shown_values(batch[feature.name].take(pa.array(positions % rows)))
         values.append(shown)
-        words.append(_told(titles.get(feature.name, feature.name), shown, effects.ravel()[positions] > 0))
+        words.append(_in_words(titles.get(feature.name, feature.name), shown, effects.ravel()[positions] > 0))
         names.append(pa.repeat(pa.scalar(feature.name), len(positions)))
     # Where too few features moved the score, the last ones in order are left.
     nothing = pa.nulls(rows * PLACES - ends[-1], pa.string())
     back = np.empty_like(order)
     back[order] = np.arange(len(order))
-    told, named, valued = (
+    in_words, named, valued = (
         pa.concat_arrays([*column, nothing]).take(pa.array(back)) for column in (words, names, values)
     )
     columns = []
     for place in range(PLACES):
         here = slice(place * rows, (place + 1) * rows)
         effect = pa.array(effects[place], mask=chosen[place] == len(features))
-        columns += [told[here], named[here], valued[here], effect]
+        columns += [in_words[here], named[here], valued[here], effect]
     return columns
 
 
@@ -251,7 +251,7 @@ def _strongest(contributions: Matrix) -> tuple[Array, Array]:
     return chosen, effects
 
 
-def _told(title: str, shown: pa.Array, rises: Array) -> pa.Array:
+def _in_words(title: str, shown: pa.Array, rises: Array) -> pa.Array:
     import pyarrow as pa
     from pyarrow import compute
 

@@ -140,8 +140,8 @@ def _approvable(session: Session, prediction: Prediction, version: int) -> tuple
     if in_place != rows[0]["champion_version"]:
         raise _refused(
             prediction,
-            f"Version {version} was compared with {_told(rows[0]['champion_version'])}, but {_told(in_place)} is in "
-            "place now.",
+            f"Version {version} was compared with {_in_words(rows[0]['champion_version'])}, but "
+            f"{_in_words(in_place)} is in place now.",
             "a challenger replaces the champion that it was better than.",
             Advice(Action("train", "train again", {"prediction": prediction.name}), "."),
         )
@@ -166,7 +166,7 @@ def _require_person(prediction: Prediction, name: str, reason: str) -> None:
         )
 
 
-def _told(version: int | None) -> str:
+def _in_words(version: int | None) -> str:
     return "no champion" if version is None else f"champion version {version}"
 
 

@@ -80,7 +80,7 @@ class Task(ABC):
     default_metric : str
         Which of them decides where nothing is declared.
     group_metrics : tuple of str
-        What is told of each group beside the metric that decides.
+        What is reported of each group beside the metric that decides.
     families : mapping of str to callable
         For names in `ml.models.candidates.FAMILIES`: a function from parameters to an unfitted estimator. A family that
         cannot answer the question is left out.

@@ -64,7 +64,7 @@ def test_categories_missing_and_unseen_values_are_dealt_with_inside_the_pipeline
 def test_reduce_keeps_the_columns_that_tell_most(name: str) -> None:
     examples, value = frame()
     candidate = Candidate(name)
-    pipeline = candidate.pipeline("regression", FEATURES, candidate.defaults, max_features=2)
+    pipeline = candidate.pipeline(REGRESSION, FEATURES, candidate.defaults, max_features=2)
     fit(candidate, pipeline, examples, value)
     kept = pipeline[:-1].get_feature_names_out()
     assert len(kept) == 2
