@@ -1,4 +1,4 @@
-"""What a person should look at in a prediction's examples, told in words.
+"""What a person should look at in a prediction's examples, in words.
 
 A finding is a warning, not an error: each may be right, and then the declaration acknowledges it with a reason. Limits
 are such that an honest column seldom reaches them. Several follow Kapoor and Narayanan 2023, Leakage and the
@@ -20,7 +20,7 @@ from turnout.leakage.result import FINDINGS as AUDIT_FINDINGS
 
 if TYPE_CHECKING:
     from ml.declaration import Prediction
-    from ml.features.measures import Difference, Duplicates, Measures, Strength, Unlabelled
+    from ml.features.measures import Duplicates, Measures, Shift, Strength, Unlabelled
 
 # What can be found here; the others are the leakage audit's.
 REVIEWED = frozenset(FINDINGS) - frozenset(AUDIT_FINDINGS)
@@ -49,7 +49,7 @@ TELLS_LATE = 0.95
 TELLS_LATE_IN_STEPS = 0.65
 # Steps against the direction of a count; corrections of data make a few.
 STEPS_BACK = 0.001
-# A text that so few entities share tells who they are. Numbers are more often alone without being a name, so each must
+# A text that so few entities share tells who they are. Numbers are more often unique without being a name, so each must
 # belong to one entity and each entity to one, or none may be repeated in many examples.
 ENTITIES_PER_NAME = 2.0
 ONE_TO_ONE = 1.1
@@ -255,10 +255,10 @@ def _copies_label(measures: Measures, prediction: Prediction) -> str:
     strongest = _strongest(measures)
     remedy = "Leave it out, or take from its source only what is known before the as-of date."
     if strongest and shown_strength(strongest[1], prediction) >= COPIES:
-        return f"alone it says what the label is: {_strength_in_words(*strongest, prediction)}. {remedy}"
+        return f"it says by itself what the label is: {_strength_in_words(*strongest, prediction)}. {remedy}"
     if measures.errors_left is not None and measures.errors_left <= ERRORS_LEFT:
         return (
-            "alone it says what the label is: guessing by its value leaves "
+            "it says by itself what the label is: guessing by its value leaves "
             f"{measures.errors_left:.1%} of the errors of guessing the commoner class, on late examples. {remedy}"
         )
     return ""
@@ -269,8 +269,8 @@ def _single_feature_leak(measures: Measures, prediction: Prediction) -> str:
     if strongest is None or shown_strength(strongest[1], prediction) < STRONG:
         return ""
     return (
-        f"alone it is suspiciously strong: {_strength_in_words(*strongest, prediction)}. It may be measured after the "
-        "as-of date, or be made from what the label is made from. See what it is when it is scored."
+        f"it is suspiciously strong by itself: {_strength_in_words(*strongest, prediction)}. It may be measured after "
+        "the as-of date, or be made from what the label is made from. See what it is when it is scored."
     )
 
 
@@ -293,7 +293,7 @@ def _drifted(measures: Measures) -> str:
     return f"its distribution moves by {' and '.join(found)}" if found else ""
 
 
-def _is_beyond(change: Difference) -> bool:
+def _is_beyond(change: Shift) -> bool:
     return change.value > min(1.0, math.hypot(DRIFT, change.by_chance))
 
 

@@ -1,7 +1,7 @@
 """The feature review: one table per prediction, and what in it a person should look at.
 
 It asks of each feature and each sensitive column: how many values are missing, how many there are, how strong it is
-alone, whether that lasts, whether it was measured after the as-of date, whether it is sensitive.
+by itself, whether that lasts, whether it was measured after the as-of date, whether it is sensitive.
 `ml.features.measuring` measures it, and `ml.features.findings` says what of it is worth a warning.
 """
 
@@ -113,10 +113,10 @@ def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str,
         If there is no table of examples.
     """
     with warehouse.session(memory=MEMORY) as session:
-        held = inspect(session, prediction)
+        examples = inspect(session, prediction)
         schema = session.columns_of(prediction.schema, prediction.table)
-        features = [feature.name for feature in held.features]
-        measuring = Measuring(session, prediction, held, schema)
+        features = [feature.name for feature in examples.features]
+        measuring = Measuring(session, prediction, examples, schema)
         measured = [measuring.column(name) for name in (*features, *prediction.sensitive)]
         found = [
             finding

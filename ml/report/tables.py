@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # An evaluation by candidate, group column, group value and metric.
 Evaluations = Mapping[tuple[str, str, str, str], Evaluation]
 
-# Beside the metric that decides, what is told of each group.
+# Beside the metric that decides, what is reported of each group.
 GROUP_METRICS: Mapping[Task, tuple[str, ...]] = {
     "binary": ("roc_auc", "calibration_error"),
     "regression": ("total_bias", "mae"),

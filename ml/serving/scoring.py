@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from ml.declaration import Prediction
 from ml.examples.reading import INFINITY, feature_frame, inspect, missing_features
 from ml.models import persistence
+from ml.models.contributions import explainer_of
 from ml.models.fitted import predict
-from ml.models.reasons import explainer_of, no_reasons, reason_fields, reasons
+from ml.models.reasons import no_reasons, reason_fields, reasons
 from ml.monitoring.outcomes import record_published
 from ml.serving.scores import SCHEMA, create_table
 from ml.serving.treatment import is_treated

@@ -38,9 +38,9 @@ from ml.judging.resampling import resample
 from ml.models import persistence
 from ml.models.calibration import calibrated, fit_calibration
 from ml.models.candidates import BASELINE, Candidate, baseline, fit, require_unfitted
+from ml.models.contributions import importance_of
 from ml.models.feature import Feature
 from ml.models.fitted import predict, require_independent_rows
-from ml.models.reasons import importance_of
 from ml.monitoring.outcomes import outcomes_of
 from ml.training.records import (
     RECALIBRATED,

@@ -35,9 +35,10 @@ from xgboost import XGBClassifier, XGBRegressor
 
 from ml.declaration import predictions_in
 from ml.judging.evaluation import Task
+from ml.models.contributions import explainer_of, importance_of
 from ml.models.feature import Feature
 from ml.models.fitted import predict
-from ml.models.reasons import PLACES, explainer_of, importance_of, reason_fields, reasons, shown_values
+from ml.models.reasons import PLACES, reason_fields, reasons, shown_values
 from ml.serving.scoring import score
 from ml.training.training import train
 
