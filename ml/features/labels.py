@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from ml.features.measures import Strength
+from ml.features.measures import Strength, StrengthScale
 
 if TYPE_CHECKING:
     from ml.features.query import ExamplesQuery
@@ -31,6 +31,11 @@ class Sums:
 
 class Labels(Protocol):
     """What is asked of the labels, whatever they are."""
+
+    @property
+    def scale(self) -> StrengthScale:
+        """On which scale strength is shown."""
+        ...
 
     @property
     def summed(self) -> tuple[str, str, str]:
@@ -75,6 +80,7 @@ class ClassLabels:
     half: Mann and Whitney 1947; its standard error is that of Hanley and McNeil 1982.
     """
 
+    scale = StrengthScale("roc_auc", "ROC AUC", by_chance=0.5)
     summed = ("label", "label", "label")
     join = ""
 
@@ -118,6 +124,7 @@ class RankedLabels:
     Spearman 1904 is Pearson's correlation of the ranks, whose error is about that of Fisher 1915.
     """
 
+    scale = StrengthScale("spearman", "Spearman's correlation", by_chance=0.0)
     summed = ("rank_all", "rank_early", "rank_late")
     join = "left join label_ranks using (label)"
 

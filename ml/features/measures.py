@@ -47,6 +47,27 @@ class Strength:
 
 
 @dataclass(frozen=True)
+class StrengthScale:
+    """On which scale a strength is shown.
+
+    Parameters
+    ----------
+    name, title : str
+        What it is called in the records, and by a reader.
+    by_chance : float
+        What an order reaches that has nothing to do with the label; the best reaches 1.
+    """
+
+    name: str
+    title: str
+    by_chance: float
+
+    def shown(self, strength: Strength) -> float:
+        """Return a strength on this scale, whatever its direction."""
+        return (2 * self.by_chance + abs(strength.signed) * (2 - 2 * self.by_chance)) / 2
+
+
+@dataclass(frozen=True)
 class Shift:
     """How far two periods are from each other, and how far they would be by chance."""
 

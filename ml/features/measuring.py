@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ml.features import entities, shifts, strength, values
 from ml.features.labels import labels_of
-from ml.features.measures import Duplicates, Measures, Unlabelled
+from ml.features.measures import Duplicates, Measures, StrengthScale, Unlabelled
 from ml.features.query import ExamplesQuery, date_in_sql, periods_of
 
 if TYPE_CHECKING:
@@ -47,6 +47,11 @@ class Measuring:
         columns = [*self._features, *prediction.sensitive]
         self._query = ExamplesQuery(session, prediction, columns, schema, self.periods)
         self._labels = labels_of(self._query, prediction.task)
+
+    @property
+    def scale(self) -> StrengthScale:
+        """On which scale strength is shown."""
+        return self._labels.scale
 
     @property
     def examples_per_entity(self) -> float:

@@ -20,11 +20,10 @@ from ml.features.findings import (
     Finding,
     duplicates_finding,
     findings_of,
-    shown_strength,
     sounds_sensitive,
     unlabelled_finding,
 )
-from ml.features.measures import Measures
+from ml.features.measures import Measures, StrengthScale
 from ml.features.measuring import MEMORY, Measuring
 from turnout.clock import utc_now
 from turnout.records import reviews, write
@@ -43,6 +42,8 @@ class Review:
 
     Parameters
     ----------
+    strength_measure : {"roc_auc", "spearman"}
+        By what strength is measured.
     early_until, newest : date or None, date
         The last early as-of date (None if there is only one as-of date), and the newest.
     columns : tuple of ReviewedColumn
@@ -56,6 +57,7 @@ class Review:
     review_id: str
     reviewed_at: datetime
     prediction: Prediction
+    strength_measure: str
     early_until: date | None
     newest: date
     columns: tuple[ReviewedColumn, ...]
@@ -66,11 +68,6 @@ class Review:
     def unacknowledged(self) -> tuple[Finding, ...]:
         """The findings for which nobody gave a reason."""
         return tuple(finding for finding in self.findings if not finding.acknowledged)
-
-    @property
-    def strength_measure(self) -> str:
-        """By what strength is measured."""
-        return "roc_auc" if self.prediction.task == "binary" else "spearman"
 
     def __str__(self) -> str:
         found, name = self.unacknowledged, self.prediction.name
@@ -122,10 +119,15 @@ def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str,
             finding
             for measures in measured
             if measures.name in features
-            for finding in findings_of(measures, prediction, examples_per_entity=measuring.examples_per_entity)
+            for finding in findings_of(
+                measures,
+                measuring.scale,
+                entity=prediction.entity,
+                examples_per_entity=measuring.examples_per_entity,
+            )
         ]
-        found += unlabelled_finding(measuring.unlabelled(), prediction)
-        found += duplicates_finding(measuring.duplicate_entities(DUPLICATE_DATES), prediction)
+        found += unlabelled_finding(measuring.unlabelled(), prediction.label)
+        found += duplicates_finding(measuring.duplicate_entities(DUPLICATE_DATES), prediction.entity)
     findings = tuple(
         replace(finding, acknowledged=prediction.acknowledged.get(finding.name, {}).get(finding.subject, ""))
         for finding in found
@@ -135,12 +137,14 @@ def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str,
         review_id=uuid4().hex[:12],
         reviewed_at=utc_now(),
         prediction=prediction,
+        strength_measure=measuring.scale.name,
         early_until=measuring.periods.early_until,
         newest=measuring.periods.newest,
         columns=tuple(
             _row(
                 measures,
-                prediction,
+                measuring.scale,
+                measures.name in prediction.sensitive,
                 differing,
                 tuple(name for name, subject in sorted(keys) if subject == measures.name),
             )
@@ -181,10 +185,13 @@ def remember(warehouse: Warehouse, reviewed: Sequence[Review]) -> None:
 
 
 def _row(
-    measures: Measures, prediction: Prediction, differing: Mapping[str, int] | None, findings: tuple[str, ...]
+    measures: Measures,
+    scale: StrengthScale,
+    is_declared: bool,
+    differing: Mapping[str, int] | None,
+    findings: tuple[str, ...],
 ) -> ReviewedColumn:
-    strength = {period: shown_strength(found, prediction) for period, found in measures.strength.items()}
-    is_declared = measures.name in prediction.sensitive
+    strength = {period: scale.shown(found) for period, found in measures.strength.items()}
     sensitive: Literal["declared", "sounds like it", "no"] = (
         "declared" if is_declared else "sounds like it" if sounds_sensitive(measures.name) else "no"
     )
