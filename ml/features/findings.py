@@ -19,7 +19,8 @@ from ml.declaration import FINDINGS
 from turnout.leakage.result import FINDINGS as AUDIT_FINDINGS
 
 if TYPE_CHECKING:
-    from ml.features.measures import Duplicates, Measures, Shift, Strength, StrengthScale, Unlabelled
+    from ml.features.measures import Duplicates, Measures, Shift, Unlabelled
+    from ml.features.strength_measure import Strength, StrengthMeasure
 
 # What can be found here; the others are the leakage audit's.
 REVIEWED = frozenset(FINDINGS) - frozenset(AUDIT_FINDINGS)
@@ -99,7 +100,7 @@ class Finding:
 
 
 def findings_of(
-    measures: Measures, scale: StrengthScale, *, entity: str, examples_per_entity: float
+    measures: Measures, measure: StrengthMeasure, *, entity: str, examples_per_entity: float
 ) -> Iterator[Finding]:
     """Yield what is to be said about a feature.
 
@@ -107,8 +108,8 @@ def findings_of(
     ----------
     measures : Measures
         Of the feature.
-    scale : StrengthScale
-        On which strength is shown.
+    measure : StrengthMeasure
+        By what its strength is measured.
     entity : str
         What the column of the entity is called.
     examples_per_entity : float
@@ -134,14 +135,14 @@ def findings_of(
         yield Finding("monotone_over_time", name, monotone_over_time)
     elif named:
         yield Finding("identifier", name, named)
-    copies = _copies_label(measures, scale)
-    strong = "" if copies else _single_feature_leak(measures, scale)
+    copies = _copies_label(measures, measure)
+    strong = "" if copies else _single_feature_leak(measures, measure)
     if copies:
         yield Finding("copies_label", name, copies)
     if strong:
         yield Finding("single_feature_leak", name, strong)
     # That the distribution moves is what counting up means; of a name, that other values come.
-    unstable = [_strength_changed(measures, scale), "" if monotone_over_time or named else _drifted(measures)]
+    unstable = [_strength_changed(measures, measure), "" if monotone_over_time or named else _drifted(measures)]
     if any(unstable):
         yield Finding(
             "unstable",
@@ -248,11 +249,11 @@ def _strongest(measures: Measures) -> tuple[str, Strength] | None:
     return max(measures.strength.items(), key=lambda found: abs(found[1].signed), default=None)
 
 
-def _copies_label(measures: Measures, scale: StrengthScale) -> str:
+def _copies_label(measures: Measures, measure: StrengthMeasure) -> str:
     strongest = _strongest(measures)
     remedy = "Leave it out, or take from its source only what is known before the as-of date."
-    if strongest and scale.shown(strongest[1]) >= COPIES:
-        return f"it says by itself what the label is: {_strength_in_words(*strongest, scale)}. {remedy}"
+    if strongest and measure.shown(strongest[1]) >= COPIES:
+        return f"it says by itself what the label is: {_strength_in_words(*strongest, measure)}. {remedy}"
     if measures.errors_left is not None and measures.errors_left <= ERRORS_LEFT:
         return (
             "it says by itself what the label is: guessing by its value leaves "
@@ -261,19 +262,19 @@ def _copies_label(measures: Measures, scale: StrengthScale) -> str:
     return ""
 
 
-def _single_feature_leak(measures: Measures, scale: StrengthScale) -> str:
+def _single_feature_leak(measures: Measures, measure: StrengthMeasure) -> str:
     strongest = _strongest(measures)
-    if strongest is None or scale.shown(strongest[1]) < STRONG:
+    if strongest is None or measure.shown(strongest[1]) < STRONG:
         return ""
     return (
-        f"it is suspiciously strong by itself: {_strength_in_words(*strongest, scale)}. It may be measured after "
+        f"it is suspiciously strong by itself: {_strength_in_words(*strongest, measure)}. It may be measured after "
         "the as-of date, or be made from what the label is made from. See what it is when it is scored."
     )
 
 
-def _strength_in_words(period: str, strength: Strength, scale: StrengthScale) -> str:
+def _strength_in_words(period: str, strength: Strength, measure: StrengthMeasure) -> str:
     where = "over all examples" if period == "all" else f"over the {period} examples"
-    return f"{scale.title} {scale.shown(strength):.3f} {where}"
+    return f"{measure.title} {measure.shown(strength):.3f} {where}"
 
 
 def _drifted(measures: Measures) -> str:
@@ -293,7 +294,7 @@ def _is_beyond(change: Shift) -> bool:
     return change.value > min(1.0, math.hypot(DRIFT, change.by_chance))
 
 
-def _strength_changed(measures: Measures, scale: StrengthScale) -> str:
+def _strength_changed(measures: Measures, measure: StrengthMeasure) -> str:
     if not {"early", "late"} <= measures.strength.keys():
         return ""
     early, late = measures.strength["early"], measures.strength["late"]
@@ -304,7 +305,7 @@ def _strength_changed(measures: Measures, scale: StrengthScale) -> str:
         return ""
     if abs(early.signed - late.signed) <= by_chance:
         return ""
-    shown = [f"{scale.shown(strength):.2f}" for strength in (early, late)]
+    shown = [f"{measure.shown(strength):.2f}" for strength in (early, late)]
     has_turned = left < -by_chance / 2
     how = "turns round" if has_turned else ("vanishes" if strong is early else "appears")
     return f"its strength {how} (alone {shown[0]} early, {shown[1]} late)"

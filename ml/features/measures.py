@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from ml.features.strength_measure import Strength
+
 Kind = Literal["numeric", "categorical"]
 
 
@@ -28,43 +30,6 @@ class Periods:
     early_until: date | None
     newest: date
     holdout: tuple[date, ...]
-
-
-@dataclass(frozen=True)
-class Strength:
-    """How well a column by itself puts the examples in the order of their labels.
-
-    Parameters
-    ----------
-    signed : float
-        From -1, the opposite order, to 1: 2 AUC - 1 for a binary label, Spearman's correlation for a number.
-    error : float
-        Its standard error, as if all examples of one entity were one example.
-    """
-
-    signed: float
-    error: float
-
-
-@dataclass(frozen=True)
-class StrengthScale:
-    """On which scale a strength is shown.
-
-    Parameters
-    ----------
-    name, title : str
-        What it is called in the records, and by a reader.
-    by_chance : float
-        What an order reaches that has nothing to do with the label; the best reaches 1.
-    """
-
-    name: str
-    title: str
-    by_chance: float
-
-    def shown(self, strength: Strength) -> float:
-        """Return a strength on this scale, whatever its direction."""
-        return (2 * self.by_chance + abs(strength.signed) * (2 - 2 * self.by_chance)) / 2
 
 
 @dataclass(frozen=True)

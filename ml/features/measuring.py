@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ml.features import entities, shifts, strength, values
-from ml.features.labels import labels_of
-from ml.features.measures import Duplicates, Measures, StrengthScale, Unlabelled
+from ml.features.labels import Labels
+from ml.features.measures import Duplicates, Measures, Unlabelled
 from ml.features.query import ExamplesQuery, date_in_sql, periods_of
+from ml.features.strength_measure import strength_measure
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,12 +47,8 @@ class Measuring:
         self._matured = examples.matured
         columns = [*self._features, *prediction.sensitive]
         self._query = ExamplesQuery(session, prediction, columns, schema, self.periods)
-        self._labels = labels_of(self._query, prediction.task)
-
-    @property
-    def scale(self) -> StrengthScale:
-        """On which scale strength is shown."""
-        return self._labels.scale
+        self.strength_measure = strength_measure(prediction.task)
+        self._labels = Labels(self._query, self.strength_measure)
 
     @property
     def examples_per_entity(self) -> float:
@@ -76,7 +73,7 @@ class Measuring:
             missing=missing,
             distinct_values=distinct,
             strength=strengths,
-            errors_left=labels.errors_left(query),
+            errors_left=labels.errors_left(),
             drift=shifts.drift(query, binned, "early", "late"),
             drift_newest=shifts.drift(query, binned, "holdout", "newest"),
             missing_change=shifts.missing_change(query, missing, "early", "late"),

@@ -23,8 +23,9 @@ from ml.features.findings import (
     sounds_sensitive,
     unlabelled_finding,
 )
-from ml.features.measures import Measures, StrengthScale
+from ml.features.measures import Measures
 from ml.features.measuring import MEMORY, Measuring
+from ml.features.strength_measure import StrengthMeasure
 from turnout.clock import utc_now
 from turnout.records import reviews, write
 from turnout.records.reviews import ReviewedColumn
@@ -121,7 +122,7 @@ def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str,
             if measures.name in features
             for finding in findings_of(
                 measures,
-                measuring.scale,
+                measuring.strength_measure,
                 entity=prediction.entity,
                 examples_per_entity=measuring.examples_per_entity,
             )
@@ -137,13 +138,13 @@ def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str,
         review_id=uuid4().hex[:12],
         reviewed_at=utc_now(),
         prediction=prediction,
-        strength_measure=measuring.scale.name,
+        strength_measure=measuring.strength_measure.name,
         early_until=measuring.periods.early_until,
         newest=measuring.periods.newest,
         columns=tuple(
             _row(
                 measures,
-                measuring.scale,
+                measuring.strength_measure,
                 measures.name in prediction.sensitive,
                 differing,
                 tuple(name for name, subject in sorted(keys) if subject == measures.name),
@@ -186,12 +187,12 @@ def remember(warehouse: Warehouse, reviewed: Sequence[Review]) -> None:
 
 def _row(
     measures: Measures,
-    scale: StrengthScale,
+    measure: StrengthMeasure,
     is_declared: bool,
     differing: Mapping[str, int] | None,
     findings: tuple[str, ...],
 ) -> ReviewedColumn:
-    strength = {period: scale.shown(found) for period, found in measures.strength.items()}
+    strength = {period: measure.shown(found) for period, found in measures.strength.items()}
     sensitive: Literal["declared", "sounds like it", "no"] = (
         "declared" if is_declared else "sounds like it" if sounds_sensitive(measures.name) else "no"
     )

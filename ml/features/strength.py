@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ml.features.labels import Labels, Sums, area_of
-from ml.features.measures import Strength
+from ml.features.strength_measure import Strength, Sums, area_under_roc
 
 if TYPE_CHECKING:
+    from ml.features.labels import Labels
     from ml.features.query import ExamplesQuery
 
 
@@ -42,9 +42,9 @@ def by_rank(query: ExamplesQuery, labels: Labels) -> tuple[dict[str, Strength], 
     )
     found = [Sums(*(float(value or 0) for value in row[start : start + 4])) for start in range(0, len(row), 4)]
     first, last = dict(zip(parts, found[:4], strict=True)), dict(zip(parts, found[4:], strict=True))
-    orders = (_strengths(query, labels, first), _strengths(query, labels, last))
+    orders = (_strengths(labels, first), _strengths(labels, last))
     strongest = max(orders, key=lambda strengths: _size(strengths.get("all")))
-    calendar = [area_of(sums["calendar"]) for sums in (first, last)]
+    calendar = [area_under_roc(sums["calendar"]) for sums in (first, last)]
     separation = [max(area, 1 - area) for area in calendar if area is not None]
     return strongest, max(separation, default=None)
 
@@ -79,7 +79,7 @@ def by_category(query: ExamplesQuery, labels: Labels) -> dict[str, Strength]:
                 )
                 select sum(labels), sum(total), sum(place * total), sum(labels * power(place, 2)) from placed"""
         )
-        strengths |= _strengths(query, labels, {period: Sums(*(float(value or 0) for value in row))})
+        strengths |= _strengths(labels, {period: Sums(*(float(value or 0) for value in row))})
     if strengths:
         signed = sum(strength.signed for strength in strengths.values()) / len(strengths)
         error = math.hypot(*(strength.error for strength in strengths.values())) / len(strengths)
@@ -87,16 +87,10 @@ def by_category(query: ExamplesQuery, labels: Labels) -> dict[str, Strength]:
     return strengths
 
 
-def _strengths(query: ExamplesQuery, labels: Labels, sums: Mapping[str, Sums]) -> dict[str, Strength]:
+def _strengths(labels: Labels, sums: Mapping[str, Sums]) -> dict[str, Strength]:
     """Return the strength in each period that has enough labels."""
-    strengths: dict[str, Strength] = {}
-    for period in sums.keys() & {"all", "early", "late"}:
-        # Examples of one entity are alike: they count as one.
-        independent = query.entities[period] / query.counts[period] if query.counts[period] else 1.0
-        strength = labels.strength(period, sums[period], independent)
-        if strength is not None:
-            strengths[period] = strength
-    return strengths
+    found = {period: labels.strength(period, sums[period]) for period in sums.keys() & {"all", "early", "late"}}
+    return {period: strength for period, strength in found.items() if strength is not None}
 
 
 def _size(strength: Strength | None) -> float:
