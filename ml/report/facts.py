@@ -27,12 +27,14 @@ from ml.report.tables import (
 )
 from ml.report.words import (
     PLOTS_IN_WORDS,
+    TASKS_IN_WORDS,
     UNKNOWN,
     better_is,
     better_or_worse,
     between,
     metric_words,
     number,
+    percent,
     seconds,
     total_bias_in_words,
 )
@@ -108,14 +110,19 @@ def _words(titles: Mapping[str, str]) -> dict[str, Any]:
         "between": between,
         "counted": lambda count, noun: f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s",
         "number": number,
-        "percent": lambda share: UNKNOWN if share is None else f"{100 * share:.3g}%",
+        "percent": percent,
         "seconds": seconds,
     }
 
 
 def _holdout(training: Training) -> dict[str, Any]:
-    label = training.holdout_label
-    return {"holdout_count": len(label), "mean_label": float(np.mean(label)) if len(label) else None}
+    label, task = training.holdout_label, TASKS_IN_WORDS[training.prediction.task]
+    mean = float(np.mean(label)) if len(label) else None
+    return {
+        "task": task,
+        "holdout_count": len(label),
+        "mean_label": task.mean_label.format(number=number(mean), percent=percent(mean)),
+    }
 
 
 def _performance(training: Training, evaluations: Evaluations, plots: Sequence[str]) -> dict[str, Any]:

@@ -3,11 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from ml.judging.evaluation import METRICS
+from ml.judging.evaluation import METRICS, Task
 from turnout.records.trainings import Evaluation
 
 UNKNOWN = "–"  # noqa: RUF001 - a dash, as an empty cell looks like a mistake
+
+
+@dataclass(frozen=True)
+class TaskWords:
+    """What a card says of a task.
+
+    Parameters
+    ----------
+    before_label, after_label : str
+        "For each entity and each date, the model predicts <before_label> `label` <after_label> 28 days."
+    mean_label : str
+        "In the holdout <mean_label>.", where {number} and {percent} stand for the mean label.
+    caveat : str
+        What a reader of one score should keep in mind, as a sentence.
+    calibrated : str
+        "The predictions are calibrated by <calibrated>."
+    """
+
+    before_label: str
+    after_label: str
+    mean_label: str
+    caveat: str
+    calibrated: str
+
+
+TASKS_IN_WORDS: Mapping[Task, TaskWords] = {
+    "binary": TaskWords(
+        before_label="the probability that",
+        after_label="comes true within the next",
+        mean_label="the label came true in {percent} of the examples",
+        caveat="A probability is about many similar examples, not about one: of a hundred with 10%, about ten come "
+        "true.",
+        calibrated="Platt scaling (a line in log-odds)",
+    ),
+    "regression": TaskWords(
+        before_label="the expected value of",
+        after_label="for the next",
+        mean_label="the value is {number} on average",
+        caveat="A prediction is the mean of many similar examples; one of them may be far from it.",
+        calibrated="a line fitted by least squares",
+    ),
+}
 
 # A metric in words, and what it means in a sentence.
 METRICS_IN_WORDS: Mapping[str, tuple[str, str]] = {
@@ -71,7 +114,7 @@ PLOTS_IN_WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "precision_recall": (
         "Precision and recall",
-        "The height is the share of ones among the selected examples; it falls the more of all ones are to be found. "
+        "The height is the share of ones among the selected examples; it falls as more of all ones are to be found. "
         "The dotted line is a selection at random.",
     ),
     "residuals": (
@@ -155,6 +198,11 @@ def number(value: object) -> str:
     if isinstance(value, int) or abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:#.4g}".rstrip(".") if value else "0"
+
+
+def percent(share: float | None) -> str:
+    """Return a share in percent, with three significant digits."""
+    return UNKNOWN if share is None else f"{100 * share:.3g}%"
 
 
 def seconds(taken: float) -> str:
