@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.models.contributions import Array, Matrix
+from ml.models.contributions import Matrix
 from ml.models.feature import Feature
+from ml.models.origins import Array
 
 if TYPE_CHECKING:
     import pyarrow as pa
