@@ -21,7 +21,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
 from ml.declaration import Declaration
-from turnout.linking.declaration import Declaration as Link
+from turnout.linking.declaration import LinkDeclaration as Link
 from turnout.loading.contract import ColumnKeys, TableKeys
 from turnout.records import SCHEMA, TABLES
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ml.declaration import Prediction, predictions_in
-from ml.tracking.mlflow import Tracking, prepare_environment, track
+from ml.tracking.environment import prepare_environment
+from ml.tracking.tracking import Tracking, track
 from turnout.errors import did_you_mean
 from turnout.linking.declaration import Link, links_in
 from turnout.project.manifest import ProjectError, manifest_of
@@ -96,7 +97,7 @@ def tracking_uri(project: Project) -> str:
 
 
 def track_all(project: Project, *, ask: bool = False) -> Tracking:
-    """Tell MLflow what is on record and new to it; see `ml.tracking.mlflow.track`."""
+    """Send to MLflow what is on record and new to it; see `ml.tracking.tracking.track`."""
     uri = tracking_uri(project)
     artifacts = project.mlflow / "artifacts" if uri == own_tracking_uri(project) else None
     return track(project.warehouse, predictions_of(project), project.model_versions, uri, artifacts=artifacts, ask=ask)

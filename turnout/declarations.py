@@ -1,23 +1,71 @@
 """What stands in dbt's YAML, validated against a dataclass of pydantic; the first mistake in it, in words.
 
-Which error is raised, with which place and rule, is for whoever declares.
+Whoever reads a declaration says where it stands and which rule holds for it: a `Place`, which makes all its errors.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from types import MappingProxyType
 from typing import Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from turnout.errors import TurnoutError, did_you_mean
+from turnout.errors import DeclarationError, TurnoutError, did_you_mean
 
 T = TypeVar("T")
 
 UNKNOWN = {"unexpected_keyword_argument", "extra_forbidden"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a declaration stands, and which rule holds for it: an error says both.
+
+    Parameters
+    ----------
+    where : str
+        The file, and the model or table in it.
+    keys : str
+        The key of dbt's YAML under which all others stand, such as `config.meta.link`.
+    rule : str
+        The rule that a mistake breaks, and why that rule is there.
+    subject : str
+        With what an error begins.
+    kind : type
+        Which error is made.
+    """
+
+    where: str
+    keys: str
+    rule: str
+    subject: str = "Declaration"
+    kind: type[TurnoutError] = DeclarationError
+
+    def error(self, what: str, remedy: str, key: str | None = None) -> TurnoutError:
+        """Return the error of a mistake.
+
+        Parameters
+        ----------
+        what, remedy : str
+            What is wrong and what to do next, each as a sentence.
+        key : str, optional
+            The key below `keys`, with a dot between one key and the next; empty for `keys` itself. Default: no key is
+            named.
+        """
+        path = None if key is None else f"{self.keys}.{key}" if key else self.keys
+        return self.kind(
+            f"{self.subject}: {what}",
+            where=self.where if path is None else f"{self.where}, key '{path}'",
+            rule=self.rule,
+            remedy=remedy,
+        )
+
+    def column_error(self, key: str, name: str, columns: Iterable[str], lack: str, remedy: str) -> TurnoutError:
+        """Return the error of a key that names a column which is not among `columns`; `lack` says who lacks it."""
+        return self.error(f"'{key}' names the column '{name}', which {lack}.{did_you_mean(name, columns)}", remedy, key)
 
 
 @dataclass(frozen=True)

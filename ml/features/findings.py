@@ -1,4 +1,4 @@
-"""What a person should look at in a prediction's examples, told in words.
+"""What a person should look at in a prediction's examples, in words.
 
 A finding is a warning, not an error: each may be right, and then the declaration acknowledges it with a reason. Limits
 are such that an honest column seldom reaches them. Several follow Kapoor and Narayanan 2023, Leakage and the
@@ -19,9 +19,8 @@ from ml.declaration import FINDINGS
 from turnout.leakage.result import FINDINGS as AUDIT_FINDINGS
 
 if TYPE_CHECKING:
-    from ml.declaration import Prediction
-    from ml.features.measures import Difference, Duplicates, Measures, Unlabelled
-    from ml.tasks.strength import Strength
+    from ml.features.measures import Duplicates, Measures, Shift, Unlabelled
+    from ml.tasks.strength import Strength, StrengthMeasure
 
 # What can be found here; the others are the leakage audit's.
 REVIEWED = frozenset(FINDINGS) - frozenset(AUDIT_FINDINGS)
@@ -50,7 +49,7 @@ TELLS_LATE = 0.95
 TELLS_LATE_IN_STEPS = 0.65
 # Steps against the direction of a count; corrections of data make a few.
 STEPS_BACK = 0.001
-# A text that so few entities share tells who they are. Numbers are more often alone without being a name, so each must
+# A text that so few entities share tells who they are. Numbers are more often unique without being a name, so each must
 # belong to one entity and each entity to one, or none may be repeated in many examples.
 ENTITIES_PER_NAME = 2.0
 ONE_TO_ONE = 1.1
@@ -100,15 +99,19 @@ class Finding:
     acknowledged: str = ""
 
 
-def findings_of(measures: Measures, prediction: Prediction, *, examples_per_entity: float) -> Iterator[Finding]:
+def findings_of(
+    measures: Measures, measure: StrengthMeasure, *, entity: str, examples_per_entity: float
+) -> Iterator[Finding]:
     """Yield what is to be said about a feature.
 
     Parameters
     ----------
     measures : Measures
         Of the feature.
-    prediction : Prediction
-        What was declared.
+    measure : StrengthMeasure
+        By what its strength is measured.
+    entity : str
+        What the column of the entity is called.
     examples_per_entity : float
         On average; where entities do not come again, a number that each has for itself is no name.
     """
@@ -126,20 +129,20 @@ def findings_of(measures: Measures, prediction: Prediction, *, examples_per_enti
     missing = _missing(measures)
     if missing:
         yield Finding("missing", name, missing)
-    monotone_over_time = _monotone_over_time(measures, prediction)
-    named = _identifier(measures, prediction, examples_per_entity)
+    monotone_over_time = _monotone_over_time(measures, entity)
+    named = _identifier(measures, entity, examples_per_entity)
     if monotone_over_time:
         yield Finding("monotone_over_time", name, monotone_over_time)
     elif named:
         yield Finding("identifier", name, named)
-    copies = _copies_label(measures, prediction)
-    strong = "" if copies else _single_feature_leak(measures, prediction)
+    copies = _copies_label(measures, measure)
+    strong = "" if copies else _single_feature_leak(measures, measure)
     if copies:
         yield Finding("copies_label", name, copies)
     if strong:
         yield Finding("single_feature_leak", name, strong)
     # That the distribution moves is what counting up means; of a name, that other values come.
-    unstable = [_strength_changed(measures, prediction), "" if monotone_over_time or named else _drifted(measures)]
+    unstable = [_strength_changed(measures, measure), "" if monotone_over_time or named else _drifted(measures)]
     if any(unstable):
         yield Finding(
             "unstable",
@@ -149,26 +152,26 @@ def findings_of(measures: Measures, prediction: Prediction, *, examples_per_enti
         )
 
 
-def unlabelled_finding(unlabelled: Unlabelled, prediction: Prediction) -> Iterator[Finding]:
+def unlabelled_finding(unlabelled: Unlabelled, label: str) -> Iterator[Finding]:
     """Yield what is to be said about examples that should have a label and have none."""
     if unlabelled.share >= UNLABELLED:
         yield Finding(
             "unlabelled",
-            prediction.label,
+            label,
             f"{unlabelled.example_count:,} examples ({unlabelled.share:.1%}) have none, at {unlabelled.as_of_dates} "
             "as-of dates up to the last that has matured. Such examples are scored, but the holdout has none of them, "
             "so its metrics are about others. Give each a label, or leave what can have none out of all examples.",
         )
 
 
-def duplicates_finding(duplicates: Duplicates, prediction: Prediction) -> Iterator[Finding]:
+def duplicates_finding(duplicates: Duplicates, entity: str) -> Iterator[Finding]:
     """Yield what is to be said about entities that seem to be one and the same."""
     if duplicates.pairs and duplicates.equal_by_chance <= EQUAL_BY_CHANCE:
         shown = "; ".join(f"{one} and {other} at {dates} as-of dates" for one, other, dates in duplicates.pairs[:3])
         pairs = "pair has" if len(duplicates.pairs) == 1 else "pairs have"
         yield Finding(
             "duplicate_entities",
-            prediction.entity,
+            entity,
             f"{len(duplicates.pairs):,} {pairs} the same features and the same label wherever both have an example, "
             f"though they change ({shown}): probably one entity under two ids, which counts twice and stands on both "
             "sides of any split by entity. Make them one upstream.",
@@ -184,11 +187,6 @@ def sounds_sensitive(name: str) -> bool:
     words = _AGE_OF_A_THING.sub("", name.lower()).split("_")
     together = {f"{one}_{other}" for one, other in pairwise(words)}
     return not SENSITIVE_WORDS.isdisjoint([*words, *together])
-
-
-def shown_strength(strength: Strength, prediction: Prediction) -> float:
-    """Return a strength as it is known: ROC AUC, 0.5 to 1, or Spearman's correlation, 0 to 1; whatever direction."""
-    return prediction.task.strength.shown(strength)
 
 
 def _missing(measures: Measures) -> str:
@@ -211,7 +209,7 @@ def _missing(measures: Measures) -> str:
     return ""
 
 
-def _monotone_over_time(measures: Measures, prediction: Prediction) -> str:
+def _monotone_over_time(measures: Measures, entity: str) -> str:
     if measures.tells_late is None or measures.steps is None:
         return ""
     back = min(measures.steps.up, measures.steps.down)
@@ -219,15 +217,15 @@ def _monotone_over_time(measures: Measures, prediction: Prediction) -> str:
     if not is_count and measures.tells_late < TELLS_LATE:
         return ""
     way = "falls" if measures.steps.down <= measures.steps.up else "rises"
-    how = f", and for each {prediction.entity} it hardly ever {way}" if is_count else ""
+    how = f", and for each {entity} it hardly ever {way}" if is_count else ""
     return (
         f"it tells late as-of dates from early ones (ROC AUC {measures.tells_late:.2f}){how}: it counts with the "
         "calendar, so what is scored lies beyond what was learned from. Take a window, or divide by the time it covers."
     )
 
 
-def _identifier(measures: Measures, prediction: Prediction, examples_per_entity: float) -> str:
-    names, entity = measures.names, prediction.entity
+def _identifier(measures: Measures, entity: str, examples_per_entity: float) -> str:
+    names = measures.names
     if names is None:
         return ""
     if measures.kind == "categorical":
@@ -251,33 +249,32 @@ def _strongest(measures: Measures) -> tuple[str, Strength] | None:
     return max(measures.strength.items(), key=lambda found: abs(found[1].signed), default=None)
 
 
-def _copies_label(measures: Measures, prediction: Prediction) -> str:
+def _copies_label(measures: Measures, measure: StrengthMeasure) -> str:
     strongest = _strongest(measures)
     remedy = "Leave it out, or take from its source only what is known before the as-of date."
-    if strongest and shown_strength(strongest[1], prediction) >= COPIES:
-        return f"alone it says what the label is: {_strength_in_words(*strongest, prediction)}. {remedy}"
+    if strongest and measure.shown(strongest[1]) >= COPIES:
+        return f"it says by itself what the label is: {_strength_in_words(*strongest, measure)}. {remedy}"
     if measures.errors_left is not None and measures.errors_left <= ERRORS_LEFT:
         return (
-            "alone it says what the label is: guessing by its value leaves "
+            "it says by itself what the label is: guessing by its value leaves "
             f"{measures.errors_left:.1%} of the errors of guessing the commoner class, on late examples. {remedy}"
         )
     return ""
 
 
-def _single_feature_leak(measures: Measures, prediction: Prediction) -> str:
+def _single_feature_leak(measures: Measures, measure: StrengthMeasure) -> str:
     strongest = _strongest(measures)
-    if strongest is None or shown_strength(strongest[1], prediction) < STRONG:
+    if strongest is None or measure.shown(strongest[1]) < STRONG:
         return ""
     return (
-        f"alone it is suspiciously strong: {_strength_in_words(*strongest, prediction)}. It may be measured after the "
-        "as-of date, or be made from what the label is made from. See what it is when it is scored."
+        f"it is suspiciously strong by itself: {_strength_in_words(*strongest, measure)}. It may be measured after "
+        "the as-of date, or be made from what the label is made from. See what it is when it is scored."
     )
 
 
-def _strength_in_words(period: str, strength: Strength, prediction: Prediction) -> str:
-    measure = prediction.task.strength.title
+def _strength_in_words(period: str, strength: Strength, measure: StrengthMeasure) -> str:
     where = "over all examples" if period == "all" else f"over the {period} examples"
-    return f"{measure} {shown_strength(strength, prediction):.3f} {where}"
+    return f"{measure.title} {measure.shown(strength):.3f} {where}"
 
 
 def _drifted(measures: Measures) -> str:
@@ -293,11 +290,11 @@ def _drifted(measures: Measures) -> str:
     return f"its distribution moves by {' and '.join(found)}" if found else ""
 
 
-def _is_beyond(change: Difference) -> bool:
+def _is_beyond(change: Shift) -> bool:
     return change.value > min(1.0, math.hypot(DRIFT, change.by_chance))
 
 
-def _strength_changed(measures: Measures, prediction: Prediction) -> str:
+def _strength_changed(measures: Measures, measure: StrengthMeasure) -> str:
     if not {"early", "late"} <= measures.strength.keys():
         return ""
     early, late = measures.strength["early"], measures.strength["late"]
@@ -308,7 +305,7 @@ def _strength_changed(measures: Measures, prediction: Prediction) -> str:
         return ""
     if abs(early.signed - late.signed) <= by_chance:
         return ""
-    shown = [f"{shown_strength(strength, prediction):.2f}" for strength in (early, late)]
+    shown = [f"{measure.shown(strength):.2f}" for strength in (early, late)]
     has_turned = left < -by_chance / 2
     how = "turns round" if has_turned else ("vanishes" if strong is early else "appears")
     return f"its strength {how} (alone {shown[0]} early, {shown[1]} late)"

@@ -1,4 +1,4 @@
-"""What is measured of the examples: words for the numbers that `ml.features.measuring` finds."""
+"""What is measured of the examples: the numbers that `ml.features.measuring` finds."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Periods:
 
 
 @dataclass(frozen=True)
-class Difference:
+class Shift:
     """How far two periods are from each other, and how far they would be by chance."""
 
     value: float
@@ -78,9 +78,9 @@ class Measures:
         Who always guesses the commoner class of the late examples makes errors; the share of them that is left if one
         guesses what was commoner among the early examples of the same value. None without enough labels, or if the
         label is a number.
-    drift, drift_newest : Difference or None
+    drift, drift_newest : Shift or None
         Between early and late, and between holdout and newest as-of date; None where either has no values.
-    missing_change, missing_newest : Difference or None
+    missing_change, missing_newest : Shift or None
         The same for the share of missing values.
     tells_late : float or None
         ROC AUC of telling late examples from early ones by this number, where it has one; None for categories.
@@ -99,10 +99,10 @@ class Measures:
     distinct_values: int
     strength: Mapping[str, Strength]
     errors_left: float | None
-    drift: Difference | None
-    drift_newest: Difference | None
-    missing_change: Difference | None
-    missing_newest: Difference | None
+    drift: Shift | None
+    drift_newest: Shift | None
+    missing_change: Shift | None
+    missing_newest: Shift | None
     tells_late: float | None
     steps: Steps | None
     names: Names | None

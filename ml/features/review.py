@@ -1,7 +1,7 @@
 """The feature review: one table per prediction, and what in it a person should look at.
 
 It asks of each feature and each sensitive column: how many values are missing, how many there are, how strong it is
-alone, whether that lasts, whether it was measured after the as-of date, whether it is sensitive.
+by itself, whether that lasts, whether it was measured after the as-of date, whether it is sensitive.
 `ml.features.measuring` measures it, and `ml.features.findings` says what of it is worth a warning.
 """
 
@@ -20,12 +20,12 @@ from ml.features.findings import (
     Finding,
     duplicates_finding,
     findings_of,
-    shown_strength,
     sounds_sensitive,
     unlabelled_finding,
 )
 from ml.features.measures import Measures
 from ml.features.measuring import MEMORY, Measuring
+from ml.tasks.strength import StrengthMeasure
 from turnout.clock import utc_now
 from turnout.records import reviews, write
 from turnout.records.reviews import ReviewedColumn
@@ -43,6 +43,8 @@ class Review:
 
     Parameters
     ----------
+    strength_measure : {"roc_auc", "spearman"}
+        By what strength is measured.
     early_until, newest : date or None, date
         The last early as-of date (None if there is only one as-of date), and the newest.
     columns : tuple of ReviewedColumn
@@ -56,6 +58,7 @@ class Review:
     review_id: str
     reviewed_at: datetime
     prediction: Prediction
+    strength_measure: str
     early_until: date | None
     newest: date
     columns: tuple[ReviewedColumn, ...]
@@ -66,11 +69,6 @@ class Review:
     def unacknowledged(self) -> tuple[Finding, ...]:
         """The findings for which nobody gave a reason."""
         return tuple(finding for finding in self.findings if not finding.acknowledged)
-
-    @property
-    def strength_measure(self) -> str:
-        """By what strength is measured."""
-        return self.prediction.task.strength.name
 
     def __str__(self) -> str:
         found, name = self.unacknowledged, self.prediction.name
@@ -113,19 +111,24 @@ def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str,
         If there is no table of examples.
     """
     with warehouse.session(memory=MEMORY) as session:
-        held = inspect(session, prediction)
+        examples = inspect(session, prediction)
         schema = session.columns_of(prediction.schema, prediction.table)
-        features = [feature.name for feature in held.features]
-        measuring = Measuring(session, prediction, held, schema)
+        features = [feature.name for feature in examples.features]
+        measuring = Measuring(session, prediction, examples, schema)
         measured = [measuring.column(name) for name in (*features, *prediction.sensitive)]
         found = [
             finding
             for measures in measured
             if measures.name in features
-            for finding in findings_of(measures, prediction, examples_per_entity=measuring.examples_per_entity)
+            for finding in findings_of(
+                measures,
+                measuring.strength_measure,
+                entity=prediction.entity,
+                examples_per_entity=measuring.examples_per_entity,
+            )
         ]
-        found += unlabelled_finding(measuring.unlabelled(), prediction)
-        found += duplicates_finding(measuring.duplicate_entities(DUPLICATE_DATES), prediction)
+        found += unlabelled_finding(measuring.unlabelled(), prediction.label)
+        found += duplicates_finding(measuring.duplicate_entities(DUPLICATE_DATES), prediction.entity)
     findings = tuple(
         replace(finding, acknowledged=prediction.acknowledged.get(finding.name, {}).get(finding.subject, ""))
         for finding in found
@@ -135,12 +138,14 @@ def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str,
         review_id=uuid4().hex[:12],
         reviewed_at=utc_now(),
         prediction=prediction,
+        strength_measure=measuring.strength_measure.name,
         early_until=measuring.periods.early_until,
         newest=measuring.periods.newest,
         columns=tuple(
             _row(
                 measures,
-                prediction,
+                measuring.strength_measure,
+                measures.name in prediction.sensitive,
                 differing,
                 tuple(name for name, subject in sorted(keys) if subject == measures.name),
             )
@@ -181,10 +186,13 @@ def remember(warehouse: Warehouse, reviewed: Sequence[Review]) -> None:
 
 
 def _row(
-    measures: Measures, prediction: Prediction, differing: Mapping[str, int] | None, findings: tuple[str, ...]
+    measures: Measures,
+    measure: StrengthMeasure,
+    is_declared: bool,
+    differing: Mapping[str, int] | None,
+    findings: tuple[str, ...],
 ) -> ReviewedColumn:
-    strength = {period: shown_strength(found, prediction) for period, found in measures.strength.items()}
-    is_declared = measures.name in prediction.sensitive
+    strength = {period: measure.shown(found) for period, found in measures.strength.items()}
     sensitive: Literal["declared", "sounds like it", "no"] = (
         "declared" if is_declared else "sounds like it" if sounds_sensitive(measures.name) else "no"
     )

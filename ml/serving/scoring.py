@@ -12,7 +12,8 @@ from ml.declaration import Prediction
 from ml.examples.inspection import INFINITY, Examples, inspect, missing_features
 from ml.examples.reading import feature_frame
 from ml.models import persistence
-from ml.models.reasons import explainer_of, no_reasons, reasons
+from ml.models.contributions import explainer_of
+from ml.models.reasons import no_reasons, reasons
 from ml.serving.scores import SCHEMA, create_table, score_schema
 from ml.serving.treatment import is_treated
 from ml.training.records import ModelVersion, champion_of

@@ -49,11 +49,12 @@ class Binary(Task):
         PRECISION_RECALL,
     )
     words = Words(
-        before_label="how probable it is that",
+        before_label="the probability that",
         after_label="comes true within the next",
-        mean_label="it came true in {percent} of the examples",
-        caveat="A probability is about many alike, not about one: of a hundred with 10%, about ten come true.",
-        calibrated=", in log-odds",
+        mean_label="the label came true in {percent} of the examples",
+        caveat="A probability is about many similar examples, not about one: of a hundred with 10%, about ten come "
+        "true.",
+        calibrated="Platt scaling (a line in log-odds)",
         effect="How far it moved the score, up or down: in log-odds, or in probability if the model is a forest.",
         effect_unit="log-odds",
     )

@@ -224,22 +224,22 @@ def _residuals(label: Vector, predicted: Vector) -> bytes:
 GAIN = Picture(
     "gain",
     "Gain",
-    "Take the examples from the highest prediction down: the curve says which share of the whole outcome is found "
-    "by then. The higher above the dotted line, the better the ranking.",
+    "The curve says which share of the whole outcome is found among the examples with the highest predictions. The "
+    "higher above the dotted line, the better the ranking.",
     _gain,
 )
 ROC = Picture(
     "roc",
     "ROC",
-    "Every point is one place to draw the line: how many of the ones are found above it, and how many of the zeros "
-    "are taken for ones. A curve near the upper left corner is best.",
+    "Every point is one threshold: its height is the share of the ones that are above it, and its place from the left "
+    "the share of the zeros. A curve near the upper left corner is best.",
     _roc,
 )
 PRECISION_RECALL = Picture(
     "precision_recall",
     "Precision and recall",
-    "The more of the ones are to be found, the more zeros come with them: the height is the share of ones among "
-    "the selected. The dotted line is a selection at random.",
+    "The height is the share of ones among the selected examples; it falls as more of all ones are to be found. The "
+    "dotted line is a selection at random.",
     _precision_recall,
 )
 RESIDUALS = Picture(

@@ -48,11 +48,11 @@ class Regression(Task):
         RESIDUALS,
     )
     words = Words(
-        before_label="which value of",
-        after_label="is to be expected for the next",
+        before_label="the expected value of",
+        after_label="for the next",
         mean_label="the value is {number} on average",
-        caveat="A prediction is the mean of many alike; one of them may be far from it.",
-        calibrated="",
+        caveat="A prediction is the mean of many similar examples; one of them may be far from it.",
+        calibrated="a line fitted by least squares",
         effect="How far it moved the score, up or down: in units of the label.",
         effect_unit="units of the label",
     )

@@ -42,13 +42,13 @@ class Words:
     Parameters
     ----------
     before_label, after_label : str
-        "For each entity and each date, it says <before_label> `label` <after_label> 28 days."
+        "For each entity and each date, the model predicts <before_label> `label` <after_label> 28 days."
     mean_label : str
         "In the holdout <mean_label>.", where {number} and {percent} stand for the mean label.
     caveat : str
         What a reader of one score should keep in mind, as a sentence.
     calibrated : str
-        Behind slope and intercept of a calibration: the scale that they are on; empty for that of the label.
+        "The predictions are calibrated by <calibrated>."; empty if the task is not calibrated.
     effect : str
         What the effect of a reason is, as a sentence.
     effect_unit : str

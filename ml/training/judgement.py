@@ -18,7 +18,7 @@ from ml.judging.promotion import Champion, Decision, decide
 from ml.judging.resampling import resample
 from ml.models import persistence
 from ml.models.candidates import BASELINE, fit
-from ml.models.reasons import importance_of
+from ml.models.contributions import importance_of
 from ml.monitoring.outcomes import outcomes_of
 from turnout.records.trainings import Evaluation, Outcome
 

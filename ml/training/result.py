@@ -44,7 +44,7 @@ class Training:
     holdout_predicted : ndarray of shape (n_holdout,) or (n_holdout, n_columns)
         What the challenger predicted there.
     importance : mapping of str to float, or None
-        How far each feature moves the challenger's predictions; see `ml.models.reasons.importance_of`.
+        How far each feature moves the challenger's predictions; see `ml.models.contributions.importance_of`.
     """
 
     prediction: Prediction

@@ -265,7 +265,7 @@ def test_whatever_is_written_is_read_again_and_no_row_is_lost(
         fit = [row for place, row in enumerate(rows) if place not in broken]
         if not fit:
             return
-        parsed = parse(connection, file, Path(folder, "scratch"), table, [], is_treated=False)
+        parsed = parse(connection, file, Path(folder, "scratch"), table, [], is_accepted=False)
         assert parsed.row_count + parsed.refused_row_count == len(rows)
         found = connection.execute(f"select id, name, paid from '{parsed.path}'").fetchall()
         assert found == [(number, name or None, paid) for number, name, paid in fit]

@@ -34,8 +34,9 @@ from worlds import PROVENANCE, World
 from xgboost import XGBClassifier, XGBRegressor
 
 from ml.declaration import predictions_in
+from ml.models.contributions import explainer_of, importance_of
 from ml.models.feature import Feature
-from ml.models.reasons import PLACES, explainer_of, importance_of, reason_fields, reasons, shown_values
+from ml.models.reasons import PLACES, reason_fields, reasons, shown_values
 from ml.serving.scoring import score
 from ml.tasks import BINARY, REGRESSION, Task
 from ml.training.training import train

@@ -24,7 +24,8 @@ from ml.models.candidates import FAMILIES, Candidate
 from ml.models.feature import Feature
 from ml.report import card
 from ml.tasks import BINARY
-from ml.tracking.mlflow import Tracking, prepare_environment, track
+from ml.tracking.environment import prepare_environment
+from ml.tracking.tracking import Tracking, track
 from ml.training.training import train
 from orchestration.commands import error_in_words
 from turnout.engines.duckdb import DuckDB
@@ -236,7 +237,7 @@ def test_where_nothing_is_new_mlflow_is_not_even_imported(shown: World) -> None:
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from ml.tracking.mlflow import track
+from ml.tracking.tracking import track
 from turnout.engines.duckdb import DuckDB
 
 prediction = SimpleNamespace(name="will_return")

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from turnout.declarations import Mistake, validated
-from turnout.errors import DeclarationError, did_you_mean
+from turnout.declarations import Mistake, Place, validated
+from turnout.errors import TurnoutError, did_you_mean
 
 Manifest = Mapping[str, Any]
 
@@ -33,7 +33,7 @@ _TYPES_IN_WORDS = {
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
-class Declaration:
+class LinkDeclaration:
     """The keys that may stand under `config.meta.link`, with their defaults.
 
     Parameters
@@ -69,7 +69,7 @@ class Declaration:
 class Link:
     """A declared link, with the places of its two tables.
 
-    The attributes that are not described here are those of `Declaration`.
+    The attributes that are not described here are those of `LinkDeclaration`.
 
     Parameters
     ----------
@@ -129,11 +129,10 @@ def links_in(manifest: Manifest) -> tuple[Link, ...]:
         if "link" in models[name]["config"]["meta"]:
             link = _link(models[name], models)
             if link.table in links:
-                raise _error(
+                raise _place(link.place).error(
                     f"the table '{link.table}' is written by the model '{links[link.table].model}' already.",
-                    link.place,
-                    "table",
                     "give every link a table of its own.",
+                    "table",
                 )
             links[link.table] = link
     return tuple(links[table] for table in sorted(links))
@@ -142,15 +141,14 @@ def links_in(manifest: Manifest) -> tuple[Link, ...]:
 def _link(node: Mapping[str, Any], models: Mapping[str, Mapping[str, Any]]) -> Link:
     # The patch path is the YAML file, "project://models/x.yml"; a declaration inside the SQL has none.
     file = (node["patch_path"] or node["original_file_path"]).split("://")[-1]
-    place = f"{file}, model '{node['name']}'"
+    place = _place(f"{file}, model '{node['name']}'")
     declared = _validated(node["config"]["meta"]["link"], place)
     if declared.to not in models or declared.to == node["name"]:
         others = [name for name in models if name != node["name"]]
-        raise _error(
+        raise place.error(
             f"'to' names '{declared.to}', which is no other model.{did_you_mean(declared.to, others)}",
-            place,
-            "to",
             "name the dbt model in which the records are to be found.",
+            "to",
         )
     _check_names(declared, place)
     _check_block(declared, place)
@@ -178,76 +176,70 @@ def _link(node: Mapping[str, Any], models: Mapping[str, Mapping[str, Any]]) -> L
     )
 
 
-def _check_names(declared: Declaration, place: str) -> None:
+def _check_names(declared: LinkDeclaration, place: Place) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", declared.table):
-        raise _error(
+        raise place.error(
             f"'table' is '{declared.table}', which is no plain name.",
-            place,
-            "table",
             "use small letters, digits and underscores.",
+            "table",
         )
     if declared.key == declared.to_key:
-        raise _error(
+        raise place.error(
             f"'key' and 'to_key' are both '{declared.key}', but they become two columns of links.{declared.table}.",
-            place,
-            "to_key",
             "rename the column in one of the models.",
+            "to_key",
         )
     for role in ("key", "to_key"):
         if getattr(declared, role) in WRITTEN:
-            raise _error(
+            raise place.error(
                 f"'{role}' is '{getattr(declared, role)}', which links.{declared.table} holds in any case.",
-                place,
-                role,
                 "rename the column in the model.",
+                role,
             )
 
 
-def _check_block(declared: Declaration, place: str) -> None:
+def _check_block(declared: LinkDeclaration, place: Place) -> None:
     if len(declared.compare) < 2:
-        raise _error(
+        raise place.error(
             f"'compare' names {len(declared.compare)} columns.",
-            place,
-            "compare",
             f"name at least two, each with its kind: what one of them is worth is learned from the others. "
             f"The kinds are {', '.join(KINDS)}.",
+            "compare",
         )
     if len(declared.block) < 2 or not all(declared.block):
-        raise _error(
+        raise place.error(
             "'block' has fewer than two lists of columns."
             if len(declared.block) < 2
             else "a list of 'block' names no column.",
-            place,
-            "block",
             f"write {_TYPES_IN_WORDS['block']}: what one list cannot find, because a value is wrong or missing, "
             "another one finds.",
+            "block",
         )
     shared = [name for name in declared.compare if all(name in names for names in declared.block)]
     if shared:
-        raise _error(
+        raise place.error(
             f"'{shared[0]}' is compared, but stands in every list of 'block'.",
-            place,
-            "compare",
             f"take '{shared[0]}' out of 'compare', or add a list to 'block' without it: where only records that share "
             "it are compared, it tells nothing.",
+            "compare",
         )
 
 
-def _check_column(name: str, role: str, model: Mapping[str, Any], place: str) -> None:
+def _check_column(name: str, role: str, model: Mapping[str, Any], place: Place) -> None:
     """Refuse a column that a model does not document, if it documents any."""
     if model["columns"] and name not in model["columns"]:
-        raise _error(
-            f"'{role}' names the column '{name}', which the model '{model['name']}' does not document."
-            f"{did_you_mean(name, model['columns'])}",
-            place,
+        raise place.column_error(
             role,
+            name,
+            model["columns"],
+            f"the model '{model['name']}' does not document",
             f"correct the name, or add the column to the model '{model['name']}' and under its 'columns:'; the columns "
             "in 'compare' and 'block' have the same name in both models.",
         )
 
 
-def _validated(declared: object, place: str) -> Declaration:
-    def wrong(mistake: Mistake) -> DeclarationError:
+def _validated(declared: object, place: Place) -> LinkDeclaration:
+    def wrong(mistake: Mistake) -> TurnoutError:
         what, path = mistake.what, mistake.path
         remedy = mistake.remedy(_TYPES_IN_WORDS.get(path[0], "a name") if path else "")
         if len(path) > 1:
@@ -256,27 +248,22 @@ def _validated(declared: object, place: str) -> Declaration:
             if path == ("compare",):
                 column, kind = mistake.path[1], mistake.value
                 what, path = f"'{column}' is compared as {kind!r}.{did_you_mean(str(kind), KINDS)}", (*path, column)
-        return _error(what, place, ".".join(path) or "link", remedy)
+        return place.error(what, remedy, ".".join(path) or None)
 
-    return validated(Declaration, declared, wrong)
-
-
-def _error(what: str, place: str, key: str, remedy: str) -> DeclarationError:
-    return DeclarationError(
-        f"Declaration: {what}",
-        where=f"{place}, key 'config.meta.link.{key}'" if key != "link" else place,
-        rule="a link is declared completely and exactly, so that nothing is guessed.",
-        remedy=remedy,
-    )
+    return validated(LinkDeclaration, declared, wrong)
 
 
-def column_error(link: Link, table: tuple[str, str], name: str, role: str, columns: Sequence[str]) -> DeclarationError:
+def _place(where: str) -> Place:
+    return Place(where, "config.meta.link", "a link is declared completely and exactly, so that nothing is guessed.")
+
+
+def column_error(link: Link, table: tuple[str, str], name: str, role: str, columns: Sequence[str]) -> TurnoutError:
     """Return the error for a column that the declaration names and the table does not have."""
-    return _error(
-        f"'{role}' names the column '{name}', which the table {'.'.join(table)} does not have."
-        f"{did_you_mean(name, columns)}",
-        link.place,
+    return _place(link.place).column_error(
         role,
+        name,
+        columns,
+        f"the table {'.'.join(table)} does not have",
         "correct the name, or add the column to the model; the columns in 'compare' and 'block' have the same name in "
         "both models.",
     )

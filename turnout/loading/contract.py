@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -19,8 +19,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass as strict
 
-from turnout.declarations import Mistake, validated
-from turnout.errors import LoadError, did_you_mean
+from turnout.declarations import Mistake, Place, validated
+from turnout.errors import LoadError, TurnoutError
 from turnout.personal import is_personal
 
 T = TypeVar("T")
@@ -328,10 +328,9 @@ def _check_identifiers(tables: Iterable[SourceTable]) -> None:
     for table in tables:
         other = known.setdefault(table.identifier.lower(), table)
         if other is not table:
-            raise _error(
-                f"{other.label} and {table.label} are both '{table.identifier}' in the warehouse",
-                f"{table.file}, table '{table.name}'",
-                "give one of them an 'identifier' of its own",
+            raise _place(f"{table.file}, table '{table.name}'").error(
+                f"{other.label} and {table.label} are both '{table.identifier}' in the warehouse.",
+                "give one of them an 'identifier' of its own.",
             )
 
 
@@ -348,37 +347,38 @@ def _columns_with_not_null_test(manifest: Mapping[str, Any]) -> dict[str, set[st
 
 
 def _source_table(node: Mapping[str, Any], not_null: set[str]) -> SourceTable:
-    where = f"{node['original_file_path']}, table '{node['name']}'"
+    place = _place(f"{node['original_file_path']}, table '{node['name']}'")
     declared = {
         name: column for name, column in node["columns"].items() if not column["config"]["meta"].get("added_by_loader")
     }
     untyped = [name for name, column in declared.items() if not column["data_type"]]
     if untyped or not declared:
-        raise _error(
-            f"the column '{untyped[0]}' has no data_type" if untyped else "no columns are declared",
-            where,
-            "list every column of the file under 'columns:', each with its 'data_type:'",
+        raise place.error(
+            f"the column '{untyped[0]}' has no data_type." if untyped else "no columns are declared.",
+            "list every column of the file under 'columns:', each with its 'data_type:'.",
         )
-    keys = _validated(TableKeys, node["config"]["meta"].get("load", {}), where)
+    keys = _validated(TableKeys, node["config"]["meta"].get("load", {}), place)
     for name in keys.key:
         if name not in declared:
-            raise _error(
-                f"'key' names the column '{name}', which is not declared.{did_you_mean(name, declared)}",
-                f"{where}, key 'config.meta.load.key'",
-                "correct the name, or declare the column",
+            raise place.column_error(
+                "key", name, declared, "is not declared", "correct the name, or declare the column."
             )
     columns = tuple(
         Column(
             name=name,
             data_type=column["data_type"],
             is_required=name in not_null or name in keys.key,
-            keys=_validated(ColumnKeys, column["config"]["meta"].get("load", {}), f"{where}, column '{name}'"),
+            keys=_validated(
+                ColumnKeys,
+                column["config"]["meta"].get("load", {}),
+                replace(place, where=f"{place.where}, column '{name}'"),
+            ),
             is_personal=is_personal(column),
         )
         for name, column in declared.items()
     )
     for what, remedy in _contradictions(keys, columns):
-        raise _error(what, where, remedy)
+        raise place.error(what, remedy)
     return SourceTable(
         unique_id=node["unique_id"],
         source=node["source_name"],
@@ -396,39 +396,39 @@ def _contradictions(keys: TableKeys, columns: Sequence[Column]) -> Iterator[tupl
     """Yield what in a contract cannot hold together, and the remedy."""
     if keys.part and keys.mode == "append":
         yield (
-            "'part' stands beside 'mode: append', but what is appended takes no file's place",
-            "remove one of them",
+            "'part' stands beside 'mode: append', but what is appended takes no file's place.",
+            "remove one of them.",
         )
     if all(column.keys.gather for column in columns):
-        yield "every column gathers others", "declare those that are always there by their names"
+        yield "every column gathers others.", "declare those that are always there by their names."
     for column in columns:
         if column.keys.optional and column.is_required:
             yield (
-                f"the column '{column.name}' is optional, but may not be null",
-                "remove 'optional', or the not_null test (or the key) that names it",
+                f"the column '{column.name}' is optional, but may not be null.",
+                "remove 'optional', or the not_null test (or the key) that names it.",
             )
         if not column.keys.gather:
             continue
         if "".join(column.data_type.lower().split()) != GATHERED_TYPE.replace(" ", ""):
             yield (
-                f"the column '{column.name}' gathers others, but its data_type is {column.data_type}",
-                f"write 'data_type: {GATHERED_TYPE}'",
+                f"the column '{column.name}' gathers others, but its data_type is {column.data_type}.",
+                f"write 'data_type: {GATHERED_TYPE}'.",
             )
         if column.name in keys.key:
-            yield f"the column '{column.name}' gathers others, but is part of the key", "take it out of 'key'"
+            yield f"the column '{column.name}' gathers others, but is part of the key.", "take it out of 'key'."
         if keys.file.format == "csv" and not keys.file.header:
             yield (
-                f"the column '{column.name}' gathers others by their names, but the file has no header",
-                "declare the columns one by one, or remove 'header: false'",
+                f"the column '{column.name}' gathers others by their names, but the file has no header.",
+                "declare the columns one by one, or remove 'header: false'.",
             )
 
 
-def _validated(kind: type[T], declared: object, where: str) -> T:
-    def wrong(mistake: Mistake) -> LoadError:
-        place = f"{where}, key '{'.'.join(['config.meta.load', *mistake.path])}'"
+def _validated(kind: type[T], declared: object, place: Place) -> T:
+    def wrong(mistake: Mistake) -> TurnoutError:
+        key = ".".join(mistake.path)
         if mistake.kind == "unknown":
-            return _error(mistake.what, place, mistake.remedy("").rstrip("."))
-        return _error(f"{mistake.value!r} cannot stand here: {mistake.said}", place, "correct the value")
+            return place.error(mistake.what, mistake.remedy(""), key)
+        return place.error(f"{mistake.value!r} cannot stand here: {mistake.said}.", "correct the value.", key)
 
     return validated(kind, declared, wrong)
 
@@ -441,10 +441,6 @@ def _without_unused_later_keys(pairs: Iterable[tuple[str, Any]]) -> dict[str, An
     return {name: value for name, value in pairs if value or name not in _LATER_KEYS}
 
 
-def _error(what: str, where: str, remedy: str) -> LoadError:
-    return LoadError(
-        f"Contract: {what.rstrip('.')}." if not what.endswith("?") else f"Contract: {what}",
-        where=where,
-        rule="the dbt source is the contract that every file is checked against.",
-        remedy=f"{remedy}.",
-    )
+def _place(where: str) -> Place:
+    rule = "the dbt source is the contract that every file is checked against."
+    return Place(where, "config.meta.load", rule, subject="Contract", kind=LoadError)

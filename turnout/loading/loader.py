@@ -259,7 +259,7 @@ def _parse(
     file, acceptance, loads = arrival.file, arrival.acceptance, register.loads()
     others = [load for load in register.in_force(loads) if load.file_hash != arrival.content_hash]
     appended_to = [project.root / load.path for load in others] if table.keys.mode == "append" else []
-    parsed = parse(connection, file.path, scratch, table, appended_to, is_treated=acceptance is not None)
+    parsed = parse(connection, file.path, scratch, table, appended_to, is_accepted=acceptance is not None)
     # Times of loads tell their order, whatever the clock does.
     now = max([utc_now(), *(load.loaded_at + timedelta(microseconds=1) for load in loads)])
     path = project.loads / table.folder / f"{now:%Y-%m-%d}" / f"{arrival.load_id}.parquet"

@@ -63,7 +63,7 @@ def parse(
     table: SourceTable,
     earlier: Sequence[Path],
     *,
-    is_treated: bool,
+    is_accepted: bool,
 ) -> ParsedFile:
     """Parse a file's rows, set aside those that do not keep the contract, and write the others.
 
@@ -83,7 +83,7 @@ def parse(
         The contract.
     earlier : sequence of Path
         The loads whose keys a row may not repeat.
-    is_treated : bool
+    is_accepted : bool
         Whether a person accepts the file however many rows are set aside.
 
     Raises
@@ -109,7 +109,7 @@ def parse(
     undeclared = tuple(name for name in columns if name not in values)
     try:
         staged = _stage(connection, opened, values, undeclared, _reason(table, opened, values, types), scratch, table)
-        _set_aside_rejected_lines(connection, opened, table, file, is_treated=is_treated)
+        _set_aside_rejected_lines(connection, opened, table, file, is_accepted=is_accepted)
         rejected = _count(connection, "refused_rows")
         total = _count(connection, "staged") + rejected
         if total == 0:
@@ -117,11 +117,11 @@ def parse(
                 table, "it has no rows", str(file), "ask its sender whether that is meant; remove it from landing."
             )
         _set_aside(connection, opened, "select _row, _reason, _content from staged where _reason is not null")
-        _check_share(connection, table, file, total, is_treated=is_treated)
+        _check_share(connection, table, file, total, is_accepted=is_accepted)
         if table.keys.key:
             _set_aside(connection, opened, _repeated_keys(table, earlier))
-            _check_share(connection, table, file, total, is_treated=is_treated)
-        _check_end(connection, opened, table, file, total, is_treated=is_treated)
+            _check_share(connection, table, file, total, is_accepted=is_accepted)
+        _check_end(connection, opened, table, file, total, is_accepted=is_accepted)
         refused = _count(connection, "refused_rows")
         if refused or staged is None:
             staged = scratch.with_suffix(".fit.parquet")
@@ -276,7 +276,7 @@ def _stage(
 
 
 def _set_aside_rejected_lines(
-    connection: duckdb.DuckDBPyConnection, opened: OpenedFile, table: SourceTable, file: Path, *, is_treated: bool
+    connection: duckdb.DuckDBPyConnection, opened: OpenedFile, table: SourceTable, file: Path, *, is_accepted: bool
 ) -> None:
     """Set aside the lines that could not be split into columns; DuckDB has listed them."""
     if not opened.can_reject:
@@ -299,7 +299,7 @@ def _set_aside_rejected_lines(
     first, undecodable = connection.execute(
         "select min(line), count(distinct line) from reject_errors where error_type = 'INVALID ENCODING'"
     ).fetchall()[0]
-    if undecodable and not is_treated:
+    if undecodable and not is_accepted:
         raise RefusalError(
             table,
             f"{undecodable:,} lines are not encoded in {table.keys.file.encoding}, the first of them line {first:,}",
@@ -354,11 +354,11 @@ def _repeated_keys(table: SourceTable, earlier: Sequence[Path]) -> str:
 
 
 def _check_share(
-    connection: duckdb.DuckDBPyConnection, table: SourceTable, file: Path, total: int, *, is_treated: bool
+    connection: duckdb.DuckDBPyConnection, table: SourceTable, file: Path, total: int, *, is_accepted: bool
 ) -> None:
     """Refuse a file of which too much was set aside."""
     refused = _count(connection, "refused_rows")
-    if refused < total and (is_treated or refused <= table.keys.refuse_above * total):
+    if refused < total and (is_accepted or refused <= table.keys.refuse_above * total):
         return
     kinds = connection.execute(
         """select split_part(reason, ': ', 1), count(*), arg_min(reason, line_number), min(line_number)
@@ -384,10 +384,10 @@ def _check_end(
     file: Path,
     total: int,
     *,
-    is_treated: bool,
+    is_accepted: bool,
 ) -> None:
     """Refuse a text that ends in the middle of a line: nobody knows how many rows it has lost."""
-    if is_treated or not opened.can_reject or ends_in_a_line_break(file, table):
+    if is_accepted or not opened.can_reject or ends_in_a_line_break(file, table):
         return
     last = _count(connection, f"refused_rows where line_number >= {total + opened.header_lines}")
     if last:
