@@ -73,8 +73,8 @@ bi: $(BI_ENVIRONMENT)/bi ## Open the dashboards on 127.0.0.1:8088; PORT=8089 ope
 test: lint ## Lint, check types, run every test
 	$(PYTEST)
 
-test-fast: $(ENVIRONMENT)/test ## Run the tests that start no run and no dbt: less than a minute
-	$(PYTEST) tests/unit tests/loading --ignore tests/loading/test_mutations.py
+test-fast: $(ENVIRONMENT)/test ## Run the unit tests that fit no model: less than a minute
+	$(PYTEST) tests/unit -m "not slow"
 
 test-bi: $(ENVIRONMENT)/test_bi $(BI_ENVIRONMENT)/bi ## Look at the dashboards and at Dagster as people do: over REST and in a browser
 	$(BIN)/python -m pytest tests/bi

@@ -13,6 +13,20 @@ from worlds import World, world_in
 from ml.tasks import REGRESSION
 
 
+# What fits models or links people, and so takes seconds: `make test-fast` does without.
+SLOW = {
+    *("test_champions", "test_linking", "test_replayed_weeks", "test_search", "test_third_task", "test_tracking"),
+    "test_training_and_scoring",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow ones."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and item.path.stem in SLOW:
+            item.add_marker("slow")
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _one_sql() -> Iterator[None]:
     """Every statement that is handed to a session is one that all engines read alike."""

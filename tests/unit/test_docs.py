@@ -13,7 +13,7 @@ import yaml
 
 from ml.declaration import Declaration
 from orchestration.project import this_project
-from turnout.linking.declaration import Declaration as Link
+from turnout.linking.declaration import LinkDeclaration as Link
 from turnout.loading.contract import ColumnKeys, TableKeys
 from turnout.project.provenance import turnout_version
 
