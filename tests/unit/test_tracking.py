@@ -261,6 +261,20 @@ def test_killed_before_it_is_recorded_it_comes_to_the_same(shown: World) -> None
     assert registered(uri(shown)) == before[1]
 
 
+def test_the_warehouse_is_opened_three_times_however_many_versions_are_sent(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, session = [], DuckDB.session
+
+    def counted(warehouse: DuckDB, *arguments: Any, **named: Any) -> Any:
+        opened.append(warehouse)
+        return session(warehouse, *arguments, **named)
+
+    monkeypatch.setattr(DuckDB, "session", counted)
+    assert len(tracked(world).sent) == 2
+    assert len(opened) == 3
+
+
 def test_a_fit_whose_file_has_changed_is_not_registered(world: World) -> None:
     (world.models / "will_return/2/evaluated.skops").write_bytes(b"!")
     done = tracked(world)
