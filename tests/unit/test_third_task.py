@@ -111,7 +111,7 @@ def test_dbt_knows_its_columns() -> None:
 
 def test_its_card_has_its_words_and_its_picture(answered: tuple[World, Training, Path]) -> None:
     written = card.read(answered[2])
-    assert "it says between which values\n`outcome` will lie for the next 14 days" in written.markdown
+    assert "the model predicts between which values\n`outcome` will lie for the next 14 days" in written.markdown
     assert "pinball loss (decides)" in written.markdown
     assert "Two of ten lie outside of their interval." in written.markdown
     assert set(written.plots) == {"width", "importance"}
