@@ -12,7 +12,6 @@ from worlds import World, world_in
 
 from ml.tasks import REGRESSION
 
-
 # What fits models or links people, and so takes seconds: `make test-fast` does without.
 SLOW = {
     *("test_champions", "test_linking", "test_replayed_weeks", "test_search", "test_third_task", "test_tracking"),
