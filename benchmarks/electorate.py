@@ -35,7 +35,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ml.examples.reading import feature_frame, read_matured
-from ml.training.records import champion_of
+from ml.training.history import champion_of
 from ml.training.refit import fitted_as
 from orchestration.project import predictions_named
 from samples import elections

@@ -34,7 +34,7 @@ from ml.models.candidates import FAMILIES, Candidate
 from ml.models.persistence import load, save
 from ml.serving.scoring import score
 from ml.tasks import BINARY
-from ml.training.records import champion_of
+from ml.training.history import champion_of
 from ml.training.training import train
 from turnout.engines.duckdb import BATCH_ROWS, DuckDB
 from turnout.project.provenance import Provenance

@@ -39,7 +39,7 @@ from ml.judging.resampling import resample
 from ml.models.candidates import BASELINE, Candidate, Parameters, Range, fit
 from ml.models.feature import Feature
 from ml.tasks import Task
-from ml.tasks.families import SEED
+from ml.tasks.estimator_settings import SEED
 from ml.tasks.metrics import Predicted
 from ml.training.result import Training
 from ml.training.search import Fold, Search, folds_in
@@ -58,7 +58,7 @@ MANY_TRIALS = 10_000
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
+class TrainingData:
     """What a search and its rival work with: features, folds of the training dates, and both sides of the split."""
 
     features: tuple[Feature, ...]
@@ -137,16 +137,16 @@ class Rival:
     comparison: Comparison
 
 
-def material(warehouse: Warehouse, prediction: Prediction, training: Training) -> Material:
+def material(warehouse: Warehouse, prediction: Prediction, training: Training) -> TrainingData:
     """Return what a training worked with."""
     with warehouse.session() as session:
         features = inspect(session, prediction).features
         matured = read_matured(session, prediction, features)
     learned, holdout = divide(matured, prediction.as_of, training.split)
-    return Material(features, folds_in(prediction, training.split, learned, None), learned, holdout)
+    return TrainingData(features, folds_in(prediction, training.split, learned, None), learned, holdout)
 
 
-def rival(prediction: Prediction, at_hand: Material, training: Training) -> Rival:
+def rival(prediction: Prediction, at_hand: TrainingData, training: Training) -> Rival:
     """Search as long as the engine has, in fits, by drawing at random; and judge both on the holdout."""
     names = [feature.name for feature in at_hand.features]
     metric = prediction.decisive_metric
@@ -177,7 +177,7 @@ def rival(prediction: Prediction, at_hand: Material, training: Training) -> Riva
     return Rival(search.best_params_["configuration"][0].name, count, seconds, sign * search.best_score_, comparison)
 
 
-def used(prediction: Prediction, at_hand: Material, seconds: float) -> tuple[int, float]:
+def used(prediction: Prediction, at_hand: TrainingData, seconds: float) -> tuple[int, float]:
     """Return how many trials a search with a budget made beyond the defaults, and how many seconds that took."""
     budgeted = replace(prediction, search=SearchBudget(MANY_TRIALS, seconds))
     with tempfile.TemporaryDirectory() as folder:

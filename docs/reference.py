@@ -155,7 +155,7 @@ def _scores() -> Iterator[str]:
     (source,) = yaml.safe_load((DBT / "models/scores/_scores__sources.yml").read_text())["sources"]
     yield "# Scores\n"
     yield f"{source['description']} There is one table for each prediction, in the schema `{source['schema']}`,"
-    yield "and `ml/serving/scores.py` defines its columns.\n"
+    yield "and `ml/serving/scores_table.py` defines its columns.\n"
     yield from _described(source["tables"], {})
 
 

@@ -12,7 +12,7 @@ from turnout.errors import TurnoutError
 
 
 @contextmanager
-def in_words() -> Iterator[None]:
+def as_dagster_failure() -> Iterator[None]:
     """Turn a mistake that a person can mend into a Dagster failure that says so, without a traceback of ours."""
     try:
         yield

@@ -16,9 +16,9 @@ from sklearn.linear_model import QuantileRegressor
 
 from ml.tasks.bands import TenthsOfExamples
 from ml.tasks.drawing import MODEL, new_figure, png
-from ml.tasks.families import LIGHTGBM, SELECTION
+from ml.tasks.estimator_settings import LIGHTGBM, SELECTION
 from ml.tasks.metrics import Metric, Predicted, Vector, Weighted, by_name, mean_of
-from ml.tasks.pictures import Picture
+from ml.tasks.plots import Plot
 from ml.tasks.strength import Spearman
 from ml.tasks.task import Task, Words
 from turnout.records.table import Column
@@ -89,7 +89,7 @@ class Interval(Task):
     score_checks = ("score between score_low and score_high",)
     bands = TenthsOfExamples()
     strength = Spearman()
-    pictures = (Picture("width", "Width", "A narrow interval says more.", draw_width),)
+    plots = (Plot("width", "Width", "A narrow interval says more.", draw_width),)
     words = Words(
         before_label="between which values",
         after_label="will lie for the next",

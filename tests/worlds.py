@@ -13,7 +13,7 @@ from ml.examples.inspection import Examples, inspect
 from ml.examples.reading import read_matured
 from ml.models.candidates import Candidate
 from ml.tasks import BINARY
-from ml.training.records import ModelVersion, champion_of
+from ml.training.history import ModelVersion, champion_of
 from turnout.engines import Warehouse
 from turnout.engines.duckdb import DuckDB
 from turnout.project.provenance import Provenance

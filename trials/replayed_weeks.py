@@ -25,7 +25,7 @@ from ml.judging.promotion import Comparison, compare
 from ml.judging.resampling import interval_of, resample
 from ml.models import persistence
 from ml.models.candidates import BASELINE, Candidate
-from ml.training.records import ModelVersion
+from ml.training.history import ModelVersion
 from ml.training.refit import refit
 from ml.training.training import train
 from turnout.engines import Warehouse, identifier

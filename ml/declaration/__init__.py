@@ -10,7 +10,7 @@ asked in `ml.examples.inspection`.
 - `reading`: from dbt's manifest to predictions
 """
 
-from ml.declaration.findings import FINDINGS
+from ml.declaration.finding_names import FINDINGS
 from ml.declaration.keys import Declaration, SearchBudget
 from ml.declaration.prediction import Prediction
 from ml.declaration.reading import predictions_in

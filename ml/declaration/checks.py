@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ml.declaration.findings import FINDINGS, RENAMED_FINDINGS
+from ml.declaration.finding_names import FINDINGS, RENAMED_FINDINGS
 from ml.declaration.keys import Declaration
 from ml.tasks import Task
 from ml.tasks.metrics import CALIBRATION_ERROR, METRICS

@@ -110,7 +110,7 @@ class Declaration:
         Days after an as-of date by which what happened before it has been loaded, and scores can be made.
     acknowledged : mapping of finding to mapping of subject to reason
         What was found and is right, with the reason. The findings, and what their subjects are, are
-        `ml.declaration.findings.FINDINGS`.
+        `ml.declaration.finding_names.FINDINGS`.
     candidates : tuple of str or of mapping of str to parameters
         Which families compete, beside the baseline: names in `ml.models.candidates.FAMILIES`, or the import path of a
         scikit-learn estimator, alone or with parameters. A list of values for a parameter is searched. Default: all

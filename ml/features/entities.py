@@ -11,9 +11,6 @@ if TYPE_CHECKING:
 
     from ml.features.query import ExamplesQuery
 
-if TYPE_CHECKING:
-    pass
-
 
 def names(query: ExamplesQuery, name: str, distinct: int) -> Names:
     """Return how the distinct values of a column and the entities belong together."""

@@ -41,7 +41,7 @@ class Shift:
 
 
 @dataclass(frozen=True)
-class Steps:
+class Increments:
     """How a number moves from an as-of date of an entity to its next: shares of all such steps."""
 
     up: float
@@ -84,7 +84,7 @@ class Measures:
         The same for the share of missing values.
     tells_late : float or None
         ROC AUC of telling late examples from early ones by this number, where it has one; None for categories.
-    steps : Steps or None
+    steps : Increments or None
         None for what hardly tells late from early.
     names : Names or None
         None for what cannot be a name, as it has too few values or parts of numbers.
@@ -104,7 +104,7 @@ class Measures:
     missing_change: Shift | None
     missing_newest: Shift | None
     tells_late: float | None
-    steps: Steps | None
+    steps: Increments | None
     names: Names | None
     is_never_repeated: bool
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ml.features.measures import Shift, Steps
+from ml.features.measures import Increments, Shift
 from ml.features.query import PERIODS
-from turnout.drift import drift_between
+from turnout.distance import drift_between
 
 if TYPE_CHECKING:
     from ml.features.measures import Kind
@@ -60,7 +60,7 @@ def missing_change(query: ExamplesQuery, missing: Mapping[str, float], one: str,
     return Shift(abs(missing[other] - missing[one]), by_chance)
 
 
-def steps(query: ExamplesQuery, name: str) -> Steps:
+def steps(query: ExamplesQuery, name: str) -> Increments:
     """Return how a number moves from an as-of date of an entity to its next."""
     up, down = query.row(
         f"""select
@@ -74,4 +74,4 @@ def steps(query: ExamplesQuery, name: str) -> Steps:
             )
             where value is not null and before is not null"""
     )
-    return Steps(up, down)
+    return Increments(up, down)

@@ -87,7 +87,7 @@ def limit_findings(
     )
 
 
-def broken_in_service(
+def champion_limit_findings(
     evaluations: Sequence[Evaluation], name: str, metric: Metric, limits: Limits
 ) -> tuple[LimitFinding, ...]:
     """Return which limits a model in service breaks by itself, without another to compare it with.

@@ -2,7 +2,7 @@
 
 A candidate holds its preprocessing, so that whatever is learned from data (medians, categories, means, which columns
 to keep) is learned from the rows it is fitted on and from nothing else: whatever comes as a candidate arrives unfitted.
-What is asked of it once it is fitted stands in `ml.models.fitted`.
+What is asked of it once it is fitted stands in `ml.models.row_independence`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ml.models.feature import Feature
-from ml.tasks.families import SEED
+from ml.tasks.estimator_settings import SEED
 from turnout.errors import DeclarationError, ModelError
 
 if TYPE_CHECKING:

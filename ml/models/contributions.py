@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ml.models.feature import Feature
-from ml.models.origins import Array, feature_places
+from ml.models.feature_mapping import Array, source_features
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +91,7 @@ def explainer_of(fitted: BaseEstimator, task: Task, features: Sequence[Feature])
     """
     slope, intercept = float(getattr(fitted, "slope", 1.0)), float(getattr(fitted, "intercept", 0.0))
     pipeline: Pipeline = getattr(fitted, "pipeline", fitted)
-    origins = feature_places(pipeline, features)
+    origins = source_features(pipeline, features)
     if origins is None:
         return None
     estimator = task.explained(pipeline.steps[-1][1])

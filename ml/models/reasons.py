@@ -9,7 +9,7 @@ import numpy as np
 
 from ml.models.contributions import Matrix
 from ml.models.feature import Feature
-from ml.models.origins import Array
+from ml.models.feature_mapping import Array
 
 if TYPE_CHECKING:
     import pyarrow as pa

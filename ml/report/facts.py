@@ -14,6 +14,16 @@ from markupsafe import Markup
 from ml.examples.split import day_of
 from ml.judging.evaluation import CHAMPION
 from ml.judging.limits import MIN_JUDGED
+from ml.report.formatting import (
+    UNKNOWN,
+    better_is,
+    better_or_worse,
+    between,
+    number,
+    percent,
+    seconds,
+    total_bias_in_words,
+)
 from ml.report.markdown import code, code_line, text
 from ml.report.plots import plots_in_words
 from ml.report.tables import (
@@ -25,17 +35,7 @@ from ml.report.tables import (
     metric_table,
     trial_table,
 )
-from ml.report.words import (
-    UNKNOWN,
-    better_is,
-    better_or_worse,
-    between,
-    number,
-    percent,
-    seconds,
-    total_bias_in_words,
-)
-from ml.tasks.families import SEED
+from ml.tasks.estimator_settings import SEED
 from turnout.advice import Action, Wording
 
 if TYPE_CHECKING:

@@ -48,7 +48,7 @@ def plots_of(
     truth, guess = np.asarray(label, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
     is_finite = np.isfinite(np.column_stack([truth, guess])).all(axis=1)
     truth, guess = truth[is_finite], guess[is_finite]
-    plots = {picture.name: picture.draw(truth, guess) for picture in task.pictures}
+    plots = {plot.name: plot.draw(truth, guess) for plot in task.plots}
     if importance:
         plots[IMPORTANCE] = importance_of_features(importance, titles, task.words.effect_unit)
     return plots
@@ -56,9 +56,7 @@ def plots_of(
 
 def plots_in_words(task: Task) -> dict[str, tuple[str, str]]:
     """Return the title of every plot of a task and how to read it, by its name."""
-    return {picture.name: (picture.title, picture.reading) for picture in task.pictures} | {
-        IMPORTANCE: IMPORTANCE_IN_WORDS
-    }
+    return {plot.name: (plot.title, plot.reading) for plot in task.plots} | {IMPORTANCE: IMPORTANCE_IN_WORDS}
 
 
 def importance_of_features(importance: Mapping[str, float], titles: Mapping[str, str], unit: str) -> bytes:

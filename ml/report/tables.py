@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ml.judging.evaluation import CHAMPION, SLICE, UNSEEN
 from ml.judging.limits import MIN_JUDGED
 from ml.models.candidates import BASELINE
-from ml.report.words import (
+from ml.report.formatting import (
     LIMITS_IN_WORDS,
     UNKNOWN,
     better_is,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ml.examples.inspection import inspect, missing_features
 from ml.examples.reading import read_matured
 from ml.models import persistence
-from ml.training.records import ModelVersion, champion_of, championship_of, record_champion, recorded
+from ml.training.history import ModelVersion, champion_of, championship_of, record_champion, require_version
 from ml.training.refit import refit
 from turnout.advice import Action, Advice
 from turnout.clock import utc_now
@@ -67,7 +67,7 @@ def roll_back(
     """
     _require_person(prediction, name, reason)
     with opened(warehouse) as session:
-        earlier = recorded(session, prediction.name, version)
+        earlier = require_version(session, prediction.name, version)
         champion = champion_of(session, prediction.name)
         served = championship_of(session, prediction.name, version)
     if champion is not None and champion.version == version:
@@ -117,7 +117,7 @@ def waiting(session: Session, prediction: str) -> list[int]:
 
 def _approvable(session: Session, prediction: Prediction, version: int) -> tuple[ModelVersion, pd.DataFrame]:
     """Return a challenger that a person may approve, and the matured examples that it is to be fitted on."""
-    challenger = recorded(session, prediction.name, version)
+    challenger = require_version(session, prediction.name, version)
     rows = session.rows(
         f"select outcome, champion_version, reason from {SCHEMA}.promotions where prediction = ? and version = ?",
         (prediction.name, version),

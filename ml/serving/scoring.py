@@ -14,9 +14,9 @@ from ml.examples.reading import feature_frame
 from ml.models import persistence
 from ml.models.contributions import explainer_of
 from ml.models.reasons import no_reasons, reasons
-from ml.serving.scores import SCHEMA, create_table, score_schema
+from ml.serving.scores_table import SCHEMA, create_table, score_schema
 from ml.serving.treatment import is_treated
-from ml.training.records import ModelVersion, champion_of
+from ml.training.history import ModelVersion, champion_of
 from turnout.advice import Action, Advice
 from turnout.clock import utc_now
 from turnout.engines import RefusedRowError, Session, Warehouse, identifier
@@ -147,7 +147,7 @@ def replace_scores(
         The as-of date whose scores are replaced.
     schema : Schema
         The columns of the scores: entity, as-of date, `score` and others. The table, and each of its columns, is
-        created if it is missing; see `ml.serving.scores`.
+        created if it is missing; see `ml.serving.scores_table`.
     wanted : sequence of str
         What `score_batch` needs of an example, in SQL: columns, or expressions with a name.
     score_batch : callable

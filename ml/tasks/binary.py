@@ -9,9 +9,9 @@ import numpy as np
 
 from ml.tasks.bands import TenthsOfProbability
 from ml.tasks.calibration import Calibration, fit_platt_scaling, platt_scaled
-from ml.tasks.families import HIST_GRADIENT_BOOSTING, LIGHTGBM, SEED, SELECTION, XGBOOST
+from ml.tasks.estimator_settings import HIST_GRADIENT_BOOSTING, LIGHTGBM, SEED, SELECTION, XGBOOST
 from ml.tasks.metrics import AVERAGE_PRECISION, BRIER_SCORE, CALIBRATION_ERROR, LOG_LOSS, ROC_AUC, by_name
-from ml.tasks.pictures import GAIN, PRECISION_RECALL, ROC, calibration
+from ml.tasks.plots import GAIN, PRECISION_RECALL, ROC, calibration
 from ml.tasks.strength import RocAuc
 from ml.tasks.task import Problem, Task, Words
 from turnout.engines import identifier
@@ -42,7 +42,7 @@ class Binary(Task):
     score_checks = ("score between 0 and 1",)
     bands = TenthsOfProbability()
     strength = RocAuc()
-    pictures = (
+    plots = (
         calibration("predicted probability", "share that came true", is_share=True),
         GAIN,
         ROC,

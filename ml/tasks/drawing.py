@@ -64,7 +64,7 @@ def _light(figure: Figure) -> bytes:
     return image.getvalue()
 
 
-def said(figure: Figure, axes: Axes, why: str) -> bytes:
+def text_plot(figure: Figure, axes: Axes, why: str) -> bytes:
     """Return a picture of a sentence, where there is nothing to draw."""
     axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center", color="#444444")
     axes.set(xticks=[], yticks=[])

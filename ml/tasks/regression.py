@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ml.tasks.bands import TenthsOfExamples
 from ml.tasks.calibration import Calibration, fit_least_squares, linearly_scaled
-from ml.tasks.families import HIST_GRADIENT_BOOSTING, LIGHTGBM, SELECTION, XGBOOST
+from ml.tasks.estimator_settings import HIST_GRADIENT_BOOSTING, LIGHTGBM, SELECTION, XGBOOST
 from ml.tasks.metrics import CALIBRATION_ERROR, CORRELATION, MAE, RMSE, TOTAL_BIAS, by_name
-from ml.tasks.pictures import GAIN, RESIDUALS, calibration
+from ml.tasks.plots import GAIN, RESIDUALS, calibration
 from ml.tasks.strength import Spearman
 from ml.tasks.task import Task, Words
 from turnout.records.table import Column
@@ -42,7 +42,7 @@ class Regression(Task):
     )
     bands = TenthsOfExamples()
     strength = Spearman()
-    pictures = (
+    plots = (
         calibration("predicted value", "mean outcome", is_share=False),
         GAIN,
         RESIDUALS,

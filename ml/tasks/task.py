@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ml.tasks.bands import Bands
     from ml.tasks.calibration import Calibration
     from ml.tasks.metrics import Metric, Predicted, Vector
-    from ml.tasks.pictures import Picture
+    from ml.tasks.plots import Plot
     from ml.tasks.strength import StrengthMeasure
     from turnout.engines import Session
     from turnout.records.table import Column
@@ -95,7 +95,7 @@ class Task(ABC):
         How scores are divided into tenths.
     strength : StrengthMeasure
         By what a feature's strength is measured.
-    pictures : tuple of Picture
+    plots : tuple of Plot
         What a model card shows of predictions beside what came true.
     words : Words
         For people.
@@ -113,7 +113,7 @@ class Task(ABC):
     score_checks: tuple[str, ...] = ()
     bands: Bands
     strength: StrengthMeasure
-    pictures: tuple[Picture, ...]
+    plots: tuple[Plot, ...]
     words: Words
     predict_function: Literal["predict", "predict_proba"] = "predict"
 

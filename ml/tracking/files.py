@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from ml.models.persistence import TRUSTED_TYPES
 from ml.tasks import task_named
-from ml.tracking.records import Fit
+from ml.tracking.reading import Fit
 
 if TYPE_CHECKING:
-    from ml.tracking.records import VersionRecord
+    from ml.tracking.reading import VersionRecord
 
 
 def gather(folder: Path, record: VersionRecord, fit: Fit, model_folder: Path) -> None:

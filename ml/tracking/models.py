@@ -15,7 +15,7 @@ from turnout.advice import Action, Advice
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-    from ml.tracking.records import Fit
+    from ml.tracking.reading import Fit
     from ml.tracking.runs import Runs
     from turnout.errors import TurnoutError
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from ml.tracking.environment import answers, connected, database_file, error_in_words, without_credentials
 from ml.tracking.files import gather
 from ml.tracking.models import RegisteredModels
-from ml.tracking.records import (
+from ml.tracking.reading import (
     PredictionState,
     VersionRecord,
     alias_columns,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from ml.declaration import Prediction
     from ml.tasks.metrics import Metric
-    from ml.tracking.records import Fit
+    from ml.tracking.reading import Fit
     from turnout.engines import Session, Warehouse
 
 # How long to wait for another process that sends to MLflow.

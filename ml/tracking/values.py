@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ml.tasks.metrics import Metric
-    from ml.tracking.records import VersionRecord
+    from ml.tracking.reading import VersionRecord
 
 # Name, value and step.
 Point = tuple[str, float, int]

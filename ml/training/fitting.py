@@ -13,20 +13,20 @@ import numpy as np
 from ml.judging.promotion import compare
 from ml.judging.resampling import resample
 from ml.models.candidates import BASELINE, Candidate, fit, require_unfitted
-from ml.models.fitted import require_independent_rows
+from ml.models.row_independence import require_independent_rows
 from ml.tasks.metrics import CALIBRATION_ERROR
-from ml.training.records import RECALIBRATED
+from ml.training.history import RECALIBRATED
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
     from ml.declaration import Prediction
     from ml.tasks.metrics import Predicted
-    from ml.training.material import Material
+    from ml.training.dataset import TrainingData
     from ml.training.search import Choice
 
 
-class Steps:
+class StepTimer:
     """How long each step of a training took, in seconds."""
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class Fits:
     predicted: dict[str, Predicted]
 
 
-def require_unfitted_candidates(prediction: Prediction, data: Material) -> None:
+def require_unfitted_candidates(prediction: Prediction, data: TrainingData) -> None:
     """Refuse a candidate of which a part was fitted before.
 
     Raises
@@ -80,10 +80,10 @@ def require_unfitted_candidates(prediction: Prediction, data: Material) -> None:
 
 def fit_all(
     prediction: Prediction,
-    data: Material,
+    data: TrainingData,
     choice: Choice,
     recalibration: Mapping[str, float] | None,
-    steps: Steps,
+    steps: StepTimer,
 ) -> Fits:
     """Fit the baseline and every candidate with its best parameters, and predict the holdout with each.
 

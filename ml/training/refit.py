@@ -10,7 +10,7 @@ from ml.examples.split import day_of
 from ml.models import persistence
 from ml.models.candidates import Candidate, fit
 from ml.tasks import task_named
-from ml.training.records import ModelVersion
+from ml.training.history import ModelVersion
 from turnout.clock import utc_now
 from turnout.records.trainings import Championship
 

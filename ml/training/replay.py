@@ -14,14 +14,14 @@ from ml.examples.reading import data_fingerprint, read_matured
 from ml.examples.split import HOLDOUT_SIDE, day_of, side_of
 from ml.models import persistence
 from ml.tasks import task_named
-from ml.training.records import recorded
+from ml.training.history import require_version
 from ml.training.refit import fitted_as
 from turnout.errors import ModelError
 from turnout.records import opened
 
 if TYPE_CHECKING:
     from ml.declaration import Prediction
-    from ml.training.records import ModelVersion
+    from ml.training.history import ModelVersion
     from turnout.engines import Warehouse
 
 # Sums that are taken in parallel may differ in their last bits.
@@ -73,7 +73,7 @@ def replay(warehouse: Warehouse, prediction: Prediction, model_folder: Path, ver
     """
     where = f"prediction '{prediction.name}', version {version}"
     with opened(warehouse) as session:
-        made = recorded(session, prediction.name, version)
+        made = require_version(session, prediction.name, version)
         held = inspect(session, prediction)
         if problem := missing_features(made.features, held.features):
             raise ModelError(

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from ml.declaration import Prediction
 from ml.examples.split import Split
 from ml.judging.evaluation import CHAMPION
-from ml.judging.limits import broken_in_service
+from ml.judging.limits import champion_limit_findings
 from ml.judging.promotion import Decision
 from ml.tasks.metrics import Predicted, Vector
-from ml.training.records import ModelVersion
+from ml.training.history import ModelVersion
 from ml.training.search import Trial
 from turnout.records.trainings import Evaluation, LimitFinding, Validation
 
@@ -65,8 +65,9 @@ class Training:
         return self.version.version if self.decision.is_promoted else self.decision.champion_version
 
     @property
-    def broken_in_service(self) -> tuple[LimitFinding, ...]:
+    def champion_limit_findings(self) -> tuple[LimitFinding, ...]:
         """The declared limits that the champion breaks on the latest holdout, if it stays."""
         if self.decision.is_promoted:
             return ()
-        return broken_in_service(self.evaluations, CHAMPION, self.prediction.decisive_metric, self.prediction.limits)
+        metric, limits = self.prediction.decisive_metric, self.prediction.limits
+        return champion_limit_findings(self.evaluations, CHAMPION, metric, limits)

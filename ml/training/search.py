@@ -20,7 +20,7 @@ import numpy as np
 from ml.examples.split import day_of, divide, fold_side, folds_of
 from ml.models.candidates import BASELINE, Candidate, Parameters, Range, fit
 from ml.models.feature import Feature
-from ml.tasks.families import SEED
+from ml.tasks.estimator_settings import SEED
 from turnout.records.trainings import Validation
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The steps of a training in order: read and split, search, fit, judge, save, refit, remember.
+"""The steps of a training in order: read and split, search, fit, judge, save, refit, record_training.
 
 The challenger is chosen before the holdout is looked at, in folds of the training dates. The holdout judges every
 candidate, and decides about the one that was chosen.
@@ -16,10 +16,10 @@ from pathlib import Path
 
 from ml.declaration import Prediction
 from ml.models import persistence
-from ml.training.fitting import Fits, Steps, fit_all, recalibration_of, require_unfitted_candidates
-from ml.training.judgement import Judgement, in_unseen_groups, judge
-from ml.training.material import Material, read_material
-from ml.training.records import ModelVersion, remember
+from ml.training.dataset import TrainingData, read_training_data
+from ml.training.fitting import Fits, StepTimer, fit_all, recalibration_of, require_unfitted_candidates
+from ml.training.history import ModelVersion, record_training
+from ml.training.holdout import Judgement, in_unseen_groups, judge
 from ml.training.refit import refit
 from ml.training.result import Training
 from ml.training.search import Choice, Search, folds_in
@@ -62,9 +62,9 @@ def train(
     DeclarationError
         If a candidate cannot be imported, made or fitted.
     """
-    steps = Steps()
+    steps = StepTimer()
     with steps.step("read"):
-        data = read_material(warehouse, prediction)
+        data = read_training_data(warehouse, prediction)
     require_unfitted_candidates(prediction, data)
     with steps.step("search"):
         choice = _search(prediction, data, model_folder)
@@ -94,7 +94,7 @@ def train(
     if report is not None:
         report(made)
     with warehouse.session() as session:
-        remember(
+        record_training(
             session,
             prediction.task,
             version,
@@ -110,7 +110,7 @@ def train(
     return made
 
 
-def _search(prediction: Prediction, data: Material, model_folder: Path) -> Choice:
+def _search(prediction: Prediction, data: TrainingData, model_folder: Path) -> Choice:
     """Choose a candidate and the parameters of each, in folds of the training dates."""
     folds = folds_in(prediction, data.split, data.training, data.sides)
     journal = _journal(model_folder, prediction, data.fingerprint)
@@ -119,11 +119,11 @@ def _search(prediction: Prediction, data: Material, model_folder: Path) -> Choic
 
 def _saved(
     prediction: Prediction,
-    data: Material,
+    data: TrainingData,
     choice: Choice,
     fits: Fits,
     judgement: Judgement,
-    steps: Steps,
+    steps: StepTimer,
     model_folder: Path,
     provenance: Provenance,
 ) -> ModelVersion:

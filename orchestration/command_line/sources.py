@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ml.serving import scores
+from ml.serving import scores_table
 from orchestration.project import predictions_of
 from turnout import records
 from turnout.project.manifest import manifest_of
@@ -28,15 +28,15 @@ def sources(project: Project) -> dict[Path, str]:
         If the project cannot be read, or a declaration lacks what its scores need.
     """
     models, manifest = project.dbt / "models", manifest_of(project)
-    tables = [scores.declared_table(prediction, manifest) for prediction in predictions_of(project)]
+    tables = [scores_table.declared_table(prediction, manifest) for prediction in predictions_of(project)]
     written = {
         models / "records/_records__sources.yml": HEADER.format(command=COMMAND, said="turnout/records")
         + sources_of(records.SCHEMA, RECORDS, records.TABLES),
     }
     if tables:
         written[models / "scores/_scores__sources.yml"] = HEADER.format(
-            command=COMMAND, said="ml/serving/scores.py and the declared predictions"
-        ) + sources_of(scores.SCHEMA, scores.WORDS, tables)
+            command=COMMAND, said="ml/serving/scores_table.py and the declared predictions"
+        ) + sources_of(scores_table.SCHEMA, scores_table.WORDS, tables)
     return written
 
 

@@ -9,8 +9,8 @@ from rich.table import Table
 
 from ml.models.candidates import BASELINE
 from ml.serving.champions import waiting
-from ml.serving.scores import SCHEMA as SCORES
-from ml.training.records import champion_of
+from ml.serving.scores_table import SCHEMA as SCORES
+from ml.training.history import champion_of
 from orchestration.commands import command
 from orchestration.project import predictions_of
 from turnout.advice import Action

@@ -136,7 +136,7 @@ def test_a_champion_that_breaks_its_limits_on_the_latest_holdout_is_told(world: 
     trained(world)
     world.prediction = replace(world.prediction, limits=Limits(calibration_error=0.0001))
     again = trained(world)
-    assert [finding.limit_name for finding in again.broken_in_service] == ["calibration_error"]
+    assert [finding.limit_name for finding in again.champion_limit_findings] == ["calibration_error"]
 
 
 def test_labels_inside_the_gap_never_count(world: World) -> None:

@@ -17,7 +17,7 @@ import pytest
 from worlds import World
 
 from ml.models.reasons import reason_fields
-from ml.serving.scores import scores_table
+from ml.serving.scores_table import scores_table
 from ml.tasks import BINARY, REGRESSION, Task
 from ml.tasks.metrics import METRICS
 from turnout.engines import QueryError, Session

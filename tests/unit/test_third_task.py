@@ -16,7 +16,7 @@ from ml.features.review import review
 from ml.models.candidates import Candidate
 from ml.monitoring.outcomes import record_published
 from ml.report import card
-from ml.serving.scores import declared_table
+from ml.serving.scores_table import declared_table
 from ml.serving.scoring import score
 from ml.training.replay import replay
 from ml.training.result import Training

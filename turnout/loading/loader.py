@@ -200,7 +200,7 @@ def load_file(
         ).to_arrow_table()
     if not _keep(parquet, file, project.root / load.path):
         return None
-    register.accept(load, checks, statistics, refused_rows)
+    register.add(load, checks, statistics, refused_rows)
     return load
 
 

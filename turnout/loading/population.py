@@ -17,7 +17,7 @@ from itertools import pairwise
 from statistics import fmean, median, stdev
 from typing import TYPE_CHECKING, Any
 
-from turnout.drift import drift_between
+from turnout.distance import drift_between
 from turnout.engines import identifier, literal
 from turnout.loading.rows import INTEGERS
 
@@ -297,7 +297,7 @@ class _Compared:
     def drift(self) -> Iterator[PopulationCheck]:
         """Compare the distributions: over quantiles of numbers, over the commonest of other values.
 
-        What the distance of samples of one distribution would be is allowed to chance; see `turnout.drift`.
+        What the distance of samples of one distribution would be is allowed to chance; see `turnout.distance`.
         """
         if not (self._is_number or self._is_discrete):
             return

@@ -107,9 +107,7 @@ class Register:
                 (load_id, *self._key),
             )
 
-    def accept(
-        self, load: Load, checks: Iterable[PopulationCheck], statistics: pa.Table, refused_rows: pa.Table
-    ) -> None:
+    def add(self, load: Load, checks: Iterable[PopulationCheck], statistics: pa.Table, refused_rows: pa.Table) -> None:
         """Register a load with all that belongs to it, and let the views show it; all or nothing.
 
         Parameters

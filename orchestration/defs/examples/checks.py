@@ -21,7 +21,7 @@ from ml.declaration import Prediction
 from ml.features.review import remember, review
 from orchestration.commands import error_in_words
 from orchestration.defs.examples.metadata import audit_metadata, review_metadata, summary
-from orchestration.failures import in_words
+from orchestration.failures import as_dagster_failure
 from orchestration.keys import WAREHOUSE_POOL, asset_key
 from orchestration.project import predictions_of
 from turnout.errors import TurnoutError
@@ -69,7 +69,7 @@ def examples_checks(project: Project) -> list[AssetChecksDefinition]:
     def leakage_audit(context: AssetCheckExecutionContext) -> Iterator[AssetCheckResult]:
         selected = context.selected_asset_check_keys
         chosen = [key for key in predictions if AssetCheckKey(key, LEAKAGE) in selected]
-        with in_words():
+        with as_dagster_failure():
             audits = audit(project, [predictions[key] for key in chosen], tell=context.log.info) if chosen else []
         differing = {found.prediction.name: found.differing for found in audits}
         for key, found in zip(chosen, audits, strict=True):

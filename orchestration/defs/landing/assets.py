@@ -17,7 +17,7 @@ from dagster import (
     multi_asset,
 )
 
-from orchestration.failures import in_words
+from orchestration.failures import as_dagster_failure
 from orchestration.keys import landing_key
 from orchestration.project import sample_modules
 from turnout.project.paths import Project
@@ -40,7 +40,7 @@ def _landing_asset(project: Project, module: Any) -> AssetsDefinition:  # noqa: 
         can_subset=True,  # what is there already is not made again, so a part costs no more than it must
     )
     def landing(context: AssetExecutionContext) -> Iterator[MaterializeResult[Any]]:
-        with in_words():
+        with as_dagster_failure():
             files = module.land(project.landing)
         for source in module.SOURCES:
             if landing_key(source) not in context.selected_asset_keys:

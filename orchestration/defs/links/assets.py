@@ -16,7 +16,7 @@ from dagster import (
 )
 
 from orchestration.check_results import CheckResults
-from orchestration.failures import in_words
+from orchestration.failures import as_dagster_failure
 from orchestration.keys import WAREHOUSE_POOL, asset_key
 from orchestration.metadata import table
 from orchestration.project import links_of
@@ -48,7 +48,7 @@ def _link_asset(project: Project, declared: Link) -> AssetsDefinition:
     def links(context: AssetExecutionContext, check_results: ResourceParam[CheckResults]) -> MaterializeResult[Any]:
         from turnout.linking.linkage import link
 
-        with in_words():
+        with as_dagster_failure():
             check_results.require_passed(context.instance, context.asset_key)
             linkage = link(project.warehouse, declared)
         if linkage.undecided:

@@ -23,7 +23,7 @@ from ml.declaration import Prediction
 from orchestration.check_results import CheckResults
 from orchestration.commands import command
 from orchestration.defs.model_versions.metadata import gate_metadata, training_metadata
-from orchestration.failures import in_words
+from orchestration.failures import as_dagster_failure
 from orchestration.keys import WAREHOUSE_POOL, asset_key, gate_key
 from orchestration.project import predictions_of
 from turnout.advice import Action
@@ -67,7 +67,7 @@ def _model_versions_asset(project: Project, prediction: Prediction) -> AssetsDef
         from ml.report import card
         from ml.training.training import train
 
-        with in_words():
+        with as_dagster_failure():
             check_results.require_passed(context.instance, context.asset_key)
             provenance = Provenance(code_version(project), load_ids_behind(project.warehouse, prediction.unique_id))
             training = train(
@@ -92,7 +92,7 @@ def _card_folder(project: Project, training: "Training") -> Path:
 
 def _gate_result(name: str, training: "Training") -> AssetCheckResult:
     """Tell whether the champion may score; where approval is required, one that breaks its limits may not."""
-    decision, broken = training.decision, training.broken_in_service
+    decision, broken = training.decision, training.champion_limit_findings
     severity = AssetCheckSeverity.ERROR if broken and training.prediction.requires_approval else AssetCheckSeverity.WARN
     found = decision.reason
     if broken:

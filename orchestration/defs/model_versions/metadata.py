@@ -71,7 +71,7 @@ def gate_metadata(training: Training) -> dict[str, Any]:
                     "passed": found.passed,
                     "message": found.message,
                 }
-                for found in (*decision.findings, *training.broken_in_service)
+                for found in (*decision.findings, *training.champion_limit_findings)
             ]
         ),
         "minimum effect": decision.minimum_effect,

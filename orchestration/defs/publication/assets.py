@@ -21,7 +21,7 @@ from dagster import (
 
 from orchestration.check_results import CheckResults
 from orchestration.defs.publication.held_back import CURRENT
-from orchestration.failures import in_words
+from orchestration.failures import as_dagster_failure
 from orchestration.keys import PUBLICATION, WAREHOUSE_POOL, asset_key
 from orchestration.metadata import table
 from turnout.project.manifest import manifest_of
@@ -56,7 +56,7 @@ def _publication_asset(project: Project) -> AssetsDefinition:
         context: AssetExecutionContext, check_results: ResourceParam[CheckResults]
     ) -> Iterator[MaterializeResult[Any]]:
         """Switch the file that BI opens to new marts, all at once, after every test on them has passed."""
-        with in_words():
+        with as_dagster_failure():
             check_results.require_passed(context.instance, PUBLICATION)
             published = publish(project, marts, check_results.latest(context.instance))
         made = published.publication

@@ -18,7 +18,7 @@ from dagster import (
 
 from orchestration.commands import error_in_words
 from orchestration.defs.raw.metadata import load_metadata
-from orchestration.failures import in_words
+from orchestration.failures import as_dagster_failure
 from orchestration.keys import WAREHOUSE_POOL, asset_key, landing_key
 from orchestration.project import sample_modules
 from turnout.loading.contract import SourceTable, source_tables
@@ -63,7 +63,7 @@ def _load_asset(project: Project, table: SourceTable, *, after: list[AssetKey]) 
         ],
     )
     def raw() -> Iterator[MaterializeResult[Any]]:
-        with in_words():
+        with as_dagster_failure():
             loaded = load_landed(project, table)
         yield MaterializeResult(
             metadata=load_metadata(project, table, loaded),

@@ -16,7 +16,7 @@ from dagster import (
 )
 
 from ml.features.review import TABLES as REVIEW_RECORDS
-from orchestration.failures import in_words
+from orchestration.failures import as_dagster_failure
 from orchestration.keys import WAREHOUSE_POOL, asset_key, model_versions_key
 from orchestration.metadata import table
 from orchestration.project import predictions_of
@@ -62,7 +62,7 @@ def _records_assets(project: Project) -> list[AssetsDefinition]:
         """Count what was remembered and show a sample; the steps before this one wrote it."""
         selected = {name: spec.key for name, spec in specs.items() if spec.key in context.selected_asset_keys}
         shown = []
-        with in_words(), project.warehouse.session() as session:
+        with as_dagster_failure(), project.warehouse.session() as session:
             for name, key in selected.items():
                 session.columns_of("records", name)  # tells in words if there is none
                 (counted,) = session.rows(f"select count(*) as n from records.{name}")

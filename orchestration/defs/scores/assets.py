@@ -17,9 +17,9 @@ from dagster import (
 )
 
 from ml.declaration import Prediction
-from ml.serving.scores import SCHEMA as SCORES
+from ml.serving.scores_table import SCHEMA as SCORES
 from orchestration.check_results import CheckResults
-from orchestration.failures import in_words
+from orchestration.failures import as_dagster_failure
 from orchestration.keys import WAREHOUSE_POOL, asset_key, model_versions_key, scores_key
 from orchestration.metadata import table
 from orchestration.project import predictions_of
@@ -52,7 +52,7 @@ def _scores_asset(project: Project, prediction: Prediction) -> AssetsDefinition:
         from ml.monitoring.outcomes import record_published
         from ml.serving.scoring import score
 
-        with in_words():
+        with as_dagster_failure():
             check_results.require_passed(context.instance, context.asset_key)
             scoring = score(project.warehouse, prediction, project.model_versions)
             if scoring is not None:

@@ -23,7 +23,7 @@ from ml.tasks.drawing import (
     new_figure,
     padded,
     png,
-    said,
+    text_plot,
     thinned,
 )
 from ml.tasks.metrics import CALIBRATION_GROUPS
@@ -38,7 +38,7 @@ ONE_OUTCOME = "All examples have the same outcome,\nso there is nothing to rank.
 
 
 @dataclass(frozen=True)
-class Picture:
+class Plot:
     """A picture of predictions beside what came true.
 
     Parameters
@@ -60,7 +60,7 @@ class Picture:
     draw: Callable[[Vector, Any], bytes]
 
 
-def calibration(predicted_as: str, realised_as: str, *, is_share: bool) -> Picture:
+def calibration(predicted_as: str, realised_as: str, *, is_share: bool) -> Plot:
     """Return the picture that compares mean prediction and mean outcome in ten groups of equal size.
 
     What is predicted equally stands in one group, as in the metric `calibration_error`. Below, how many are predicted
@@ -73,7 +73,7 @@ def calibration(predicted_as: str, realised_as: str, *, is_share: bool) -> Pictu
     is_share : bool
         Whether the axes are in percent.
     """
-    return Picture(
+    return Plot(
         "calibration",
         "Calibration",
         "Each dot is a group of examples that are predicted alike. On the dashed line, what was predicted came true; "
@@ -88,7 +88,7 @@ def _calibration(label: Vector, predicted: Vector, *, predicted_as: str, realise
     above.set_title("Calibration: predicted and real")
     if not len(label):
         below.remove()
-        return said(figure, above, NO_EXAMPLES)
+        return text_plot(figure, above, NO_EXAMPLES)
     order = np.argsort(predicted, kind="stable")
     ascending = predicted[order]
     group = np.searchsorted(ascending, ascending, side="left") * CALIBRATION_GROUPS // len(ascending)
@@ -121,9 +121,9 @@ def _gain(label: Vector, predicted: Vector) -> bytes:
     axes = figure.subplots()
     axes.set_title("Gain: found among those ranked first")
     if not len(label):
-        return said(figure, axes, NO_EXAMPLES)
+        return text_plot(figure, axes, NO_EXAMPLES)
     if label.min() < 0 or label.sum() <= 0:
-        return said(figure, axes, "Shares of the outcome are not defined:\nit is zero in all, or negative.")
+        return text_plot(figure, axes, "Shares of the outcome are not defined:\nit is zero in all, or negative.")
     order = np.argsort(-predicted, kind="stable")
     descending = predicted[order]
     lasts = np.flatnonzero(np.diff(descending, append=np.inf))
@@ -159,7 +159,7 @@ def _roc(label: Vector, predicted: Vector) -> bytes:
     axes = figure.subplots()
     axes.set_title("ROC: found and false alarms")
     if len(np.unique(label)) < 2:
-        return said(figure, axes, ONE_OUTCOME if len(label) else NO_EXAMPLES)
+        return text_plot(figure, axes, ONE_OUTCOME if len(label) else NO_EXAMPLES)
     false_positive, true_positive, _ = roc_curve(label, predicted)
     area = auc(false_positive, true_positive)
     curve = thinned(false_positive, true_positive)
@@ -180,7 +180,7 @@ def _precision_recall(label: Vector, predicted: Vector) -> bytes:
     axes = figure.subplots()
     axes.set_title("Precision and recall")
     if len(np.unique(label)) < 2:
-        return said(figure, axes, ONE_OUTCOME if len(label) else NO_EXAMPLES)
+        return text_plot(figure, axes, ONE_OUTCOME if len(label) else NO_EXAMPLES)
     precision, recall, _ = precision_recall_curve(label, predicted, drop_intermediate=True)
     # The last point, no one selected, is set by convention; it is no observation. The first selection stands for it.
     curve = thinned(np.append(0, recall[-2::-1]), np.append(precision[-2], precision[-2::-1]))
@@ -200,7 +200,7 @@ def _residuals(label: Vector, predicted: Vector) -> bytes:
     axes = figure.subplots()
     axes.set_title("Residuals: what was missed")
     if not len(label):
-        return said(figure, axes, NO_EXAMPLES)
+        return text_plot(figure, axes, NO_EXAMPLES)
     residual = label - predicted
     shown = np.arange(len(label))
     if len(label) > SCATTER_POINTS:
@@ -221,28 +221,28 @@ def _residuals(label: Vector, predicted: Vector) -> bytes:
     return png(figure)
 
 
-GAIN = Picture(
+GAIN = Plot(
     "gain",
     "Gain",
     "The curve says which share of the whole outcome is found among the examples with the highest predictions. The "
     "higher above the dotted line, the better the ranking.",
     _gain,
 )
-ROC = Picture(
+ROC = Plot(
     "roc",
     "ROC",
     "Every point is one threshold: its height is the share of the ones that are above it, and its place from the left "
     "the share of the zeros. A curve near the upper left corner is best.",
     _roc,
 )
-PRECISION_RECALL = Picture(
+PRECISION_RECALL = Plot(
     "precision_recall",
     "Precision and recall",
     "The height is the share of ones among the selected examples; it falls as more of all ones are to be found. The "
     "dotted line is a selection at random.",
     _precision_recall,
 )
-RESIDUALS = Picture(
+RESIDUALS = Plot(
     "residuals",
     "Residuals",
     "Above zero the outcome was higher than predicted, below it lower. The line of means should stay near zero; a "

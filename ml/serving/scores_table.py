@@ -27,7 +27,7 @@ FIRST = (
 
 
 @dataclass(frozen=True)
-class Given:
+class ScoreColumns:
     """How a score was given."""
 
     is_treated: Annotated[
@@ -66,7 +66,7 @@ def scores_table(prediction: Prediction, entity: Column, as_of: Column, mart: st
         prediction.name,
         f"What the champion says: {_question(prediction)} One row per {prediction.entity} and {prediction.as_of} that "
         "was scored.",
-        (entity, as_of, *prediction.task.score_columns, *columns_of(Given), *_reasons(prediction)),
+        (entity, as_of, *prediction.task.score_columns, *columns_of(ScoreColumns), *_reasons(prediction)),
         key=key,
         is_key_enforced=False,
         checks=(*prediction.task.score_checks, *_whole_and_in_order()),

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from turnout.drift import drift_between
+from turnout.distance import drift_between
 
 
 def test_the_distance_goes_from_nought_to_one() -> None:

@@ -12,7 +12,7 @@ from ml.examples.reading import data_fingerprint, read_matured
 from ml.examples.split import divide, side_of, split_by_time
 from ml.models.candidates import Parameters
 from ml.models.feature import Feature
-from ml.training.records import ModelVersion, best_parameters, champion_of, next_version
+from ml.training.history import ModelVersion, best_parameters, champion_of, next_version
 from turnout.errors import ExamplesError
 from turnout.records import opened
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
+class TrainingData:
     """What a training works with.
 
     Parameters
@@ -66,7 +66,7 @@ class Material:
         return [feature.name for feature in self.features]
 
 
-def read_material(warehouse: Warehouse, prediction: Prediction) -> Material:
+def read_training_data(warehouse: Warehouse, prediction: Prediction) -> TrainingData:
     """Read what a training works with, in one session, and divide it.
 
     Raises
@@ -92,7 +92,7 @@ def read_material(warehouse: Warehouse, prediction: Prediction) -> Material:
     label = training[prediction.label].to_numpy()
     if problem := prediction.task.learning_problem(prediction.label, label, "of the training examples"):
         raise unlearnable(prediction, problem)
-    return Material(
+    return TrainingData(
         held.features,
         split,
         matured,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def feature_places(pipeline: Pipeline, features: Sequence[Feature]) -> Array | None:
+def source_features(pipeline: Pipeline, features: Sequence[Feature]) -> Array | None:
     """Return, for each column that the estimator sees, the place of the feature it is made from; None if unclear."""
     from sklearn.compose import ColumnTransformer
 

@@ -80,7 +80,7 @@ def version_of(session: Session, prediction: str, version: int) -> ModelVersion 
     return _version(rows[0]) if rows else None
 
 
-def recorded(session: Session, prediction: str, version: int) -> ModelVersion:
+def require_version(session: Session, prediction: str, version: int) -> ModelVersion:
     """Return a version as it was recorded.
 
     Raises
@@ -126,7 +126,7 @@ def next_version(session: Session, prediction: str) -> int:
     return int(row["number"])
 
 
-def remember(
+def record_training(
     session: Session,
     task: Task,
     version: ModelVersion,

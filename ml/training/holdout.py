@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from ml.declaration import Prediction
     from ml.models.feature import Feature
+    from ml.training.dataset import TrainingData
     from ml.training.fitting import Fits
-    from ml.training.material import Material
-    from ml.training.records import ModelVersion
+    from ml.training.history import ModelVersion
     from ml.training.search import Choice
 
 # Predicting is timed so often, and the fastest time counts: whatever else the machine does only makes it slower.
@@ -66,7 +66,7 @@ class Judgement:
     prediction_seconds: float
 
 
-def judge(prediction: Prediction, data: Material, choice: Choice, fits: Fits, model_folder: Path) -> Judgement:
+def judge(prediction: Prediction, data: TrainingData, choice: Choice, fits: Fits, model_folder: Path) -> Judgement:
     """Judge baseline, candidates, challenger and champion on the holdout, and decide about the challenger."""
     task, holdout = prediction.task, data.holdout
     prediction_seconds = _prediction_seconds(fits.model, prediction, holdout[data.names])
@@ -105,7 +105,7 @@ def judge(prediction: Prediction, data: Material, choice: Choice, fits: Fits, mo
     return Judgement(decision, evaluations, outcomes, importance, prediction_seconds)
 
 
-def in_unseen_groups(prediction: Prediction, data: Material, choice: Choice, fits: Fits) -> list[Evaluation]:
+def in_unseen_groups(prediction: Prediction, data: TrainingData, choice: Choice, fits: Fits) -> list[Evaluation]:
     """Return how well the chosen candidate does in each group that it has not learned from.
 
     It is fitted as the challenger was, without the value, and judged in that value on the holdout. A calibration has
