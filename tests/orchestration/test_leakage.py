@@ -17,6 +17,7 @@ from in_process import launched
 from projects import Finished, change, dbt, edit, land_orders, published_marts, records, run
 
 from ml.declaration import Prediction
+from ml.tasks import BINARY
 from orchestration.project import predictions_named
 from turnout.leakage.audit import audit
 from turnout.leakage.comparison import ColumnDifference
@@ -253,7 +254,7 @@ def test_nothing_of_the_rebuilt_past_stays_but_the_record(audited: dict[str, Any
 
 def prediction(**keys: Any) -> Prediction:
     named = {"name": "will_return", "unique_id": "", "schema": "predictions", "table": "will_return", "file": "p.yml"}
-    keys = {"task": "binary", "entity": "entity", "as_of": "day", "label": "outcome", "horizon_days": 7, **keys}
+    keys = {"task": BINARY, "entity": "entity", "as_of": "day", "label": "outcome", "horizon_days": 7, **keys}
     defaults = {"description": "", "metric": "log_loss", "sensitive": (), "retrain": None, "gap_days": 7}
     return Prediction(**named, **defaults, holdout_dates=4, **keys)  # type: ignore[arg-type]
 
