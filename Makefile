@@ -94,10 +94,10 @@ lint: $(ENVIRONMENT)/test ## Check format, style, imports, types and SQL
 	$(BIN)/lint-imports --no-cache
 	@$(MAKE) --no-print-directory --jobs 2 types sql
 
-types: # a minute on one core, while `sql` has the other
+types: $(ENVIRONMENT)/test # a minute on one core, while `sql` has the other
 	$(BIN)/mypy
 
-sql:
+sql: $(ENVIRONMENT)/test
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sqlfluff lint --processes 1 --disable-progress-bar dbt_project
 
 lock: $(ENVIRONMENT)/run ## Write the locks anew from pyproject.toml

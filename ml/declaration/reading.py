@@ -14,6 +14,7 @@ from ml.models.candidates import FAMILIES, Candidate
 from ml.tasks import Task, task_named
 from turnout.declarations import Mistake, Place, validated
 from turnout.errors import TurnoutError, did_you_mean
+from turnout.project.manifest import declared_predictions
 
 Manifest = Mapping[str, Any]
 
@@ -36,9 +37,8 @@ def predictions_in(manifest: Manifest) -> tuple[Prediction, ...]:
     DeclarationError
         On the first mistake, with file, model, key and remedy.
     """
-    models = (node for node in manifest["nodes"].values() if node["resource_type"] == "model")
-    declared = [node for node in models if "prediction" in node["config"]["meta"]]
-    return tuple(sorted((_prediction(node) for node in declared), key=lambda prediction: prediction.name))
+    declared = (_prediction(manifest["nodes"][node_id]) for node_id in declared_predictions(manifest).values())
+    return tuple(sorted(declared, key=lambda prediction: prediction.name))
 
 
 def _prediction(node: Mapping[str, Any]) -> Prediction:

@@ -172,7 +172,7 @@ def _check_kinds(prediction: Prediction, schema: pa.Schema) -> None:
     from pyarrow import types
 
     as_of, label = schema.field(prediction.as_of).type, schema.field(prediction.label).type
-    if not (types.is_date(as_of) or types.is_timestamp(as_of)):
+    if not is_date(as_of):
         raise mistake(
             prediction,
             f"the as-of date '{prediction.as_of}' is of type {as_of}",

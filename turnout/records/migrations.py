@@ -107,7 +107,7 @@ def _constraints(session: Session) -> None:
 
 
 def _words(session: Session) -> None:
-    """Columns and what stands in them have the words of this release."""
+    """Columns and what stands in them have the words of this release, and a version may be of any task."""
     for table in TABLES:
         if table.name in {*RENAMED_COLUMNS, *RENAMED_VALUES}:
             _rewrite(session, table, {})
@@ -120,11 +120,6 @@ def _words(session: Session) -> None:
     for review in reviewed:
         review["findings"] = [findings.get(name, name) for name in review["findings"]]
     session.append(SCHEMA, reviews.FEATURE_REVIEWS.name, reviewed)
-
-
-def _tasks(session: Session) -> None:
-    """Let a version be of any task."""
-    _rewrite(session, trainings.MODEL_VERSIONS, {})
 
 
 def _rewrite(session: Session, table: Table, filled: Mapping[str, str]) -> None:
@@ -183,4 +178,4 @@ RENAMED_VALUES: Mapping[str, Mapping[str, Mapping[str, str]]] = {
 }
 SCORES = "scores"
 WAS_TREATED = ("is_released", "is_treated")
-STEPS: tuple[Callable[[Session], None], ...] = (_constraints, _words, _tasks)
+STEPS: tuple[Callable[[Session], None], ...] = (_constraints, _words)

@@ -59,16 +59,15 @@ def _scores_asset(project: Project, prediction: Prediction) -> AssetsDefinition:
                 with opened(project.warehouse) as session:
                     record_published(session, prediction)
                     (recorded,) = session.rows("select count(*) as n from records.outcomes")
+                    sample = session.rows(
+                        f"""select * from {identifier(SCORES, prediction.name)}
+                            where {identifier(prediction.as_of)} = ? order by score desc limit {SAMPLED_ROWS}""",
+                        (scoring.as_of_date,),
+                    )
         if scoring is None:
             context.log.warning(f"{prediction.name} has no champion yet: no candidate beat the baseline.")
             return MaterializeResult(metadata={"dagster/row_count": 0, "champion": "none yet: nothing was scored"})
         context.log_event(AssetMaterialization(OUTCOMES, metadata={"dagster/row_count": recorded["n"]}))
-        with project.warehouse.session() as session:
-            sample = session.rows(
-                f"""select * from {identifier(SCORES, prediction.name)} where {identifier(prediction.as_of)} = ?
-                    order by score desc limit {SAMPLED_ROWS}""",
-                (scoring.as_of_date,),
-            )
         return MaterializeResult(
             metadata={
                 "dagster/row_count": scoring.row_count,
