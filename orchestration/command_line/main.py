@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from orchestration.commands import error_in_words
 from orchestration.loopback import HOST
 from orchestration.project import prepare, this_project
+from turnout import prefork
 from turnout.errors import TurnoutError
 
 PROGRAM = "python -m orchestration"
@@ -72,6 +73,7 @@ def console() -> Console:
 @app.command()
 def run() -> None:
     """Land, build, train, score, test and publish everything once."""
+    prefork.start()  # dbt is imported while Dagster is
     from orchestration.command_line.run import run_everything
 
     raise Exit(0 if run_everything(this_project(), console()) else 1)

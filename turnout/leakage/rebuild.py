@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
+from turnout import prefork
 from turnout.errors import TurnoutError
 from turnout.leakage.dbt_process import SCHEMA, SCHEMA_VARIABLE
 from turnout.project.manifest import manifest_of
@@ -47,8 +47,9 @@ def rebuilding(project: Project) -> Iterator[Rebuild]:
     kept = any(node["resource_type"] in {"seed", "snapshot"} for node in manifest_of(project)["nodes"].values())
     defer = str(project.manifest_folder) if kept else ""
     complaints = TemporaryFile("w+")  # noqa: SIM115 - closed below; a pipe that nobody reads would fill up
+    prefork.start()
     process = subprocess.Popen(
-        [sys.executable, "-m", "turnout.leakage.dbt_process"],
+        prefork.command("turnout.leakage.dbt_process:main"),
         cwd=project.dbt,
         env={**os.environ, SCHEMA_VARIABLE: SCHEMA, "PYTHONPATH": str(project.root)},
         stdin=subprocess.PIPE,

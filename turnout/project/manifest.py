@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from turnout import prefork
 from turnout.errors import TurnoutError
 from turnout.project.provenance import source_files
 
 if TYPE_CHECKING:
     from turnout.project.paths import Project
+
+# dbt's own name of the file in its target folder.
+_PARTIAL_PARSE = "partial_parse.msgpack"
 
 
 class ProjectError(TurnoutError):
@@ -33,6 +37,22 @@ def manifest_of(project: Project) -> dict[str, Any]:
         If dbt cannot parse the project.
     """
     return _manifest(project, _state_of(project.dbt))
+
+
+def share_parse(project: Project, target: Path) -> None:
+    """Let a dbt command begin with what was parsed for the manifest, unless its own parse is younger.
+
+    Parameters
+    ----------
+    project : Project
+        The project.
+    target : Path
+        The command's target folder.
+    """
+    parsed, own = project.manifest_folder / _PARTIAL_PARSE, target / _PARTIAL_PARSE
+    if parsed.exists() and not (own.exists() and own.stat().st_mtime_ns >= parsed.stat().st_mtime_ns):
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(parsed, own)
 
 
 def declared_predictions(manifest: Mapping[str, Any]) -> dict[str, str]:
@@ -64,18 +84,11 @@ def _state_of(folder: Path) -> str:
 
 def _parse(dbt: Path, target: Path) -> None:
     # A process of its own: dbt's in-process runner keeps the lock of the warehouse.
-    command = [
-        sys.executable,
-        "-m",
-        "dbt.cli.main",
-        "--no-use-colors",
-        "--log-format",
-        "text",
-        "parse",
-        "--target-path",
-        str(target),
-    ]
-    finished = subprocess.run(command, cwd=dbt, capture_output=True, text=True, check=False)
+    prefork.start()
+    parse = ("--no-use-colors", "--log-format", "text", "parse", "--target-path", str(target))
+    finished = subprocess.run(
+        prefork.command(prefork.DBT, *parse), cwd=dbt, capture_output=True, text=True, check=False
+    )
     if finished.returncode != 0:
         raise ProjectError(
             f"dbt cannot parse the project:\n{finished.stdout.strip() or finished.stderr.strip()}",

@@ -2,11 +2,8 @@
 
 # Dagster reads the annotations of a step itself, so they are not postponed in this module.
 import json
-import shutil
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from dagster import (
@@ -22,12 +19,10 @@ from dagster_dbt import DbtCliResource, DbtProject, dbt_assets
 from packaging.version import Version
 
 from orchestration.keys import TRANSLATOR, WAREHOUSE_POOL
+from turnout import prefork
 from turnout.errors import TurnoutError
-from turnout.project.manifest import manifest_of
+from turnout.project.manifest import manifest_of, share_parse
 from turnout.project.paths import Project
-
-# dbt's own name of the file in its target folder.
-PARTIAL_PARSE = "partial_parse.msgpack"
 
 
 class DbtError(TurnoutError):
@@ -42,16 +37,20 @@ def defs(context: ComponentLoadContext) -> Definitions:
 
 
 class Dbt(DbtCliResource):
-    """dbt's command line, which never asks the package index for newer versions, as `dbt --version` would."""
+    """dbt's command line, without what Dagster would prepare and nobody here asks for."""
 
     @property
     def _cli_version(self) -> Version:
-        return Version(version("dbt-core"))
+        return Version(version("dbt-core"))  # `dbt --version` asks the package index for newer ones
+
+    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> None:
+        """Return no adapter: reading all of dbt's macros for it takes seconds, and it only counts rows."""
 
 
 def _dbt_resource(project: Project) -> Dbt:
     """Return the resource that runs the dbt of this environment, whether or not it is on the path."""
-    return Dbt(project_dir=str(project.dbt), dbt_executable=str(Path(sys.executable).with_name("dbt")))
+    executable, *flags = prefork.command(prefork.DBT)
+    return Dbt(project_dir=str(project.dbt), dbt_executable=executable, global_config_flags=flags)
 
 
 def _after_python(manifest: Mapping[str, Any]) -> str:
@@ -91,9 +90,10 @@ def _build(context: AssetExecutionContext, dbt: DbtCliResource, project: Project
     """
     # One target folder for each step, so that dbt finds its partial parse again and nothing piles up.
     target = project.dbt / "target" / context.op_execution_context.op.name
-    _share_parse(project, target)
+    share_parse(project, target)
     results_file = target / "run_results.json"
     results_file.unlink(missing_ok=True)  # those of an earlier run would hide that this one never began
+    prefork.start()
     invocation = dbt.cli(["build"], context=context, target_path=target, raise_on_error=False)
     checks = set()
     for event in invocation.stream():
@@ -120,14 +120,6 @@ def _build(context: AssetExecutionContext, dbt: DbtCliResource, project: Project
     ]
     if failed:
         raise _failure(f"{len(failed)} tests failed that belong to no asset of this step", "\n".join(failed), project)
-
-
-def _share_parse(project: Project, target: Path) -> None:
-    """Let a step begin with what dbt parsed for the manifest, unless its own parse is younger."""
-    parsed, own = project.manifest_folder / PARTIAL_PARSE, target / PARTIAL_PARSE
-    if parsed.exists() and not (own.exists() and own.stat().st_mtime_ns >= parsed.stat().st_mtime_ns):
-        target.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(parsed, own)
 
 
 def _failure(what: str, messages: str, project: Project) -> Failure:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from datetime import UTC
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,8 @@ from dagster import AssetCheckEvaluation, AssetCheckKey, AssetCheckSeverity, Dag
 
 from orchestration.check_results import CheckResults, sentence_of
 from orchestration.keys import PUBLICATION, asset_key
-from turnout.project.manifest import manifest_of
+from turnout import prefork
+from turnout.project.manifest import manifest_of, share_parse
 from turnout.publication.marts import HEALTH, marts_in
 from turnout.publication.publish import hold_back
 from turnout.publication.tables import read_publication
@@ -99,7 +99,8 @@ def _began(instance: DagsterInstance, run: DagsterRun) -> float:
 
 def _build(project: Project, select: str) -> bool:
     """Build and test models outside of any run, and return whether all went well."""
-    command = [sys.executable, "-m", "dbt.cli.main", "--quiet", "build", "--select", select]
-    target = str(project.dbt / "target" / "outside_of_runs")
-    finished = subprocess.run([*command, "--target-path", target], cwd=project.dbt, capture_output=True, check=False)
-    return finished.returncode == 0
+    target = project.dbt / "target" / "outside_of_runs"
+    share_parse(project, target)
+    prefork.start()
+    build = prefork.command(prefork.DBT, "--quiet", "build", "--select", select, "--target-path", str(target))
+    return subprocess.run(build, cwd=project.dbt, capture_output=True, check=False).returncode == 0
