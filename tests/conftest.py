@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from filelock import FileLock
 from hypothesis import settings
-from projects import Finished, edit, land_cut, land_orders, run
+from projects import IMPORTED, Finished, edit, executed, land_cut, land_orders, run
 from xdist.scheduler import LoadScopeScheduling
 
 from orchestration.project import this_project
 from trials.checkouts import copy_checkout
+from turnout import prefork
 from turnout.project.manifest import manifest_of
 from turnout.project.paths import Project
 
@@ -64,6 +66,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the runs where there are several workers: small tests fill the end, so that all end together."""
+    if any(not (LONGEST | LONG).isdisjoint(item.fixturenames) for item in items):
+        prefork.start(*IMPORTED)
     if IN_PARALLEL:
         items.sort(key=lambda item: (LONGEST.isdisjoint(item.fixturenames), LONG.isdisjoint(item.fixturenames)))
 
@@ -96,8 +100,10 @@ def grocery(tmp_path_factory: pytest.TempPathFactory) -> Finished:
         "search: { trials: 10, seconds: 10 }",
         "candidates: [linear, lightgbm]\n          search: { trials: 0 }",
     )
+    edit(project.root / "turnout/leakage/audit.py", "DATES = 2", "DATES = 1")
     land_cut(project)
-    finished = run(project)
+    # As a person starts it; the runs of the shop are forked from what has imported everything.
+    finished = executed(project, [sys.executable, "-m", "orchestration", "run"], project.root)
     assert finished.exit_code == 0, finished.output
     if kept := os.environ.get("TURNOUT_KEEP_RUN"):
         # For tests/bi, which would otherwise make one more: as it is now, before the tests change it.

@@ -12,9 +12,28 @@ from pathlib import Path
 from typing import Any
 
 from samples.complete_journey import PACKAGE
+from turnout import prefork
 from turnout.project.paths import Project
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# What a run imports of others. A process of its own would take longer for it than for its work.
+IMPORTED = (
+    *prefork.DBT_IMPORTS,
+    "dagster",
+    "dagster_dbt",
+    "alembic.command",
+    "lightgbm",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.figure",
+    "optuna",
+    "scipy.stats",
+    "sklearn.ensemble",
+    "sklearn.linear_model",
+    "sklearn.model_selection",
+    "skops.io",
+    "xgboost",
+)
 
 
 @dataclass(frozen=True)
@@ -28,12 +47,31 @@ class Finished:
 
 def run(project: Project, *arguments: str) -> Finished:
     """Run `python -m orchestration` in a project, or `dg`, as docs/trouble.md says, if the arguments begin with it."""
-    program = [sys.executable, "-m", "orchestration"]
     if arguments[:1] == ("dg",):
-        program, arguments = [str(Path(sys.executable).with_name("dg"))], arguments[1:]
+        return executed(project, [str(Path(sys.executable).with_name("dg")), *arguments[1:]], project.root)
+    return call(project, "orchestration.command_line.main:main", *(arguments or ("run",)))
+
+
+def call(project: Project, function: str, *arguments: str) -> Finished:
+    """Call `module:function` of a project in a process of its own, as its command would."""
+    prefork.start(*IMPORTED)
+    return executed(project, prefork.command(function, *arguments), project.root)
+
+
+def dbt(project: Project, *commands: list[str]) -> list[Finished]:
+    """Run dbt commands, one after the other."""
+    prefork.start(*IMPORTED)
+    return [
+        executed(project, prefork.command(prefork.DBT, "--no-use-colors", *command), project.dbt)
+        for command in commands
+    ]
+
+
+def executed(project: Project, command: list[str], folder: Path) -> Finished:
+    """Run a command in a folder of a project."""
     finished = subprocess.run(
-        [*program, *(arguments or ("run",))],
-        cwd=project.root,
+        command,
+        cwd=folder,
         env={**os.environ, "DAGSTER_HOME": str(project.dagster_home), "PYTHONPATH": str(project.root)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -70,31 +108,6 @@ def land_orders(
         )
         connection.execute(f"copy ({sql}) to '{file}' (format parquet)")
     return file
-
-
-SEVERAL = """
-import json, os, sys, tempfile
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.cli.main import dbtRunner
-answers = os.fdopen(os.dup(1), "w")
-for command in json.loads(sys.argv[1]):
-    with tempfile.TemporaryFile("w+") as told:
-        os.dup2(told.fileno(), 1)
-        is_done = bool(dbtRunner().invoke(["--no-use-colors", *command]).success)
-        DuckDBConnectionManager.close_all_connections()
-        sys.stdout.flush()
-        told.seek(0)
-        print(json.dumps([not is_done, told.read()]), file=answers, flush=True)
-"""
-
-
-def dbt(project: Project, *commands: list[str]) -> list[Finished]:
-    """Run several dbt commands in one process: most of what one of them costs is dbt's start."""
-    asked = [sys.executable, "-c", SEVERAL, json.dumps(commands)]
-    finished = subprocess.run(asked, cwd=project.dbt, capture_output=True, text=True, timeout=900)
-    assert finished.returncode == 0, finished.stderr
-    answers = (json.loads(line) for line in finished.stdout.splitlines())
-    return [Finished(project, int(has_failed), output) for has_failed, output in answers]
 
 
 def whole(table: str) -> str:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import random
 import shutil
 import statistics
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -20,6 +18,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from projects import dbt
 
 from trials.checkouts import copy_checkout
 
@@ -171,14 +170,8 @@ def gym(tmp_path_factory: pytest.TempPathFactory) -> Gym:
             visits,
         )
         fill(connection, "plans", "member_id int, valid_from timestamp, plan_id int", plans)
-    built = subprocess.run(
-        [Path(sys.executable).with_name("dbt"), "--no-use-colors", "build"],
-        cwd=project.dbt,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    return Gym(members, visits, plans, project.warehouse.path, built.stdout)
+    (built,) = dbt(project, ["build"])
+    return Gym(members, visits, plans, project.warehouse.path, built.output)
 
 
 def fill(connection: duckdb.DuckDBPyConnection, table: str, columns: str, rows: Iterable[Any]) -> None:

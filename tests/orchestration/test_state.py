@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import time
 
-from projects import published, records, run
+from projects import call, dbt, published, records, run
 
 from orchestration.project import predictions_of
 from turnout.project.paths import Project
@@ -15,15 +13,9 @@ from turnout.project.paths import Project
 
 def test_a_run_killed_in_a_step_is_made_good_by_the_next(shop: Project) -> None:
     before = shop.published.read_bytes()
-    log = shop.root / "killed.log"
-    with (
-        log.open("w") as output,
-        subprocess.Popen(
-            [sys.executable, "-c", KILLED_IN.format(step="marts")], cwd=shop.root, stdout=output, stderr=output
-        ) as killed,
-    ):
-        code = killed.wait(timeout=120)
-    assert code == -signal.SIGKILL, log.read_text()
+    (shop.root / "killed.py").write_text(KILLED_IN.format(step="marts"))
+    killed = call(shop, "killed:run_until_killed")
+    assert killed.exit_code == -signal.SIGKILL, killed.output
     assert shop.published.read_bytes() == before
     time.sleep(1)  # dbt, if that was running, ends when its pipe breaks
 
@@ -44,8 +36,7 @@ def test_a_run_killed_in_a_step_is_made_good_by_the_next(shop: Project) -> None:
 
 # Runs everything, and kills its own process as soon as a step has begun to work.
 KILLED_IN = """
-import os, signal, sys, threading, time
-sys.path.insert(0, os.getcwd())
+import os, signal, threading, time
 from orchestration.command_line.main import main
 from orchestration.command_line.progress import Progress
 
@@ -55,8 +46,10 @@ def show_and_kill(self, entry):
     event = entry.dagster_event
     if event and event.step_key == "{step}" and event.event_type_value == "STEP_START":
         threading.Thread(target=lambda: (time.sleep(0.2), os.kill(os.getpid(), signal.SIGKILL))).start()
-Progress.show = show_and_kill
-main(["run"])
+
+def run_until_killed():
+    Progress.show = show_and_kill
+    main(["run"])
 """
 
 
@@ -71,6 +64,6 @@ def test_a_deleted_prediction_is_gone(shop: Project) -> None:
 
 
 def test_another_target_of_dbt_does_not_move_the_pipeline(shop: Project) -> None:
-    dbt = [sys.executable, "-m", "dbt.cli.main", "parse", "--target", "audit"]
-    subprocess.run(dbt, cwd=shop.dbt, check=True, capture_output=True)
+    (parsed,) = dbt(shop, ["parse", "--target", "audit"])
+    assert parsed.exit_code == 0, parsed.output
     assert [prediction.schema for prediction in predictions_of(Project(shop.root))] == ["predictions"]

@@ -5,6 +5,7 @@ It is run by its path, so that nothing of a project is imported before a process
 """
 
 import json
+import logging
 import os
 import select
 import shutil
@@ -24,6 +25,7 @@ def main() -> None:
     with socket.socket(fileno=int(sys.argv[1])) as listening:
         for name in sys.argv[2:]:
             import_module(name)
+        logging.root.handlers.clear()  # dbt adds one as it is imported, which others would write to
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the forked ones tell of themselves
         while listening in select.select([listening, sys.stdin], [], [])[0]:
             asking, _ = listening.accept()
