@@ -33,13 +33,15 @@ from rich.progress import track
 from rich.table import Table
 from sklearn.model_selection import StratifiedKFold
 
-from ml.declaration import Prediction
+from ml.declaration import Prediction, SearchBudget, SplitPlan
 from ml.examples.reading import feature_frame
+from ml.judging.gate import Gate
 from ml.models.candidates import BASELINE, Candidate, Parameters, fit
 from ml.models.feature import Feature
 from ml.tasks import BINARY
 from ml.tasks.metrics import METRICS
 from ml.training.search import Fold, Search
+from turnout.project.examples_table import ExamplesTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,22 +57,20 @@ CHOICE = "the engine's choice"
 DEFAULTS, SEARCHED = "defaults", "searched"
 
 PREDICTION = Prediction(
-    name="churn",
-    unique_id="model.benchmark.churn",
-    schema="predictions",
-    table="churn",
-    file="benchmarks/churn.py",
-    description="",
+    examples=ExamplesTable(
+        name="churn",
+        unique_id="model.benchmark.churn",
+        schema="predictions",
+        table="churn",
+        file="benchmarks/churn.py",
+        entity=ENTITY,
+        as_of=AS_OF,
+        label=LABEL,
+        horizon_days=1,
+    ),
     task=BINARY,
-    entity=ENTITY,
-    as_of=AS_OF,
-    label=LABEL,
-    horizon_days=1,
-    metric="roc_auc",
-    sensitive=(),
-    retrain=None,
-    gap_days=1,
-    holdout_dates=1,
+    split=SplitPlan(gap_days=1, holdout_dates=1),
+    gate=Gate(metric=METRICS["roc_auc"]),
 )
 
 
@@ -152,31 +152,32 @@ def judge(
         values = (METRICS[metric].value(truth, predicted) for metric in ("roc_auc", "log_loss"))
         return Judged(candidate.name, how, *values)
 
-    prior = prediction.task.baseline(prediction.baseline, ENTITY).fit(learned[[ENTITY]], learned[LABEL])
+    prior = prediction.task.baseline(prediction.search.baseline, ENTITY).fit(learned[[ENTITY]], learned[LABEL])
     guessed = prediction.task.predict(prior, test[[ENTITY]])
     found = [Judged(BASELINE, "", *(METRICS[metric].value(truth, guessed) for metric in ("roc_auc", "log_loss")))]
-    for candidate in prediction.candidates:
+    for candidate in prediction.search.candidates:
         found.append(of(candidate, candidate.defaults, DEFAULTS))
         found.append(of(candidate, choice.parameters[candidate.name], SEARCHED))
         if candidate.name == choice.best:
             found.append(replace(found[-1], candidate=CHOICE, how=""))
-    defaults = sum(trial.seconds for trial in choice.trials[: len(prediction.candidates)])
-    tried = len(choice.trials) - len(prediction.candidates)
+    defaults = sum(trial.seconds for trial in choice.trials[: len(prediction.search.candidates)])
+    tried = len(choice.trials) - len(prediction.search.candidates)
     return OuterFold(found, choice.best, tried, searched - defaults, time.perf_counter() - started)
 
 
 def main() -> None:
     """Judge in all outer folds and print the tables."""
-    seconds = float(sys.argv[1]) if sys.argv[1:] else PREDICTION.search.seconds
+    seconds = float(sys.argv[1]) if sys.argv[1:] else PREDICTION.search.budget.seconds
     repetitions = int(sys.argv[2]) if sys.argv[2:] else 1
-    prediction = replace(PREDICTION, search=replace(PREDICTION.search, seconds=seconds))
+    budget = replace(PREDICTION.search.budget, seconds=seconds)
+    prediction = replace(PREDICTION, search=replace(PREDICTION.search, budget=budget))
     console = Console() if sys.stdout.isatty() else Console(width=160)
     tracked = partial(track, console=console, transient=True, disable=not sys.stdout.isatty())
     examples, features = customers()
     outer = [(seed, *both) for seed in range(repetitions) for both in parts(examples, OUTER, seed)]
     folds = [judge(prediction, features, learned, test, seed) for seed, learned, test in tracked(outer, "outer folds")]
     console.print(_values(folds, repetitions))
-    console.print(_budgets(prediction, folds))
+    console.print(_budgets(budget, folds))
     reached = np.mean([found.roc_auc for fold in folds for found in fold.judged if found.candidate == CHOICE])
     verdict = "reached" if reached >= WANTED else "NOT reached"
     console.print(f"mean ROC AUC of the engine's choice: {reached:.4f}; {WANTED} is {verdict}")
@@ -214,8 +215,7 @@ def _add(table: Table, folds: list[OuterFold], candidate: str, how: str) -> None
     )
 
 
-def _budgets(prediction: Prediction, folds: list[OuterFold]) -> Table:
-    budget = prediction.search
+def _budgets(budget: SearchBudget, folds: list[OuterFold]) -> Table:
     title = f"the search, with a budget of {budget.seconds:g} seconds and {budget.trials} trials"
     table = Table(title=title, box=SIMPLE_HEAD)
     for heading in ("outer fold", "trials", "seconds used", "of the budget", "seconds in all"):

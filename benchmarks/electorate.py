@@ -120,27 +120,27 @@ def left_out(project: Project) -> pd.Series[float]:
     import pandas as pd
 
     (prediction,) = predictions_named(project, [PREDICTION])
-    assert prediction.unseen_groups is not None
+    assert prediction.groups.unseen_groups is not None
     with project.warehouse.session() as session:
         champion = champion_of(session, PREDICTION)
         assert champion is not None
         matured = read_matured(session, prediction, champion.features)
-    column, names = prediction.unseen_groups, [feature.name for feature in champion.features]
-    wanted = ", ".join(map(identifier, [prediction.entity, prediction.as_of, *names]))
-    examples, scores = identifier(prediction.schema, prediction.table), []
+    column, names = prediction.groups.unseen_groups, [feature.name for feature in champion.features]
+    wanted = ", ".join(map(identifier, [prediction.examples.entity, prediction.examples.as_of, *names]))
+    examples, scores = identifier(prediction.examples.schema, prediction.examples.table), []
     for value in sorted(matured[column].unique()):
         # The line of a recalibration was learned from all states.
         fitted = fitted_as(replace(champion, recalibration=None), matured[matured[column] != value])
         coming = queried(
             project,
             f"""select {wanted} from {examples}
-                where {identifier(column)} = ? and {identifier(prediction.as_of)} = (
-                    select max({identifier(prediction.as_of)}) from {examples}
+                where {identifier(column)} = ? and {identifier(prediction.examples.as_of)} = (
+                    select max({identifier(prediction.examples.as_of)}) from {examples}
                 )""",
             (value,),
         )
-        frame = feature_frame(coming, champion.features, prediction.as_of)
-        scores.append(pd.Series(prediction.task.predict(fitted, frame), coming[prediction.entity].to_pylist()))
+        frame = feature_frame(coming, champion.features, prediction.examples.as_of)
+        scores.append(pd.Series(prediction.task.predict(fitted, frame), coming[prediction.examples.entity].to_pylist()))
     found: pd.Series[float] = pd.concat(scores)
     return found
 

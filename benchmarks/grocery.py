@@ -36,5 +36,5 @@ def grocery(folder: Path) -> tuple[DuckDB, tuple[Prediction, ...]]:
     copied = DuckDB(Path(shutil.copy(project.warehouse.path, folder / "examples.duckdb")))
     with copied.session() as session:
         session.drop_schemas("records")
-    predictions = (found for found in predictions_of(project) if found.file.startswith(DECLARED_IN))
+    predictions = (found for found in predictions_of(project) if found.examples.file.startswith(DECLARED_IN))
     return copied, tuple(predictions)

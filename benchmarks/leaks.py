@@ -56,6 +56,7 @@ from turnout.loading.contract import source_tables
 from turnout.loading.loader import load_landed
 from turnout.loading.quarantine import accept
 from turnout.loading.register import Register
+from turnout.project.examples_table import ExamplesTable
 from turnout.project.manifest import manifest_of
 from turnout.project.paths import Project
 from turnout.project.provenance import Provenance
@@ -133,7 +134,7 @@ def judge(folder: Path, part: int) -> Verdicts:
         found[leak.name] += [KEY] if f"{leak.model}_key" in repeated else []
     _examine(project, planted, found, when="before loads tell")
     _load(project, dict.fromkeys(TABLES, FIRST_LOADED))
-    honest = audit(project, predictions_named(project, HONEST_PREDICTIONS), dates=HONEST_DATES, seed=0)
+    honest = audit(project, _examples_of(project, HONEST_PREDICTIONS), dates=HONEST_DATES, seed=0)
     alarms = {made.prediction.name: tuple(_said(made, "")) + tuple(_reviewed(project, made)) for made in honest}
     _examine(project, planted, found, when="now")
     _check_declarations(project, found)
@@ -213,13 +214,17 @@ def _build(project: Project) -> set[str]:
 def _examine(project: Project, leaks: Sequence[Leak], found: dict[str, list[str]], *, when: str) -> None:
     """Let every check of examples look at the planted predictions of one state of the warehouse."""
     wanted = {leak.model: leak for leak in leaks if leak.when == when}
-    for made in audit(project, predictions_named(project, list(wanted)), dates=AUDITED_DATES, seed=0):
+    for made in audit(project, _examples_of(project, list(wanted)), dates=AUDITED_DATES, seed=0):
         leak = wanted[made.prediction.name]
         found[leak.name] += [*_said(made, "planted" if " as planted " in leak.sql else "")]
         if when != "after late files":
             found[leak.name] += [*_reviewed(project, made)]
         if when == "before loads tell":
             found[leak.name] += [COVERAGE] * ("complete_journey.demographics" in {s.source for s in made.unaudited})
+
+
+def _examples_of(project: Project, predictions: Sequence[str]) -> list[ExamplesTable]:
+    return [prediction.examples for prediction in predictions_named(project, predictions)]
 
 
 def _said(made: Audit, column: str) -> Iterator[str]:
@@ -244,7 +249,7 @@ def _check_declarations(project: Project, found: dict[str, list[str]]) -> None:
             continue
         manifest = copy.deepcopy(manifest_of(project))
         (honest,) = predictions_named(project, ["household_lapse"])
-        manifest["nodes"][honest.unique_id]["config"]["meta"]["prediction"].update(leak.declares)
+        manifest["nodes"][honest.examples.unique_id]["config"]["meta"]["prediction"].update(leak.declares)
         try:
             predictions_in(manifest)
         except DeclarationError:
@@ -260,8 +265,9 @@ def _check_candidates(project: Project, found: dict[str, list[str]]) -> None:
     for leak in LEAKS.values():
         if not leak.candidate:
             continue
-        made = _candidate(leak.candidate, numbers, matured[numbers], matured[prediction.label])
-        ours = replace(prediction, candidates=(Candidate("benchmark.ours"),), search=SearchBudget(trials=0))
+        made = _candidate(leak.candidate, numbers, matured[numbers], matured[prediction.examples.label])
+        search = replace(prediction.search, candidates=(Candidate("benchmark.ours"),), budget=SearchBudget(trials=0))
+        ours = replace(prediction, search=search)
         try:
             with patch("ml.models.candidates.Candidate.pipeline", lambda *_, made=made: copy.deepcopy(made)):
                 train(project.warehouse, ours, project.model_versions, Provenance("benchmark", ()))

@@ -76,7 +76,8 @@ def main() -> None:
 def _policies(lived: Replay) -> Table:
     prediction, weeks = lived.prediction, lived.weeks
     title = (
-        f"{prediction.name}: mean {prediction.metric} of {len(weeks)} weeks, {weeks[0].day} to {weeks[-1].day}; "
+        f"{prediction.name}: mean {prediction.gate.metric.name} of {len(weeks)} weeks, "
+        f"{weeks[0].day} to {weeks[-1].day}; "
         f"{' and '.join(CANDIDATES)}, a search of {TRIALS} trials and {SECONDS:g} s"
     )
     table = Table(title=title, box=SIMPLE_HEAD)

@@ -27,41 +27,41 @@ from unittest import mock
 from rich.console import Console
 from rich.table import Table
 
-from ml.declaration import Prediction, SearchBudget
+from ml.declaration import Prediction, SearchBudget, SearchPlan, Serving, SplitPlan
 from ml.examples.inspection import inspect
 from ml.examples.reading import feature_frame, read_matured
+from ml.judging.gate import Gate
 from ml.models.candidates import FAMILIES, Candidate
 from ml.models.persistence import load, save
 from ml.serving.scoring import score
 from ml.tasks import BINARY
+from ml.tasks.metrics import LOG_LOSS
 from ml.training.history import champion_of
 from ml.training.training import train
 from turnout.engines.duckdb import BATCH_ROWS, DuckDB
+from turnout.project.examples_table import ExamplesTable
 from turnout.project.provenance import Provenance
 
 FEATURES = 20
 MATURED_ROWS = 40_000
 
 PREDICTION = Prediction(
-    name="benchmark",
-    unique_id="model.turnout.benchmark",
-    schema="predictions",
-    table="benchmark",
-    file="benchmark.yml",
-    description="",
+    examples=ExamplesTable(
+        name="benchmark",
+        unique_id="model.turnout.benchmark",
+        schema="predictions",
+        table="benchmark",
+        file="benchmark.yml",
+        entity="entity",
+        as_of="day",
+        label="outcome",
+        horizon_days=7,
+    ),
     task=BINARY,
-    entity="entity",
-    as_of="day",
-    label="outcome",
-    horizon_days=7,
-    metric="log_loss",
-    sensitive=(),
-    retrain=None,
-    gap_days=7,
-    holdout_dates=1,
-    candidates=(Candidate("hist_gradient_boosting"),),
-    search=SearchBudget(trials=0),
-    reasons=False,
+    split=SplitPlan(gap_days=7, holdout_dates=1),
+    search=SearchPlan(candidates=(Candidate("hist_gradient_boosting"),), budget=SearchBudget(trials=0)),
+    gate=Gate(metric=LOG_LOSS),
+    serving=Serving(reasons=False),
 )
 
 
@@ -92,7 +92,7 @@ def prepare(folder: Path, rows: int) -> None:
     for family in FAMILIES:
         candidate = Candidate(family)
         fitted = candidate.pipeline(PREDICTION.task, features, candidate.defaults).fit(
-            matured[[feature.name for feature in features]], matured[PREDICTION.label]
+            matured[[feature.name for feature in features]], matured[PREDICTION.examples.label]
         )
         save(fitted, folder / f"{family}.skops")
 
@@ -106,7 +106,9 @@ def limit(folder: Path) -> float:
         pipeline = load(folder / "models" / champion.file, champion.file_hash)
         last = inspect(session, PREDICTION).as_of_dates[-1]
         table = session.table("select * from predictions.benchmark where day = ?", (last,))
-    frames = [feature_frame(batch, champion.features, PREDICTION.as_of) for batch in table.to_batches(BATCH_ROWS)]
+    frames = [
+        feature_frame(batch, champion.features, PREDICTION.examples.as_of) for batch in table.to_batches(BATCH_ROWS)
+    ]
     started = time.perf_counter()
     for frame in frames:
         PREDICTION.task.predict(pipeline, frame)
@@ -144,7 +146,9 @@ def reasons(folder: Path, family: str, *, wanted: bool) -> float:
     fitted = load(file, hashlib.sha256(file.read_bytes()).hexdigest())
     with mock.patch("ml.serving.scoring.persistence.load", return_value=fitted):
         started = time.perf_counter()
-        score(DuckDB(folder / "warehouse.duckdb"), replace(PREDICTION, reasons=wanted), folder / "models")
+        score(
+            DuckDB(folder / "warehouse.duckdb"), replace(PREDICTION, serving=Serving(reasons=wanted)), folder / "models"
+        )
         return time.perf_counter() - started
 
 

@@ -142,14 +142,14 @@ def material(warehouse: Warehouse, prediction: Prediction, training: Training) -
     with warehouse.session() as session:
         features = inspect(session, prediction).features
         matured = read_matured(session, prediction, features)
-    learned, holdout = divide(matured, prediction.as_of, training.split)
+    learned, holdout = divide(matured, prediction.examples.as_of, training.split)
     return TrainingData(features, folds_in(prediction, training.split, learned, None), learned, holdout)
 
 
 def rival(prediction: Prediction, at_hand: TrainingData, training: Training) -> Rival:
     """Search as long as the engine has, in fits, by drawing at random; and judge both on the holdout."""
     names = [feature.name for feature in at_hand.features]
-    metric = prediction.decisive_metric
+    metric = prediction.gate.metric
     sign = 1.0 if metric.greater_is_better else -1.0
     places = [
         tuple(at_hand.training.index.get_indexer(part.index) for part in (fold.learned, fold.judged))
@@ -158,35 +158,36 @@ def rival(prediction: Prediction, at_hand: TrainingData, training: Training) -> 
     count = max(1, round(sum(trial.folds for trial in training.trials) / len(places)))
     search = RandomizedSearchCV(
         Configured(prediction.task, at_hand.features),
-        {"configuration": Configurations(prediction.candidates)},
+        {"configuration": Configurations(prediction.search.candidates)},
         n_iter=count,
         cv=places,
         scoring=lambda fitted, examples, label: sign * metric.value(label.to_numpy(), fitted.predicted(examples)),
         random_state=SEED,
     )
     started = time.perf_counter()
-    search.fit(at_hand.training[names], at_hand.training[prediction.label])
+    search.fit(at_hand.training[names], at_hand.training[prediction.examples.label])
     seconds = time.perf_counter() - started - search.refit_time_
     comparison = compare(
         metric,
         training.holdout_label,
         training.holdout_predicted,
         search.best_estimator_.predicted(at_hand.holdout[names]),
-        resample(at_hand.holdout[prediction.entity]),
+        resample(at_hand.holdout[prediction.examples.entity]),
     )
     return Rival(search.best_params_["configuration"][0].name, count, seconds, sign * search.best_score_, comparison)
 
 
 def used(prediction: Prediction, at_hand: TrainingData, seconds: float) -> tuple[int, float]:
     """Return how many trials a search with a budget made beyond the defaults, and how many seconds that took."""
-    budgeted = replace(prediction, search=SearchBudget(MANY_TRIALS, seconds))
+    search = replace(prediction.search, budget=SearchBudget(MANY_TRIALS, seconds))
+    budgeted = replace(prediction, search=search)
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         choice = Search(budgeted, at_hand.features, at_hand.folds).choose(
             Path(folder) / "search.journal", version=1, earlier={}
         )
         taken = time.perf_counter() - started
-    defaults = choice.trials[: len(prediction.candidates)]
+    defaults = choice.trials[: len(prediction.search.candidates)]
     return len(choice.trials) - len(defaults), taken - sum(trial.seconds for trial in defaults)
 
 
@@ -210,7 +211,7 @@ def main() -> None:
             console.print(_beside_rival(training, rival(prediction, at_hand, training)))
             if prediction is predictions[-1]:
                 console.print(
-                    _budgets(prediction, [(seconds, used(prediction, at_hand, seconds)) for seconds in BUDGETS])
+                    _budgets(prediction.name, [(seconds, used(prediction, at_hand, seconds)) for seconds in BUDGETS])
                 )
     console.print(f"{(time.perf_counter() - started) / 60:.1f} minutes in all")
 
@@ -228,7 +229,7 @@ def _costs(training: Training, total: float) -> Table:
     prediction, steps, trials = training.prediction, training.steps, training.trials
     title = f"{prediction.name}: a training of {training.version.example_count:,} examples took {total:.1f} s"
     table = _table(title, ["step"], ["defaults in folds", "searched in folds", "trials", "fit", "predict", "in all"])
-    named = [candidate.name for candidate in prediction.candidates]
+    named = [candidate.name for candidate in prediction.search.candidates]
     defaults, searched = trials[: len(named)], trials[len(named) :]
     for name in named:
         by_default, by_search = (
@@ -245,7 +246,7 @@ def _costs(training: Training, total: float) -> Table:
     rest["explain, save and record"] = total - sum(steps.values())
     for name, taken in rest.items():
         table.add_row(name, *[""] * 5, f"{taken:.2f}")
-    budget = prediction.search
+    budget = prediction.search.budget
     spent = steps["search"] - sum(trial.seconds for trial in defaults)
     table.caption = (
         f"the search used {spent:.1f} s of {budget.seconds:g} s, {spent / budget.seconds:.1%}, "
@@ -276,7 +277,7 @@ def _reached(training: Training) -> Table:
 
 
 def _beside_rival(training: Training, other: Rival) -> Table:
-    metric = training.prediction.metric
+    metric = training.prediction.gate.metric.name
     table = _table(
         f"{training.prediction.name}: the search beside random search, as many fits in the same folds",
         ["", "best"],
@@ -310,8 +311,8 @@ def _beside_rival(training: Training, other: Rival) -> Table:
     return table
 
 
-def _budgets(prediction: Prediction, found: Sequence[tuple[float, tuple[int, float]]]) -> Table:
-    title = f"{prediction.name}: how much of its budget a search used"
+def _budgets(prediction: str, found: Sequence[tuple[float, tuple[int, float]]]) -> Table:
+    title = f"{prediction}: how much of its budget a search used"
     table = _table(title, [], ["declared seconds", "trials", "seconds used", "of the budget"])
     for declared, (trials, seconds) in found:
         table.add_row(f"{declared:g}", str(trials), f"{seconds:.1f}", f"{seconds / declared:.1%}")

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
 
-from ml.declaration import Prediction, SearchBudget
+from ml.declaration import Prediction, ReportedGroups, SearchBudget, SearchPlan, SplitPlan
 from ml.examples.inspection import Examples, inspect
 from ml.examples.reading import read_matured
+from ml.judging.gate import Gate
 from ml.models.candidates import Candidate
 from ml.tasks import BINARY
+from ml.tasks.metrics import LOG_LOSS
 from ml.training.history import ModelVersion, champion_of
 from turnout.engines import Warehouse
 from turnout.engines.duckdb import DuckDB
+from turnout.project.examples_table import ExamplesTable
 from turnout.project.provenance import Provenance
 from turnout.records import opened
 
@@ -53,6 +57,10 @@ class World:
     models: Path
     provenance: Provenance = PROVENANCE
 
+    def declare(self, **attributes: Any) -> None:
+        """Declare otherwise; see `redeclared`."""
+        self.prediction = redeclared(self.prediction, **attributes)
+
     def change(self, sql: str) -> None:
         """Change the warehouse, past the seam: in DuckDB's own words."""
         with duckdb.connect(self.warehouse.path) as connection:
@@ -83,27 +91,39 @@ class World:
             return read_matured(session, self.prediction, features)
 
 
+def redeclared(prediction: Prediction, **attributes: Any) -> Prediction:
+    """A prediction with another task, or other attributes of its parts, each of which only one part has."""
+    for one in fields(prediction):
+        part = getattr(prediction, one.name)
+        own = {key: value for key, value in attributes.items() if is_dataclass(part) and hasattr(part, key)}
+        if own:
+            prediction = replace(prediction, **{one.name: replace(part, **own)})
+            attributes = {key: value for key, value in attributes.items() if key not in own}
+    return replace(prediction, **attributes)
+
+
 def world_in(folder: Path) -> World:
     """Make a world with `EXAMPLES`."""
     prediction = Prediction(
-        name="will_return",
-        unique_id="model.turnout.will_return",
-        schema="predictions",
-        table="will_return",
-        file="models/predictions/will_return.yml",
-        description="",
+        examples=ExamplesTable(
+            name="will_return",
+            unique_id="model.turnout.will_return",
+            schema="predictions",
+            table="will_return",
+            file="models/predictions/will_return.yml",
+            entity="entity",
+            as_of="day",
+            label="outcome",
+            horizon_days=14,
+        ),
         task=BINARY,
-        entity="entity",
-        as_of="day",
-        label="outcome",
-        horizon_days=14,
-        metric="log_loss",
-        sensitive=("age",),
-        retrain=None,
-        gap_days=14,
-        holdout_dates=3,
-        candidates=(Candidate("linear"), Candidate("lightgbm")),
-        search=SearchBudget(trials=0),
+        groups=ReportedGroups(sensitive=("age",)),
+        split=SplitPlan(gap_days=14, holdout_dates=3),
+        search=SearchPlan(
+            candidates=(Candidate("linear"), Candidate("lightgbm")),
+            budget=SearchBudget(trials=0),
+        ),
+        gate=Gate(metric=LOG_LOSS),
     )
     folder.mkdir(parents=True, exist_ok=True)
     made = World(DuckDB(folder / "warehouse.duckdb"), prediction, folder / "models")

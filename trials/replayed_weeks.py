@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ml.declaration import Prediction
+from ml.declaration import Prediction, SearchBudget
 from ml.examples.inspection import inspect
 from ml.examples.reading import read_matured
 from ml.examples.split import day_of
@@ -30,6 +30,7 @@ from ml.training.refit import refit
 from ml.training.training import train
 from turnout.engines import Warehouse, identifier
 from turnout.engines.duckdb import DuckDB
+from turnout.project.examples_table import ExamplesTable
 from turnout.project.provenance import Provenance
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class Replay:
 
     def realised(self, predicted: Vector) -> float:
         """Return the mean over the weeks of the metric that decides."""
-        metric, truth = self.prediction.decisive_metric, self._truth
+        metric, truth = self.prediction.gate.metric, self._truth
         return float(np.mean([metric.value(truth[week.rows], predicted[week.rows]) for week in self.weeks]))
 
     def difference(self, policy: str, other: str) -> tuple[float, float, float]:
@@ -119,12 +120,12 @@ class Replay:
 
         Entities are drawn with replacement, once for both policies and all weeks.
         """
-        measure, truth = self.prediction.decisive_metric.weighted, self._truth
+        measure, truth = self.prediction.gate.metric.weighted, self._truth
         both = [self.served(name) for name in (policy, other)]
         used = np.concatenate([week.rows for week in self.weeks])
         place = np.full(len(self.examples), -1)
         place[used] = np.arange(len(used))
-        resamples = resample(self.examples[self.prediction.entity].iloc[used])
+        resamples = resample(self.examples[self.prediction.examples.entity].iloc[used])
         weekly = [
             (place[week.rows], [measure(truth[week.rows], served[week.rows]) for served in both]) for week in self.weeks
         ]
@@ -163,14 +164,14 @@ class Replay:
 
     @property
     def _truth(self) -> Vector:
-        truth: Vector = self.examples[self.prediction.label].to_numpy()
+        truth: Vector = self.examples[self.prediction.examples.label].to_numpy()
         return truth
 
     def _beside(self, version: int, other: int, weeks: Sequence[Week]) -> Comparison:
         rows = np.concatenate([week.rows for week in weeks])
-        entities = self.examples[self.prediction.entity].iloc[rows]
+        entities = self.examples[self.prediction.examples.entity].iloc[rows]
         ours, theirs = (self.predicted[number][rows] for number in (version, other))
-        return compare(self.prediction.decisive_metric, self._truth[rows], ours, theirs, resample(entities))
+        return compare(self.prediction.gate.metric, self._truth[rows], ours, theirs, resample(entities))
 
 
 def replay(
@@ -198,12 +199,13 @@ def replay(
     """
     import time
 
-    prediction = replace(prediction, requires_approval=False)
+    prediction = replace(prediction, gate=replace(prediction.gate, requires_approval=False))
+    declared, task, search = prediction.examples, prediction.task, prediction.search
     with warehouse.session() as session:
         held = inspect(session, prediction)
         examples = read_matured(session, prediction, held.features)
-        table = session.table(f"select * from {identifier(prediction.schema, prediction.table)}")
-    days = examples[prediction.as_of].map(day_of).to_numpy()
+        table = session.table(f"select * from {identifier(declared.schema, declared.table)}")
+    days = examples[declared.as_of].map(day_of).to_numpy()
     replayed = DuckDB(folder / "warehouse.duckdb")
     names = [feature.name for feature in held.features]
     weeks: list[Week] = []
@@ -212,7 +214,7 @@ def replay(
     versions: dict[int, ModelVersion] = {}
     champion = None
     for today in tracked(_trainable(prediction, held.as_of_dates, held.matured)[::every]):
-        _live_through(replayed, prediction, table, today)
+        _live_through(replayed, prediction.examples, table, today)
         started = time.perf_counter()
         training = train(replayed, prediction, folder / "models", Provenance("benchmark", ()))
         seconds = time.perf_counter() - started
@@ -228,9 +230,9 @@ def replay(
 
         def fitted_on_all(made: ModelVersion, rows: Vector, matured: pd.DataFrame = matured) -> Vector:
             again = refit(prediction, made, matured, folder / "refits", "")
-            model = persistence.load(folder / "refits" / again.file, again.file_hash, prediction.trusted_types)
+            model = persistence.load(folder / "refits" / again.file, again.file_hash, search.trusted_types)
             values = np.full(len(examples), np.nan)
-            values[rows] = prediction.task.predict(model, examples[names].iloc[rows])
+            values[rows] = task.predict(model, examples[names].iloc[rows])
             return values
 
         predicted[version.version] = fitted_on_all(version, later)
@@ -238,10 +240,10 @@ def replay(
             serving[REFITTED][rows] = predicted[champion][rows]
         else:
             serving[REFITTED][rows] = fitted_on_all(versions[champion], rows)[rows]
-        entity = [prediction.entity]
-        naive = prediction.task.baseline(prediction.baseline, prediction.entity)
-        naive.fit(matured[entity], matured[prediction.label])
-        serving[BASELINE][rows] = prediction.task.predict(naive, examples[entity].iloc[rows])
+        entity = [declared.entity]
+        naive = task.baseline(search.baseline, declared.entity)
+        naive.fit(matured[entity], matured[declared.label])
+        serving[BASELINE][rows] = task.predict(naive, examples[entity].iloc[rows])
         weeks.append(
             Week(
                 today,
@@ -258,34 +260,39 @@ def replay(
 
 def quick(prediction: Prediction, candidates: Sequence[str], *, trials: int, seconds: float) -> Prediction:
     """Return a prediction with other candidates and another budget."""
-    search = replace(prediction.search, trials=trials, seconds=seconds)
-    return replace(prediction, candidates=tuple(Candidate(name) for name in candidates), search=search)
+    search = replace(
+        prediction.search,
+        candidates=tuple(Candidate(name) for name in candidates),
+        budget=SearchBudget(trials, seconds),
+    )
+    return replace(prediction, search=search)
 
 
 def _trainable(prediction: Prediction, as_of_dates: Sequence[date], matured: Sequence[date]) -> list[date]:
     """Return the days on which examples sufficed for a training, and whose own labels have matured by now."""
-    horizon, gap = timedelta(days=prediction.horizon_days), timedelta(days=prediction.gap_days)
+    split = prediction.split
+    horizon, gap = timedelta(days=prediction.examples.horizon_days), timedelta(days=split.gap_days)
     found = []
     for today in map(day_of, as_of_dates):
         known = [day for day in map(day_of, as_of_dates) if day + horizon <= today]
-        holdout = known[-prediction.holdout_dates :]
-        is_enough = len(holdout) == prediction.holdout_dates and known[0] + gap <= holdout[0]
+        holdout = known[-split.holdout_dates :]
+        is_enough = len(holdout) == split.holdout_dates and known[0] + gap <= holdout[0]
         if is_enough and today in set(map(day_of, matured)):
             found.append(today)
     return found
 
 
-def _live_through(warehouse: Warehouse, prediction: Prediction, table: pa.Table, today: date) -> None:
+def _live_through(warehouse: Warehouse, examples: ExamplesTable, table: pa.Table, today: date) -> None:
     """Put the examples in place as they were known at the end of a day."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    table = table.filter(pc.less_equal(table[prediction.as_of], today))
-    label = table[prediction.label]
-    has_matured = pc.less_equal(table[prediction.as_of], today - timedelta(days=prediction.horizon_days))
+    table = table.filter(pc.less_equal(table[examples.as_of], today))
+    label = table[examples.label]
+    has_matured = pc.less_equal(table[examples.as_of], today - timedelta(days=examples.horizon_days))
     known = pc.if_else(has_matured, label, pa.scalar(None, label.type))
-    table = table.set_column(table.schema.get_field_index(prediction.label), prediction.label, known)
+    table = table.set_column(table.schema.get_field_index(examples.label), examples.label, known)
     with warehouse.session() as session, session.transaction():
-        session.create(prediction.schema, prediction.table, table.schema)
-        session.delete(prediction.schema, prediction.table, {})
-        session.append(prediction.schema, prediction.table, table)
+        session.create(examples.schema, examples.table, table.schema)
+        session.delete(examples.schema, examples.table, {})
+        session.append(examples.schema, examples.table, table)

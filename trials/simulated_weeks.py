@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ml.judging.evaluation import evaluate, segments_of
-from ml.judging.limits import Limits
+from ml.judging.gate import Gate
 from ml.judging.promotion import Champion, Decision, decide
 from ml.judging.resampling import resample
 from ml.tasks import BINARY
@@ -83,7 +83,7 @@ def decision_of(week: Week, *, resamples: int = RESAMPLES) -> Decision:
     nothing = pd.DataFrame(index=week.entities.index)
     segments, drawn = segments_of(nothing, nothing), resample(week.entities, resamples=resamples)
     return decide(
-        METRIC,
+        Gate(metric=METRIC, minimum_effect=MINIMUM_EFFECT),
         challenger="challenger",
         label=week.label,
         predicted=week.challenger,
@@ -93,8 +93,6 @@ def decision_of(week: Week, *, resamples: int = RESAMPLES) -> Decision:
         resamples=drawn,
         evaluations=evaluate("challenger", BINARY, week.label, week.challenger, segments, drawn),
         prediction_seconds=0.0,
-        minimum_effect=MINIMUM_EFFECT,
-        limits=Limits(),
     )
 
 

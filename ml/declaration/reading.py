@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 from ml.declaration.checks import check
 from ml.declaration.keys import NESTED_KEYS, RENAMED_KEYS, TYPES_IN_WORDS, Declaration
+from ml.declaration.parts import Documentation, ReportedGroups, SearchPlan, Serving, SplitPlan
 from ml.declaration.prediction import Prediction
+from ml.judging.gate import Gate
 from ml.models.candidates import FAMILIES, Candidate
 from ml.tasks import Task, task_named
 from turnout.declarations import Mistake, Place, validated
 from turnout.errors import TurnoutError, did_you_mean
+from turnout.project.examples_table import ExamplesTable
 from turnout.project.manifest import declared_predictions
 
 Manifest = Mapping[str, Any]
@@ -48,22 +50,59 @@ def _prediction(node: Mapping[str, Any]) -> Prediction:
     declaration = _validated(node["config"]["meta"]["prediction"], place)
     task = task_named(declaration.task, f"{place.where}, key '{place.keys}.task'")
     check(declaration, task, node["columns"], place)
-    declared = {one.name: getattr(declaration, one.name) for one in fields(declaration)}
-    completed = {
-        "task": task,
-        "metric": declaration.metric or task.default_metric,
-        "gap_days": declaration.gap_days or declaration.horizon_days,
-        "candidates": _candidates(declaration.candidates, task, place),
-    }
     return Prediction(
+        examples=_examples(node, file, declaration),
+        task=task,
+        groups=ReportedGroups(
+            sensitive=declaration.sensitive,
+            unseen_groups=declaration.unseen_groups,
+            slices=declaration.slices,
+        ),
+        split=SplitPlan(
+            gap_days=declaration.gap_days or declaration.horizon_days,
+            holdout_dates=declaration.holdout_dates,
+            group=declaration.group,
+            sample=declaration.sample,
+        ),
+        search=SearchPlan(
+            candidates=_candidates(declaration.candidates, task, place),
+            baseline=declaration.baseline,
+            max_features=declaration.max_features,
+            budget=declaration.search,
+            trusted_types=declaration.trusted_types,
+        ),
+        gate=Gate(
+            metric=task.metrics[declaration.metric or task.default_metric],
+            minimum_effect=declaration.minimum_effect,
+            limits=declaration.limits,
+            requires_approval=declaration.requires_approval,
+        ),
+        serving=Serving(
+            treatment_share=declaration.treatment_share,
+            reasons=declaration.reasons,
+            retrain=declaration.retrain,
+        ),
+        documentation=Documentation(
+            description=node["description"],
+            titles={name: _title(name, column) for name, column in node["columns"].items()},
+        ),
+    )
+
+
+def _examples(node: Mapping[str, Any], file: str, declaration: Declaration) -> ExamplesTable:
+    return ExamplesTable(
         name=node["name"],
         unique_id=node["unique_id"],
         schema=node["schema"],
         table=node["alias"],
         file=file,
-        description=node["description"],
-        titles={name: _title(name, column) for name, column in node["columns"].items()},
-        **{**declared, **completed},
+        entity=declaration.entity,
+        as_of=declaration.as_of,
+        label=declaration.label,
+        horizon_days=declaration.horizon_days,
+        arrival_days=declaration.arrival_days,
+        audit=declaration.audit,
+        acknowledged=declaration.acknowledged,
     )
 
 

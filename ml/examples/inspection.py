@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from ml.declaration import Prediction
+from ml.declaration import Prediction, ReportedGroups
 from ml.models.feature import Feature
 from turnout.engines import Session, identifier
 from turnout.errors import ExamplesError, did_you_mean
+from turnout.project.examples_table import ExamplesTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,13 +51,14 @@ def inspect(session: Session, prediction: Prediction) -> Examples:
         If a declared column is missing, the table is empty, a key is null or repeated, a column cannot be
         a feature, or the label is not of the task's kind.
     """
-    schema = session.columns_of(prediction.schema, prediction.table)
-    _check_columns(prediction, schema.names)
-    features = _features(prediction, schema)
-    _check_kinds(prediction, schema)
-    _check_values(session, prediction, schema)
-    table = table_of(prediction)
-    entity, as_of, label = (identifier(name) for name in (prediction.entity, prediction.as_of, prediction.label))
+    examples, groups = prediction.examples, prediction.groups
+    schema = session.columns_of(examples.schema, examples.table)
+    _check_columns(examples, groups, schema.names)
+    features = _features(examples, groups, schema)
+    _check_kinds(examples, schema)
+    _check_values(session, examples, groups, schema)
+    table = table_of(examples)
+    entity, as_of, label = (identifier(name) for name in (examples.entity, examples.as_of, examples.label))
     dates = session.rows(
         f"""select
                 {as_of} as as_of,
@@ -67,7 +69,7 @@ def inspect(session: Session, prediction: Prediction) -> Examples:
             from {table} group by {as_of} order by {as_of}"""
     )
     if not dates:
-        raise mistake(prediction, "the table is empty", "there is nothing to learn from", "check what feeds it.")
+        raise mistake(examples, "the table is empty", "there is nothing to learn from", "check what feeds it.")
     nulls = sum(row["examples"] - row["entities"] for row in dates)
     nulls += sum(row["examples"] for row in dates if row["as_of"] is None)
     repeated = [row for row in dates if row["distinct_entities"] < row["entities"]]
@@ -76,13 +78,13 @@ def inspect(session: Session, prediction: Prediction) -> Examples:
             f"{nulls} rows have no entity or as-of date" if nulls else f"keys repeat, first on {repeated[0]['as_of']}"
         )
         raise mistake(
-            prediction,
+            examples,
             found,
-            f"one row per {prediction.entity} and {prediction.as_of}, so that no example counts twice",
-            f"mend the joins of the model, and test its key: unique over [{prediction.entity}, {prediction.as_of}].",
+            f"one row per {examples.entity} and {examples.as_of}, so that no example counts twice",
+            f"mend the joins of the model, and test its key: unique over [{examples.entity}, {examples.as_of}].",
         )
-    if problem := prediction.task.label_problem(session, table, prediction.label):
-        raise unlearnable(prediction, problem)
+    if problem := prediction.task.label_problem(session, table, examples.label):
+        raise unlearnable(examples, problem)
     return Examples(
         features,
         tuple(row["as_of"] for row in dates),
@@ -96,24 +98,24 @@ def missing_features(needed: Sequence[Feature], held: Sequence[Feature]) -> str:
     return f"it needs {', '.join(absent)}" if absent else ""
 
 
-def unlearnable(prediction: Prediction, problem: Problem) -> ExamplesError:
+def unlearnable(examples: ExamplesTable, problem: Problem) -> ExamplesError:
     """Return the error for labels that cannot be learned from."""
-    return mistake(prediction, problem.found, problem.rule, problem.remedy)
+    return mistake(examples, problem.found, problem.rule, problem.remedy)
 
 
-def mistake(prediction: Prediction, found: str, rule: str, remedy: str) -> ExamplesError:
+def mistake(examples: ExamplesTable, found: str, rule: str, remedy: str) -> ExamplesError:
     """Return the error for examples that break a promise."""
     return ExamplesError(
-        f"Examples of '{prediction.name}': {found.rstrip('.')}.",
-        where=f"table {prediction.schema}.{prediction.table}, declared in {prediction.where}",
+        f"Examples of '{examples.name}': {found.rstrip('.')}.",
+        where=f"table {examples.schema}.{examples.table}, declared in {examples.where}",
         rule=f"{rule}.",
         remedy=remedy,
     )
 
 
-def table_of(prediction: Prediction) -> str:
+def table_of(examples: ExamplesTable) -> str:
     """Return the table of examples, as SQL names it."""
-    return identifier(prediction.schema, prediction.table)
+    return identifier(examples.schema, examples.table)
 
 
 def is_date(data_type: pa.DataType) -> bool:
@@ -123,26 +125,26 @@ def is_date(data_type: pa.DataType) -> bool:
     return bool(types.is_date(data_type) or types.is_timestamp(data_type))
 
 
-def _check_columns(prediction: Prediction, columns: Sequence[str]) -> None:
-    roles = {"entity": prediction.entity, "as_of": prediction.as_of, "label": prediction.label}
-    named = [*roles.items(), *(("sensitive", name) for name in prediction.sensitive)]
-    named += [] if prediction.unseen_groups is None else [("unseen_groups", prediction.unseen_groups)]
+def _check_columns(examples: ExamplesTable, groups: ReportedGroups, columns: Sequence[str]) -> None:
+    roles = {"entity": examples.entity, "as_of": examples.as_of, "label": examples.label}
+    named = [*roles.items(), *(("sensitive", name) for name in groups.sensitive)]
+    named += [] if groups.unseen_groups is None else [("unseen_groups", groups.unseen_groups)]
     for role, name in named:
         if name not in columns:
             raise mistake(
-                prediction,
+                examples,
                 f"there is no column '{name}', which is declared as '{role}'.{did_you_mean(name, columns)}",
                 "the declaration names columns of its own table",
                 "select the column in the model, or correct the declaration.",
             )
 
 
-def _features(prediction: Prediction, schema: pa.Schema) -> tuple[Feature, ...]:
+def _features(examples: ExamplesTable, groups: ReportedGroups, schema: pa.Schema) -> tuple[Feature, ...]:
     from pyarrow import types
 
     numeric = _numeric()
     text = (types.is_string, types.is_large_string, types.is_string_view, types.is_dictionary)
-    reserved = {prediction.entity, prediction.as_of, prediction.label, *prediction.grouping}
+    reserved = {examples.entity, examples.as_of, examples.label, *groups.columns}
     features = []
     for field in schema:
         if field.name in reserved:
@@ -153,14 +155,14 @@ def _features(prediction: Prediction, schema: pa.Schema) -> tuple[Feature, ...]:
             features.append(Feature(field.name, "categorical"))
         else:
             raise mistake(
-                prediction,
+                examples,
                 f"the column '{field.name}' is of type {field.type}",
                 "a feature is a number, a truth value, a date or text",
                 f"turn '{field.name}' into one in SQL, or leave it out.",
             )
     if not features:
         raise mistake(
-            prediction,
+            examples,
             "there is no feature",
             "a model learns from features",
             "select at least one more column.",
@@ -168,44 +170,44 @@ def _features(prediction: Prediction, schema: pa.Schema) -> tuple[Feature, ...]:
     return tuple(features)
 
 
-def _check_kinds(prediction: Prediction, schema: pa.Schema) -> None:
+def _check_kinds(examples: ExamplesTable, schema: pa.Schema) -> None:
     from pyarrow import types
 
-    as_of, label = schema.field(prediction.as_of).type, schema.field(prediction.label).type
+    as_of, label = schema.field(examples.as_of).type, schema.field(examples.label).type
     if not is_date(as_of):
         raise mistake(
-            prediction,
-            f"the as-of date '{prediction.as_of}' is of type {as_of}",
+            examples,
+            f"the as-of date '{examples.as_of}' is of type {as_of}",
             "an as-of date is a date",
-            f"cast '{prediction.as_of}' to date in the model.",
+            f"cast '{examples.as_of}' to date in the model.",
         )
     if not any(is_kind(label) for is_kind in (*_numeric(), types.is_null)):
         raise mistake(
-            prediction,
-            f"the label '{prediction.label}' is of type {label}",
+            examples,
+            f"the label '{examples.label}' is of type {label}",
             "a label is a number or a truth value",
-            f"turn '{prediction.label}' into one in the model.",
+            f"turn '{examples.label}' into one in the model.",
         )
 
 
-def _check_values(session: Session, prediction: Prediction, schema: pa.Schema) -> None:
+def _check_values(session: Session, examples: ExamplesTable, groups: ReportedGroups, schema: pa.Schema) -> None:
     """Refuse an as-of date with a time of day, an infinite value, and a label that is not a number."""
     from pyarrow import types
 
-    used = [field for field in schema if field.name not in prediction.grouping and types.is_floating(field.type)]
-    as_of, label = identifier(prediction.as_of), identifier(prediction.label)
-    counts = {f"'{prediction.as_of}' has a time of day": f"{as_of} <> cast({as_of} as date)"}
+    used = [field for field in schema if field.name not in groups.columns and types.is_floating(field.type)]
+    as_of, label = identifier(examples.as_of), identifier(examples.label)
+    counts = {f"'{examples.as_of}' has a time of day": f"{as_of} <> cast({as_of} as date)"}
     counts |= {f"'{field.name}' is infinite": f"abs({identifier(field.name)}) = {INFINITY}" for field in used}
-    if any(field.name == prediction.label for field in used):
-        counts[f"'{prediction.label}' is not a number (nan, which is not null)"] = f"isnan({label})"
+    if any(field.name == examples.label for field in used):
+        counts[f"'{examples.label}' is not a number (nan, which is not null)"] = f"isnan({label})"
     columns = ", ".join(
         f"count(*) filter (where {condition}) as count_{place}" for place, condition in enumerate(counts.values())
     )
-    (row,) = session.rows(f"select {columns} from {table_of(prediction)}")
+    (row,) = session.rows(f"select {columns} from {table_of(examples)}")
     for found, count in zip(counts, row.values(), strict=True):
         if count:
             raise mistake(
-                prediction,
+                examples,
                 f"{found} in {count} rows",
                 "as-of dates are whole days, and values are finite numbers or null",
                 "mend it in the model; a division by zero becomes null with nullif(divisor, 0).",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from ml.examples.inspection import is_date, mistake, table_of
 from ml.models.feature import Feature
 from turnout.dealing import is_one_in
 from turnout.engines import QueryError, Session, identifier
+from turnout.project.examples_table import ExamplesTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,20 +49,22 @@ def read_matured(
     """
     import pandas as pd
 
-    keys = [prediction.entity, prediction.as_of, prediction.label, *prediction.grouping]
+    examples = prediction.examples
+    keys = [examples.entity, examples.as_of, examples.label, *prediction.groups.columns]
     columns = ", ".join(identifier(name) for name in [*keys, *(feature.name for feature in features)])
-    slices = _check_slices(session, prediction)
+    slices = _check_slices(session, examples, prediction.groups.slices)
     conditions = "".join(f", coalesce({condition}, false) as {identifier(name)}" for name, condition in slices.items())
-    key = f"{identifier(prediction.as_of)}, {identifier(prediction.entity)}"
+    key = f"{identifier(examples.as_of)}, {identifier(examples.entity)}"
+    sampled = _sampled(session, examples, prediction.split.sample, until)
     table = session.table(
         f"""select {columns}{conditions}
-            from {table_of(prediction)} where {_sampled(session, prediction, until)} order by {key}"""
+            from {table_of(examples)} where {sampled} order by {key}"""
     )
     frame: pd.DataFrame = table.select(keys).to_pandas()
-    frame[prediction.label] = frame[prediction.label].astype("float64")
-    parts = [frame, feature_frame(table, features, prediction.as_of), table.select(list(slices)).to_pandas()]
-    examples: pd.DataFrame = pd.concat(parts, axis=1)
-    return examples
+    frame[examples.label] = frame[examples.label].astype("float64")
+    parts = [frame, feature_frame(table, features, examples.as_of), table.select(list(slices)).to_pandas()]
+    matured: pd.DataFrame = pd.concat(parts, axis=1)
+    return matured
 
 
 def slice_column(name: str) -> str:
@@ -103,18 +106,18 @@ def feature_frame(data: pa.Table | pa.RecordBatch, features: Sequence[Feature], 
     return pd.DataFrame(columns)
 
 
-def data_fingerprint(prediction: Prediction, features: Sequence[Feature], examples: pd.DataFrame) -> str:
+def data_fingerprint(examples: ExamplesTable, features: Sequence[Feature], matured: pd.DataFrame) -> str:
     """Return the fingerprint of what a model learns from: key, label and features.
 
     Columns that are only reported by, such as sensitive ones and slices, do not count.
 
     Parameters
     ----------
-    examples : DataFrame of shape (n_examples, n_columns)
+    matured : DataFrame of shape (n_examples, n_columns)
         As `read_matured` reads them.
     """
-    keys = [prediction.entity, prediction.as_of, prediction.label]
-    return fingerprint(examples[[*keys, *(feature.name for feature in features)]])
+    keys = [examples.entity, examples.as_of, examples.label]
+    return fingerprint(matured[[*keys, *(feature.name for feature in features)]])
 
 
 def fingerprint(frame: pd.DataFrame) -> str:
@@ -128,35 +131,33 @@ def fingerprint(frame: pd.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def _sampled(session: Session, prediction: Prediction, until: date | None) -> str:
+def _sampled(session: Session, examples: ExamplesTable, sample: int, until: date | None) -> str:
     """Return the condition of the matured examples to read: all of them, or those of every 2nd, 4th, 8th … entity."""
-    matured = f"{identifier(prediction.label)} is not null"
+    matured = f"{identifier(examples.label)} is not null"
     if until is not None:
-        matured += f" and {identifier(prediction.as_of)} <= date '{until.isoformat()}'"
-    (counted,) = session.rows(f"select count(*) as examples from {table_of(prediction)} where {matured}")
+        matured += f" and {identifier(examples.as_of)} <= date '{until.isoformat()}'"
+    (counted,) = session.rows(f"select count(*) as examples from {table_of(examples)} where {matured}")
     count = counted["examples"]
-    halvings = max(0, math.ceil(math.log2(max(count, 1) / prediction.sample)))
+    halvings = max(0, math.ceil(math.log2(max(count, 1) / sample)))
     if not halvings:
         return matured
-    logger.info("%s: learns from one in %d entities, of %d examples", prediction.name, 2**halvings, count)
-    return f"{matured} and {is_one_in(f'cast({identifier(prediction.entity)} as string)', halvings)}"
+    logger.info("%s: learns from one in %d entities, of %d examples", examples.name, 2**halvings, count)
+    return f"{matured} and {is_one_in(f'cast({identifier(examples.entity)} as string)', halvings)}"
 
 
-def _check_slices(session: Session, prediction: Prediction) -> dict[str, str]:
+def _check_slices(session: Session, examples: ExamplesTable, slices: Mapping[str, str]) -> dict[str, str]:
     """Return the condition of each declared slice, by the column that it becomes."""
-    for name, condition in prediction.slices.items():
+    for name, condition in slices.items():
         try:
-            session.table(
-                f"select {identifier(prediction.as_of)} from {table_of(prediction)} where ({condition}) limit 0"
-            )
+            session.table(f"select {identifier(examples.as_of)} from {table_of(examples)} where ({condition}) limit 0")
         except QueryError as error:
             raise mistake(
-                prediction,
+                examples,
                 f"the slice '{name}' is no condition: {error}",
                 "a slice is a condition in SQL over the columns of the model, true for the examples in it",
                 f"correct 'slices.{name}', such as: days_since_first_order < 28.",
             ) from error
-    return {slice_column(name): f"({condition})" for name, condition in prediction.slices.items()}
+    return {slice_column(name): f"({condition})" for name, condition in slices.items()}
 
 
 def _days(column: pa.Array | pa.ChunkedArray) -> Any:  # noqa: ANN401 - an ndarray of float64

@@ -34,18 +34,18 @@ class Measuring:
         Of the warehouse; what is read more than once is kept in it.
     prediction : Prediction
         What was declared.
-    examples : Examples
+    held : Examples
         What the table holds; see `ml.examples.inspection.inspect`.
     schema : Schema
         The table's columns.
     """
 
-    def __init__(self, session: Session, prediction: Prediction, examples: Examples, schema: pa.Schema) -> None:
-        self.periods = periods_of(examples, prediction.holdout_dates)
-        self._features = [feature.name for feature in examples.features]
-        self._matured = examples.matured
-        columns = [*self._features, *prediction.sensitive]
-        self._query = ExamplesQuery(session, prediction, columns, schema, self.periods)
+    def __init__(self, session: Session, prediction: Prediction, held: Examples, schema: pa.Schema) -> None:
+        self.periods = periods_of(held, prediction.split.holdout_dates)
+        self._features = [feature.name for feature in held.features]
+        self._matured = held.matured
+        columns = [*self._features, *prediction.groups.sensitive]
+        self._query = ExamplesQuery(session, prediction.examples, columns, schema, self.periods)
         self.strength_measure = prediction.task.strength
         self._labels = Labels(self._query, self.strength_measure)
 

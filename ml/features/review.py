@@ -33,6 +33,7 @@ from turnout.records.reviews import ReviewedColumn
 if TYPE_CHECKING:
     from ml.declaration import Prediction
     from turnout.engines import Warehouse
+    from turnout.project.examples_table import ExamplesTable
 
 TABLES = tuple(table.name for table in reviews.TABLES)
 
@@ -57,7 +58,7 @@ class Review:
 
     review_id: str
     reviewed_at: datetime
-    prediction: Prediction
+    examples: ExamplesTable
     strength_measure: str
     early_until: date | None
     newest: date
@@ -71,7 +72,7 @@ class Review:
         return tuple(finding for finding in self.findings if not finding.acknowledged)
 
     def __str__(self) -> str:
-        found, name = self.unacknowledged, self.prediction.name
+        found, name = self.unacknowledged, self.examples.name
         if not found:
             many = "1 finding is" if len(self.findings) == 1 else f"{len(self.findings)} findings are"
             reasons = f" {many} acknowledged." if self.findings else ""
@@ -83,7 +84,7 @@ class Review:
             first = found[0]
             lines.append(
                 "  What is right is acknowledged in the declaration: "
-                f"acknowledged: {{{first.name}: {{{first.subject}: 'the reason'}}}}, in {self.prediction.where}."
+                f"acknowledged: {{{first.name}: {{{first.subject}: 'the reason'}}}}, in {self.examples.where}."
             )
         if self.stale:
             stale = ", ".join(f"{finding} of {subject}" for finding, subject in self.stale)
@@ -110,12 +111,13 @@ def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str,
     WarehouseError
         If there is no table of examples.
     """
+    examples, sensitive = prediction.examples, prediction.groups.sensitive
     with warehouse.session(memory=MEMORY) as session:
-        examples = inspect(session, prediction)
-        schema = session.columns_of(prediction.schema, prediction.table)
-        features = [feature.name for feature in examples.features]
-        measuring = Measuring(session, prediction, examples, schema)
-        measured = [measuring.column(name) for name in (*features, *prediction.sensitive)]
+        held = inspect(session, prediction)
+        schema = session.columns_of(examples.schema, examples.table)
+        features = [feature.name for feature in held.features]
+        measuring = Measuring(session, prediction, held, schema)
+        measured = [measuring.column(name) for name in (*features, *sensitive)]
         found = [
             finding
             for measures in measured
@@ -123,21 +125,21 @@ def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str,
             for finding in findings_of(
                 measures,
                 measuring.strength_measure,
-                entity=prediction.entity,
+                entity=examples.entity,
                 examples_per_entity=measuring.examples_per_entity,
             )
         ]
-        found += unlabelled_finding(measuring.unlabelled(), prediction.label)
-        found += duplicates_finding(measuring.duplicate_entities(DUPLICATE_DATES), prediction.entity)
+        found += unlabelled_finding(measuring.unlabelled(), examples.label)
+        found += duplicates_finding(measuring.duplicate_entities(DUPLICATE_DATES), examples.entity)
     findings = tuple(
-        replace(finding, acknowledged=prediction.acknowledged.get(finding.name, {}).get(finding.subject, ""))
+        replace(finding, acknowledged=examples.acknowledged.get(finding.name, {}).get(finding.subject, ""))
         for finding in found
     )
     keys = {(finding.name, finding.subject) for finding in findings}
     return Review(
         review_id=uuid4().hex[:12],
         reviewed_at=utc_now(),
-        prediction=prediction,
+        examples=examples,
         strength_measure=measuring.strength_measure.name,
         early_until=measuring.periods.early_until,
         newest=measuring.periods.newest,
@@ -145,7 +147,7 @@ def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str,
             _row(
                 measures,
                 measuring.strength_measure,
-                measures.name in prediction.sensitive,
+                measures.name in sensitive,
                 differing,
                 tuple(name for name, subject in sorted(keys) if subject == measures.name),
             )
@@ -154,7 +156,7 @@ def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str,
         findings=findings,
         stale=tuple(
             (name, subject)
-            for name, reasons in prediction.acknowledged.items()
+            for name, reasons in examples.acknowledged.items()
             if name in REVIEWED
             for subject in reasons
             if (name, subject) not in keys
@@ -166,7 +168,7 @@ def remember(warehouse: Warehouse, reviewed: Sequence[Review]) -> None:
     """Record reviews in one transaction."""
     columns, findings = [], []
     for made in reviewed:
-        key = {"review_id": made.review_id, "prediction": made.prediction.name, "reviewed_at": made.reviewed_at}
+        key = {"review_id": made.review_id, "prediction": made.examples.name, "reviewed_at": made.reviewed_at}
         measure = {"strength_measure": made.strength_measure}
         columns += [
             {**key, **measure, **vars(column), "findings": ", ".join(column.findings)} for column in made.columns

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ml.judging.limits import Drop, Limits, limit_findings, number, signed
+from ml.judging.limits import Drop, limit_findings, number, signed
 from ml.judging.resampling import interval_of
 from ml.tasks.metrics import ROUNDING, plain
 
 if TYPE_CHECKING:
     from ml.judging.evaluation import Segment
+    from ml.judging.gate import Gate
     from ml.judging.resampling import Resamples
     from ml.tasks.metrics import Metric, Predicted, Vector
     from turnout.records.trainings import Evaluation, LimitFinding
@@ -173,7 +174,7 @@ def compare(
 
 
 def decide(
-    metric: Metric,
+    gate: Gate,
     *,
     challenger: str,
     label: Vector,
@@ -184,16 +185,13 @@ def decide(
     resamples: Resamples,
     evaluations: Sequence[Evaluation],
     prediction_seconds: float,
-    minimum_effect: float,
-    limits: Limits,
-    requires_approval: bool = False,
 ) -> Decision:
     """Judge the challenger on a holdout that nobody has learned from.
 
     Parameters
     ----------
-    metric : Metric
-        One with a direction.
+    gate : Gate
+        What the challenger must reach.
     challenger : str
         The candidate that the challenger comes from.
     label : ndarray of shape (n_examples,)
@@ -210,12 +208,6 @@ def decide(
         The challenger's in these segments; those of other candidates are passed over.
     prediction_seconds : float
         What the challenger takes for a million rows.
-    minimum_effect : float
-        The least effect, relative, that is worth a change.
-    limits : Limits
-        What the challenger must keep to.
-    requires_approval : bool
-        Whether a person must approve what would be promoted.
 
     Returns
     -------
@@ -229,6 +221,7 @@ def decide(
     KeyError
         If there is no evaluation of the challenger, and so no limit could be held against it.
     """
+    metric = gate.metric
     against_baseline = compare(metric, label, predicted, baseline_predicted, resamples)
     against_champion, other, other_predicted = None, "the baseline", baseline_predicted
     if champion is not None and champion.predicted is not None:
@@ -239,16 +232,16 @@ def decide(
         msg = f"no evaluation of {challenger}"
         raise KeyError(msg)
     drops = _drops(segments, metric, label, predicted, other_predicted, resamples)
-    findings = limit_findings(limits, own, metric, drops, other, prediction_seconds)
+    findings = limit_findings(gate.limits, own, metric, drops, other, prediction_seconds)
     ours = f"{challenger} reaches {metric.name} {number(against_baseline.value)}"
-    has_earned_it, reason = _evidence(ours, against_baseline, against_champion, champion, minimum_effect)
+    has_earned_it, reason = _evidence(ours, against_baseline, against_champion, champion, gate.minimum_effect)
     outcome: Verdict = "promoted" if has_earned_it else "kept"
     broken = [finding for finding in findings if not finding.passed]
     if has_earned_it and broken:
         more = f", and {len(broken) - 1} more" if len(broken) > 1 else ""
         outcome = "kept"
         reason = f"{reason}. Not promoted, as it breaks the limit {broken[0].limit_name}: {broken[0].message}{more}"
-    elif has_earned_it and requires_approval:
+    elif has_earned_it and gate.requires_approval:
         outcome, reason = "waits", f"{reason}. It waits until a person approves it"
     return Decision(
         outcome,
@@ -257,7 +250,7 @@ def decide(
         against_baseline,
         against_champion,
         champion_version=champion.version if champion else None,
-        minimum_effect=minimum_effect,
+        minimum_effect=gate.minimum_effect,
         resamples=resamples.count,
         findings=findings,
     )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ml.tasks import Task
     from ml.tasks.metrics import Predicted, Vector
     from turnout.engines import Session
+    from turnout.project.examples_table import ExamplesTable
 
 
 def outcomes_of(
@@ -86,28 +87,28 @@ def record_published(session: Session, prediction: Prediction) -> tuple[date, ..
         return ()
     with session.transaction():
         recorded = []
-        for as_of_date, version in _forecasts(session, prediction):
+        for as_of_date, version in _forecasts(session, prediction.examples):
             key = {"prediction": prediction.name, "basis": "published", "as_of_date": as_of_date}
             session.delete("records", "outcomes", key)
-            sql, parameters = _aggregated(prediction, version, as_of_date)
+            sql, parameters = _aggregated(prediction.examples, prediction.task, version, as_of_date)
             session.insert("records", "outcomes", sql, parameters)
             recorded.append(as_of_date)
     return tuple(recorded)
 
 
-def _forecasts(session: Session, prediction: Prediction) -> list[tuple[date, int]]:
+def _forecasts(session: Session, examples: ExamplesTable) -> list[tuple[date, int]]:
     """Return the scored as-of dates with a matured label, each with the version that scored it without knowing one."""
-    as_of = identifier(prediction.as_of)
+    as_of = identifier(examples.as_of)
     rows = session.rows(
         f"""with
             scored as (
                 select cast({as_of} as date) as as_of_date, max(model_version) as version, max(scored_at) as scored_at
-                from {identifier("scores", prediction.name)} group by cast({as_of} as date)
+                from {identifier("scores", examples.name)} group by cast({as_of} as date)
             ),
             matured as (
                 select distinct cast({as_of} as date) as as_of_date
-                from {identifier(prediction.schema, prediction.table)}
-                where {identifier(prediction.label)} is not null
+                from {identifier(examples.schema, examples.table)}
+                where {identifier(examples.label)} is not null
             )
             select scored.as_of_date, scored.version
             from scored
@@ -117,23 +118,23 @@ def _forecasts(session: Session, prediction: Prediction) -> list[tuple[date, int
             group by scored.as_of_date, scored.version
             having scored.as_of_date > max_by(champions.last_as_of_date, champions.since)
             order by scored.as_of_date""",
-        (prediction.name,),
+        (examples.name,),
     )
     return [(row["as_of_date"], row["version"]) for row in rows]
 
 
-def _aggregated(prediction: Prediction, version: int, as_of_date: date) -> tuple[str, tuple[object, ...]]:
+def _aggregated(examples: ExamplesTable, task: Task, version: int, as_of_date: date) -> tuple[str, tuple[object, ...]]:
     """Return the query for the rows of one as-of date, and its parameters."""
-    entity, as_of, label = (identifier(name) for name in (prediction.entity, prediction.as_of, prediction.label))
-    band = prediction.task.bands.sql
+    entity, as_of, label = (identifier(name) for name in (examples.entity, examples.as_of, examples.label))
+    band = task.bands.sql
     sql = f"""with
         judged as (
             select
                 coalesce(scores.is_treated, true) as is_treated,
                 scores.score,
                 cast(examples.{label} as double) as label
-            from {identifier("scores", prediction.name)} as scores
-            inner join {identifier(prediction.schema, prediction.table)} as examples
+            from {identifier("scores", examples.name)} as scores
+            inner join {identifier(examples.schema, examples.table)} as examples
                 on scores.{entity} = examples.{entity}
             where scores.{as_of} = ? and examples.{as_of} = ? and examples.{label} is not null
         ),
@@ -151,4 +152,4 @@ def _aggregated(prediction: Prediction, version: int, as_of_date: date) -> tuple
             stddev_samp(label) as realised_stddev
         from banded
         group by is_treated, score_band"""
-    return sql, (as_of_date, as_of_date, prediction.name, version, as_of_date)
+    return sql, (as_of_date, as_of_date, examples.name, version, as_of_date)

@@ -72,7 +72,7 @@ def write(training: Training, folder: Path, wording: Wording = str) -> Card:
         training.holdout_label,
         training.holdout_predicted,
         training.importance,
-        prediction.titles,
+        prediction.documentation.titles,
     )
     markdown = markdown_of(facts_of(training, list(plots), wording))
     (folder / PLOTS).mkdir(parents=True, exist_ok=True)

@@ -58,11 +58,13 @@ def facts_of(training: Training, plots: Sequence[str], wording: Wording) -> dict
     evaluations = {(row.candidate, row.group_column, row.group_value, row.metric): row for row in training.evaluations}
     return {
         "prediction": training.prediction,
+        "description": training.prediction.documentation.description,
+        "examples": training.prediction.examples,
         "version": training.version,
         "decision": training.decision,
         "split": training.split,
         "steps": training.steps,
-        **_words(training.prediction.titles, training.prediction.task.metrics),
+        **_words(training.prediction.documentation.titles, training.prediction.task.metrics),
         **_holdout(training),
         **_performance(training, evaluations, plots),
         **_groups(training, evaluations),
@@ -126,17 +128,19 @@ def _holdout(training: Training) -> dict[str, Any]:
 
 def _performance(training: Training, evaluations: Evaluations, plots: Sequence[str]) -> dict[str, Any]:
     """Return what is said of all examples of the holdout, and of the limits."""
-    decision, candidate = training.decision, training.version.candidate
+    decision, candidate, prediction = training.decision, training.version.candidate, training.prediction
     return {
         "has_champion": (CHAMPION, "", "", decision.metric) in evaluations,
-        "limits": [limit_row(finding, training.prediction) for finding in decision.findings],
+        "limits": [
+            limit_row(finding, prediction.documentation.titles, prediction.gate.metric) for finding in decision.findings
+        ],
         "metrics": metric_table(training, evaluations),
         "leaderboard": leaderboard(training, evaluations),
         "total_bias": total_bias_in_words(evaluations.get((candidate, "", "", "total_bias"))),
         "plots": [
             {"title": title, "reading": reading, "source": Markup(plot_path(name))}  # noqa: S704 - our own name
             for name in plots
-            for title, reading in [plots_in_words(training.prediction.task)[name]]
+            for title, reading in [plots_in_words(prediction.task)[name]]
         ],
     }
 
@@ -164,7 +168,7 @@ def _choice(training: Training) -> dict[str, Any]:
 
 def _features(training: Training) -> dict[str, Any]:
     """Return the features, those first that move the predictions most."""
-    titles, importance = training.prediction.titles, training.importance or {}
+    titles, importance = training.prediction.documentation.titles, training.importance or {}
     total = sum(abs(value) for value in importance.values())
     shares = {name: abs(value) / total if total else 0.0 for name, value in importance.items()}
     ordered = sorted(training.version.features, key=lambda feature: -shares.get(feature.name, 0.0))
@@ -187,7 +191,7 @@ def _overlap_days(training: Training) -> int:
     for dates in (training.split.training, training.split.holdout):
         days = [day_of(date) for date in dates]
         steps = [(later - earlier).days for earlier, later in pairwise(days)]
-        if steps and min(steps) < training.prediction.horizon_days:
+        if steps and min(steps) < training.prediction.examples.horizon_days:
             return max(min(steps), 1)
     return 0
 

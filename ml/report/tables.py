@@ -23,7 +23,6 @@ from ml.report.formatting import (
 from turnout.records.trainings import Evaluation, LimitFinding
 
 if TYPE_CHECKING:
-    from ml.declaration import Prediction
     from ml.tasks.metrics import Metric
     from ml.training.result import Training
 
@@ -62,7 +61,7 @@ def metric_table(training: Training, evaluations: Evaluations) -> list[dict[str,
 
 def leaderboard(training: Training, evaluations: Evaluations) -> list[dict[str, Any]]:
     """Return a row for each candidate, the champion's and the baseline's among them, the best first."""
-    metric, gain = training.decision.metric, training.prediction.decisive_metric.gain
+    metric, gain = training.decision.metric, training.prediction.gate.metric.gain
     rows = [row for row in training.evaluations if (row.group_column, row.metric) == ("", metric)]
     rows.sort(key=lambda row: float("inf") if row.value is None else -gain(row.value, 0.0))
     others = [name for name in metric_names(training) if name != metric]
@@ -80,25 +79,26 @@ def leaderboard(training: Training, evaluations: Evaluations) -> list[dict[str, 
 def group_tables(training: Training, evaluations: Evaluations) -> list[dict[str, Any]]:
     """Return a table for each sensitive column, that of unseen groups and one for the slices."""
     prediction, metric = training.prediction, training.decision.metric
+    groups, titles = prediction.groups, prediction.documentation.titles
     others = [name for name in prediction.task.group_metrics if name != metric]
     tables: dict[str, dict[str, Any]] = {}
     for row in training.evaluations:
         if not row.group_column or (row.candidate, row.metric) != (training.version.candidate, metric):
             continue
         is_slice = row.group_column == SLICE
-        words = SLICE if is_slice else prediction.titles.get(row.group_column, row.group_column)
+        words = SLICE if is_slice else titles.get(row.group_column, row.group_column)
         table = tables.setdefault(
             row.group_column,
             {
                 "title": "Slices" if is_slice else words,
                 "words": words,
-                "conditions": prediction.slices if is_slice else {},
+                "conditions": groups.slices if is_slice else {},
                 "others": others,
-                "has_unseen_groups": row.group_column == prediction.unseen_groups,
+                "has_unseen_groups": row.group_column == groups.unseen_groups,
                 "rows": [],
             },
         )
-        table["rows"].append(_group_row(prediction.decisive_metric, row, evaluations, others))
+        table["rows"].append(_group_row(prediction.gate.metric, row, evaluations, others))
     return list(tables.values())
 
 
@@ -123,10 +123,9 @@ def _group_row(decisive: Metric, row: Evaluation, evaluations: Evaluations, othe
     }
 
 
-def limit_row(finding: LimitFinding, prediction: Prediction) -> dict[str, str]:
+def limit_row(finding: LimitFinding, titles: Mapping[str, str], metric: Metric) -> dict[str, str]:
     """Return a row of the table of limits, with a sentence where the numbers alone do not say why."""
     column, value = finding.group_column, finding.group_value.strip() or "(empty)"
-    titles = prediction.titles
     where = f"{titles.get(column, column)}: {value}" if column else "all examples"
     ends = None if finding.low is None or finding.high is None else (finding.low, finding.high)
     if finding.limit_name == "slice_drop":
@@ -140,7 +139,7 @@ def limit_row(finding: LimitFinding, prediction: Prediction) -> dict[str, str]:
         is_beyond = (
             finding.limit_name == "worst_group"
             and finding.found is not None
-            and prediction.decisive_metric.is_better(finding.allowed, finding.found)
+            and metric.is_better(finding.allowed, finding.found)
         )
     is_clear = finding.passed and finding.found is not None and not is_beyond
     return {
@@ -156,7 +155,7 @@ def limit_row(finding: LimitFinding, prediction: Prediction) -> dict[str, str]:
 
 def trial_table(training: Training) -> list[dict[str, Any]]:
     """Return a row for each candidate: how much of it was tried, and the best that came of it."""
-    gain = training.prediction.decisive_metric.gain
+    gain = training.prediction.gate.metric.gain
     rows = []
     for candidate in dict.fromkeys(trial.candidate for trial in training.trials):
         own = [trial for trial in training.trials if trial.candidate == candidate]

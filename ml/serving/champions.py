@@ -39,7 +39,7 @@ def approve(
     ModelError
         If a name or reason is missing, or there is no such challenger, or the champion is another by now.
     """
-    _require_person(prediction, name, reason)
+    _require_person(prediction.name, name, reason)
     with opened(warehouse) as session:
         challenger, matured = _approvable(session, prediction, version)
     championship = replace(
@@ -65,14 +65,14 @@ def roll_back(
     ModelError
         If a name or reason is missing, there is no such version, it is champion already, or its file is not whole.
     """
-    _require_person(prediction, name, reason)
+    _require_person(prediction.name, name, reason)
     with opened(warehouse) as session:
         earlier = require_version(session, prediction.name, version)
         champion = champion_of(session, prediction.name)
         served = championship_of(session, prediction.name, version)
     if champion is not None and champion.version == version:
         raise _refused(
-            prediction,
+            prediction.name,
             f"Version {version} is the champion already.",
             "a roll-back goes to another version.",
             "name another; records.champions lists who was champion since when.",
@@ -94,7 +94,7 @@ def roll_back(
             data_fingerprint=earlier.data_fingerprint,
         )
     championship = replace(served, since=now, how="rolled_back", name=name.strip(), reason=reason.strip())
-    persistence.load(model_folder / championship.file, championship.file_hash, prediction.trusted_types)
+    persistence.load(model_folder / championship.file, championship.file_hash, prediction.search.trusted_types)
     with warehouse.session() as session:
         record_champion(session, championship)
     return championship
@@ -127,7 +127,7 @@ def _approvable(session: Session, prediction: Prediction, version: int) -> tuple
     if not rows or rows[0]["outcome"] != "waits":
         decided = f": {rows[0]['reason']}" if rows else ""
         raise _refused(
-            prediction,
+            prediction.name,
             f"Version {version} does not wait for an approval{decided}.",
             "a person approves what the gate has let through, and nothing else.",
             Advice(
@@ -139,7 +139,7 @@ def _approvable(session: Session, prediction: Prediction, version: int) -> tuple
         )
     if in_place != rows[0]["champion_version"]:
         raise _refused(
-            prediction,
+            prediction.name,
             f"Version {version} was compared with {_in_words(rows[0]['champion_version'])}, but "
             f"{_in_words(in_place)} is in place now.",
             "a challenger replaces the champion that it was better than.",
@@ -148,7 +148,7 @@ def _approvable(session: Session, prediction: Prediction, version: int) -> tuple
     held = inspect(session, prediction)
     if problem := missing_features(challenger.features, held.features):
         raise _refused(
-            prediction,
+            prediction.name,
             f"Version {version} cannot be fitted on today's examples: {problem}.",
             "a champion is fitted on all matured examples before it scores.",
             Advice("bring the columns back, or ", Action("train", "train again", {"prediction": prediction.name}), "."),
@@ -156,7 +156,7 @@ def _approvable(session: Session, prediction: Prediction, version: int) -> tuple
     return challenger, read_matured(session, prediction, challenger.features)
 
 
-def _require_person(prediction: Prediction, name: str, reason: str) -> None:
+def _require_person(prediction: str, name: str, reason: str) -> None:
     if not name.strip() or not reason.strip():
         raise _refused(
             prediction,
@@ -170,5 +170,5 @@ def _in_words(version: int | None) -> str:
     return "no champion" if version is None else f"champion version {version}"
 
 
-def _refused(prediction: Prediction, what: str, rule: str, remedy: str | Advice) -> ModelError:
-    return ModelError(what, where=f"prediction '{prediction.name}'", rule=rule, remedy=remedy)
+def _refused(prediction: str, what: str, rule: str, remedy: str | Advice) -> ModelError:
+    return ModelError(what, where=f"prediction '{prediction}'", rule=rule, remedy=remedy)

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from ml.declaration import Prediction
+    from ml.tasks import Task
     from turnout.engines import Session
+    from turnout.project.examples_table import ExamplesTable
 
 SCHEMA = "scores"
 WORDS = "What the champions predict. Scores of one prediction and as-of date are replaced in one transaction."
@@ -53,23 +55,24 @@ def scores_table(prediction: Prediction, entity: Column, as_of: Column, mart: st
     mart : str
         The dbt model that is not built where scores do not belong to examples; empty if none shows them.
     """
-    key = (prediction.entity, prediction.as_of)
+    examples, task = prediction.examples, prediction.task
+    key = (examples.entity, examples.as_of)
     belongs = Relationship(
-        f"{prediction.name}_scores_belong_to_examples",
+        f"{examples.name}_scores_belong_to_examples",
         key,
-        to=f"ref('{prediction.name}')",
+        to=f"ref('{examples.name}')",
         blocks=mart,
         # Only the latest: an earlier as-of date may since have lost an example through corrected data.
-        where=f"{prediction.as_of} = (select max({prediction.as_of}) from {SCHEMA}.{prediction.name})",
+        where=f"{examples.as_of} = (select max({examples.as_of}) from {SCHEMA}.{examples.name})",
     )
     return Table(
-        prediction.name,
-        f"What the champion says: {_question(prediction)} One row per {prediction.entity} and {prediction.as_of} that "
-        "was scored.",
-        (entity, as_of, *prediction.task.score_columns, *columns_of(ScoreColumns), *_reasons(prediction)),
+        examples.name,
+        f"What the champion says: {_question(prediction.documentation.description, examples.label)} "
+        f"One row per {examples.entity} and {examples.as_of} that was scored.",
+        (entity, as_of, *task.score_columns, *columns_of(ScoreColumns), *_reasons(task)),
         key=key,
         is_key_enforced=False,
-        checks=(*prediction.task.score_checks, *_whole_and_in_order()),
+        checks=(*task.score_checks, *_whole_and_in_order()),
         relationships=(belongs,) if mart else (),
     )
 
@@ -84,47 +87,49 @@ def declared_table(prediction: Prediction, manifest: Mapping[str, Any]) -> Table
     DeclarationError
         If the type of the entity is not declared.
     """
-    declared = manifest["nodes"][prediction.unique_id]["columns"]
+    examples = prediction.examples
+    declared = manifest["nodes"][examples.unique_id]["columns"]
     readers = (
         node
         for node in manifest["nodes"].values()
-        if node["resource_type"] == "model" and [SCHEMA, prediction.name] in node["sources"]
+        if node["resource_type"] == "model" and [SCHEMA, examples.name] in node["sources"]
     )
-    marts = sorted(node["name"] for node in readers if prediction.entity in node["columns"])
-    data_type = declared[prediction.entity]["data_type"]
+    marts = sorted(node["name"] for node in readers if examples.entity in node["columns"])
+    data_type = declared[examples.entity]["data_type"]
     if not data_type:
         raise DeclarationError(
-            f"The type of '{prediction.entity}' is not declared.",
-            where=f"{prediction.where}, column '{prediction.entity}'",
+            f"The type of '{examples.entity}' is not declared.",
+            where=f"{examples.where}, column '{examples.entity}'",
             rule="the table of scores is made before there are scores, with the type of the entity.",
             remedy="write 'data_type: bigint' or 'data_type: varchar' at the column, whichever it is.",
         )
-    words = " ".join(declared[prediction.entity]["description"].split())
+    words = " ".join(declared[examples.entity]["description"].split())
     return scores_table(
         prediction,
-        Column(prediction.entity, data_type, words),
-        Column(prediction.as_of, "date", "The moment from which the score looks ahead."),
+        Column(examples.entity, data_type, words),
+        Column(examples.as_of, "date", "The moment from which the score looks ahead."),
         *marts[:1],
     )
 
 
 def create_table(session: Session, prediction: Prediction) -> None:
     """Make the table of a prediction's scores if it is missing, with the key's types as they are in the examples."""
+    examples = prediction.examples
     sql = """select column_name as name, data_type from information_schema.columns
              where table_schema = ? and table_name = ?"""
-    types = {row["name"]: row["data_type"] for row in session.rows(sql, (prediction.schema, prediction.table))}
-    entity, as_of = (Column(name, types[name], "") for name in (prediction.entity, prediction.as_of))
+    types = {row["name"]: row["data_type"] for row in session.rows(sql, (examples.schema, examples.table))}
+    entity, as_of = (Column(name, types[name], "") for name in (examples.entity, examples.as_of))
     table = scores_table(prediction, entity, as_of)
     session.create(SCHEMA, table.name, table.types, table.constraints)
 
 
-def score_schema(prediction: Prediction, examples: pa.Schema) -> pa.Schema:
+def score_schema(examples: ExamplesTable, task: Task, columns: pa.Schema) -> pa.Schema:
     """Return the columns of scores as they are streamed.
 
     Parameters
     ----------
-    examples : Schema
-        The columns of the examples, of which scores have the key.
+    columns : Schema
+        Those of the examples, of which scores have the key.
     """
     import pyarrow as pa
 
@@ -137,9 +142,9 @@ def score_schema(prediction: Prediction, examples: pa.Schema) -> pa.Schema:
     }
     return pa.schema(
         [
-            examples.field(prediction.entity),
-            examples.field(prediction.as_of),
-            *(pa.field(column.name, types[column.data_type]) for column in prediction.task.score_columns),
+            columns.field(examples.entity),
+            columns.field(examples.as_of),
+            *(pa.field(column.name, types[column.data_type]) for column in task.score_columns),
             pa.field("is_treated", pa.bool_()),
             pa.field("model_version", pa.int32()),
             pa.field("scored_at", pa.timestamp("us")),
@@ -148,21 +153,21 @@ def score_schema(prediction: Prediction, examples: pa.Schema) -> pa.Schema:
     )
 
 
-def _question(prediction: Prediction) -> str:
+def _question(description: str, label: str) -> str:
     """Return the first sentence of the model's description."""
-    words = " ".join(prediction.description.split())
+    words = " ".join(description.split())
     ends = [words.find(end) + 1 for end in (". ", "? ") if end in words]
-    return words[: min(ends)] if ends else words or f"{prediction.label}."
+    return words[: min(ends)] if ends else words or f"{label}."
 
 
-def _reasons(prediction: Prediction) -> Iterator[Column]:
+def _reasons(task: Task) -> Iterator[Column]:
     for place in range(1, PLACES + 1):
         words = FIRST if place == 1 else f"What moved it next, in place {place}. Null if nothing else did."
         yield Column(f"reason_{place}", "varchar", words, is_nullable=True)
         yield Column(f"reason_{place}_feature", "varchar", "The feature's name.", is_nullable=True)
         value = "Its value, as it is told; null if it is not known."
         yield Column(f"reason_{place}_value", "varchar", value, is_nullable=True)
-        yield Column(f"reason_{place}_effect", "double", prediction.task.words.effect, is_nullable=True)
+        yield Column(f"reason_{place}_effect", "double", task.words.effect, is_nullable=True)
 
 
 def _whole_and_in_order() -> Iterator[str]:

@@ -21,11 +21,14 @@ from turnout.advice import Action, Advice
 from turnout.clock import utc_now
 from turnout.engines import RefusedRowError, Session, Warehouse, identifier
 from turnout.errors import ModelError, WarehouseError
+from turnout.project.examples_table import ExamplesTable
 from turnout.records import opened
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from sklearn.base import BaseEstimator
+
+    from ml.tasks import Task
 
 # In a batch of examples, where no column of theirs can have that name.
 TREATED = "(treated)"
@@ -62,37 +65,41 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
     ExamplesError
         If the examples break a promise; see `ml.examples.inspection.inspect`.
     """
+    examples = prediction.examples
     with opened(warehouse) as session:
-        champion = champion_of(session, prediction.name)
+        champion = champion_of(session, examples.name)
         if champion is None:
             return None
         held = inspect(session, prediction)
-        examples = session.columns_of(prediction.schema, prediction.table)
-    _require_usable(champion, prediction, held)
-    pipeline = persistence.load(model_folder / champion.file, champion.file_hash, prediction.trusted_types)
+        columns = session.columns_of(examples.schema, examples.table)
+    _require_usable(champion, examples, prediction.task, held)
+    pipeline = persistence.load(model_folder / champion.file, champion.file_hash, prediction.search.trusted_types)
     as_of_date = held.as_of_dates[-1]
-    schema = score_schema(prediction, examples)
+    schema = score_schema(examples, prediction.task, columns)
     score_batch = _score_batch(pipeline, champion, prediction, schema)
-    needed = [prediction.entity, prediction.as_of, *(feature.name for feature in champion.features)]
-    wanted = [*map(identifier, needed), f"{is_treated(prediction)} as {identifier(TREATED)}"]
+    needed = [examples.entity, examples.as_of, *(feature.name for feature in champion.features)]
+    wanted = [
+        *map(identifier, needed),
+        f"{is_treated(examples, prediction.serving.treatment_share)} as {identifier(TREATED)}",
+    ]
     with opened(warehouse) as session:
         create_table(session, prediction)
-        row_count = replace_scores(session, prediction, as_of_date, schema, wanted, score_batch)
+        row_count = replace_scores(session, examples, as_of_date, schema, wanted, score_batch)
     return Scoring(champion.version, as_of_date, row_count)
 
 
-def _require_usable(champion: ModelVersion, prediction: Prediction, held: Examples) -> None:
+def _require_usable(champion: ModelVersion, examples: ExamplesTable, task: Task, held: Examples) -> None:
     """Refuse a champion that cannot score these examples."""
     problem = missing_features(champion.features, held.features)
-    if champion.task != prediction.task.name:
-        problem = f"it was trained for the task {champion.task}, and {prediction.task.name} is declared"
+    if champion.task != task.name:
+        problem = f"it was trained for the task {champion.task}, and {task.name} is declared"
     if problem:
         raise ModelError(
-            f"Champion version {champion.version} of '{prediction.name}' cannot score these examples: {problem}.",
-            where=f"table {prediction.schema}.{prediction.table}",
+            f"Champion version {champion.version} of '{examples.name}' cannot score these examples: {problem}.",
+            where=f"table {examples.schema}.{examples.table}",
             rule="a model scores exactly the features, and answers the question, that it was trained on.",
             remedy=Advice(
-                "bring back what was there, or ", Action("train", "train again", {"prediction": prediction.name}), "."
+                "bring back what was there, or ", Action("train", "train again", {"prediction": examples.name}), "."
             ),
         )
 
@@ -103,19 +110,20 @@ def _score_batch(
     """Return what makes a batch of scores, with `schema`, from a batch of examples."""
     import pyarrow as pa
 
-    task, scored_at = prediction.task, utc_now()
-    explainer = explainer_of(pipeline, task, champion.features) if prediction.reasons else None
+    examples, task, titles = prediction.examples, prediction.task, prediction.documentation.titles
+    scored_at = utc_now()
+    explainer = explainer_of(pipeline, task, champion.features) if prediction.serving.reasons else None
 
     def score_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
-        frame = feature_frame(batch, champion.features, prediction.as_of)
+        frame = feature_frame(batch, champion.features, examples.as_of)
         if explainer is None:
             why = no_reasons(len(batch))
         else:
-            why = reasons(batch, champion.features, prediction.titles, explainer.contributions(frame))
+            why = reasons(batch, champion.features, titles, explainer.contributions(frame))
         return pa.record_batch(
             [
-                batch[prediction.entity],
-                batch[prediction.as_of],
+                batch[examples.entity],
+                batch[examples.as_of],
                 *task.score_values(task.predict(pipeline, frame)),
                 batch[TREATED],
                 pa.repeat(pa.scalar(champion.version, pa.int32()), len(batch)),
@@ -130,7 +138,7 @@ def _score_batch(
 
 def replace_scores(
     session: Session,
-    prediction: Prediction,
+    examples: ExamplesTable,
     as_of_date: date,
     schema: pa.Schema,
     wanted: Sequence[str],
@@ -165,21 +173,21 @@ def replace_scores(
     """
     import pyarrow as pa
 
-    entity, as_of = identifier(prediction.entity), identifier(prediction.as_of)
-    examples, scores = identifier(prediction.schema, prediction.table), identifier(SCHEMA, prediction.name)
+    entity, as_of = identifier(examples.entity), identifier(examples.as_of)
+    table, scores = identifier(examples.schema, examples.table), identifier(SCHEMA, examples.name)
     with session.transaction():
-        session.create(SCHEMA, prediction.name, schema)
-        session.delete(SCHEMA, prediction.name, {prediction.as_of: as_of_date})
+        session.create(SCHEMA, examples.name, schema)
+        session.delete(SCHEMA, examples.name, {examples.as_of: as_of_date})
         with (
-            session.batches(f"select {', '.join(wanted)} from {examples} where {as_of} = ?", (as_of_date,)) as batches,
+            session.batches(f"select {', '.join(wanted)} from {table} where {as_of} = ?", (as_of_date,)) as batches,
             pa.RecordBatchReader.from_batches(schema, (score_batch(batch) for batch in batches)) as scored,
         ):
             try:
-                session.append(SCHEMA, prediction.name, scored)
+                session.append(SCHEMA, examples.name, scored)
             except RefusedRowError as error:
                 raise WarehouseError(
                     f"The scores of {as_of_date} are not whole: {error}.",
-                    where=f"table {SCHEMA}.{prediction.name}",
+                    where=f"table {SCHEMA}.{examples.name}",
                     rule="what holds of every score is said where its table is made.",
                     remedy="the scores from before are still in place; look at the model that gave these.",
                 ) from None
@@ -188,7 +196,7 @@ def replace_scores(
                     count(*) as written,
                     count(*) - count(distinct {entity}) as repeated,
                     count(*) filter (where score is null or isnan(score) or abs(score) = {INFINITY}) as missing,
-                    (select count(*) from {examples} where {as_of} = ?) as expected
+                    (select count(*) from {table} where {as_of} = ?) as expected
                 from {scores} where {as_of} = ?""",
             (as_of_date, as_of_date),
         )
@@ -197,7 +205,7 @@ def replace_scores(
                 f"The scores of {as_of_date} are not whole: {found['written']} written for {found['expected']} "
                 f"examples, {found['repeated']} of them for an entity that already has one, {found['missing']} without "
                 "a finite value.",
-                where=f"table {SCHEMA}.{prediction.name}",
+                where=f"table {SCHEMA}.{examples.name}",
                 rule="every example of an as-of date has exactly one score; writes replace, atomically.",
                 remedy="the scores from before are still in place; test the examples' key and run again.",
             )

@@ -13,10 +13,10 @@ from turnout.dealing import lies_in_share
 from turnout.engines import identifier, literal
 
 if TYPE_CHECKING:
-    from ml.declaration import Prediction
+    from turnout.project.examples_table import ExamplesTable
 
 
-def is_treated(prediction: Prediction) -> str:
+def is_treated(examples: ExamplesTable, treatment_share: float) -> str:
     """Return SQL over the examples: whether the entity is treated."""
-    entity = f"cast({identifier(prediction.entity)} as string)"
-    return lies_in_share(f"{literal(prediction.name + ':')} || {entity}", prediction.treatment_share)
+    entity = f"cast({identifier(examples.entity)} as string)"
+    return lies_in_share(f"{literal(examples.name + ':')} || {entity}", treatment_share)

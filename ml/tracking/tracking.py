@@ -219,13 +219,13 @@ class _Mirror:
         found: list[_Outstanding] = []
         for prediction, state in states:
             try:
-                is_known = self._runs.open_experiment(prediction.name, prediction.description)
+                is_known = self._runs.open_experiment(prediction.name, prediction.documentation.description)
             except Exception as error:  # noqa: BLE001 - as in `track`
                 if self._fails(f"MLflow did not take the experiment '{prediction.name}'", error):
                     break
                 continue
             self._done.pages[prediction.name] = self._runs.page(
-                prediction.name, max(state.fits), prediction.decisive_metric
+                prediction.name, max(state.fits), prediction.gate.metric
             )
             tracked = state.tracked if is_known else frozenset[int]()
             self._done.waiting += len(state.tracked) - len(tracked)
@@ -264,7 +264,7 @@ class _Mirror:
         version = record.version
         run_id = self._runs.run(version, record.steps)
         for candidate in sorted({row["candidate"] for row in record.evaluations}):
-            self._send_candidate(record, candidate, prediction.decisive_metric, run_id)
+            self._send_candidate(record, candidate, prediction.gate.metric, run_id)
         self._runs.log(
             run_id,
             candidate_metrics(record, version["candidate"]) + training_metrics(record),
@@ -276,12 +276,12 @@ class _Mirror:
             {**version_tags(version, record.decision), **note(f"{record.decision['reason']}.")},
             version["trained_at"],
         )
-        self._runs.log_data(run_id, f"{prediction.schema}.{prediction.table}", version)
+        self._runs.log_data(run_id, f"{prediction.examples.schema}.{prediction.examples.table}", version)
         with TemporaryDirectory() as folder:
             gather(Path(folder), record, fit, self._model_folder)
             self._client.log_artifacts(run_id, folder)
         self._models.register(
-            prediction.name, prediction.description, fit, run_id=run_id, reason=record.decision["reason"]
+            prediction.name, prediction.documentation.description, fit, run_id=run_id, reason=record.decision["reason"]
         )
         number = version["version"]
         self.sent_versions.append(TrackedVersion(prediction.name, number, self._done.uri, run_id, utc_now()))
@@ -302,7 +302,7 @@ class _Mirror:
         )
 
     def _send_aliases(self, prediction: Prediction, state: PredictionState) -> None:
-        are_set = self._models.set_aliases(prediction.name, prediction.description, state.aliases)
+        are_set = self._models.set_aliases(prediction.name, prediction.documentation.description, state.aliases)
         if are_set and not state.are_aliases_tracked:
             columns = alias_columns(state.champion, state.challenger)
             self.sent_aliases.append(TrackedAliases(prediction.name, self._done.uri, **columns, tracked_at=utc_now()))

@@ -14,6 +14,7 @@ from ml.models.candidates import Parameters
 from ml.models.feature import Feature
 from ml.training.history import ModelVersion, best_parameters, champion_of, next_version
 from turnout.errors import ExamplesError
+from turnout.project.examples_table import ExamplesTable
 from turnout.records import opened
 
 if TYPE_CHECKING:
@@ -74,32 +75,33 @@ def read_training_data(warehouse: Warehouse, prediction: Prediction) -> Training
     ExamplesError
         If the examples cannot be learned from.
     """
+    examples, group = prediction.examples, prediction.split.group
     with opened(warehouse) as session:
         held = inspect(session, prediction)
         split = split_by_time(
             held.matured,
-            gap_days=prediction.gap_days,
-            holdout_dates=prediction.holdout_dates,
-            where=_where(prediction),
+            gap_days=prediction.split.gap_days,
+            holdout_dates=prediction.split.holdout_dates,
+            where=_where(examples),
         )
         matured = read_matured(session, prediction, held.features)
         number = next_version(session, prediction.name)
         earlier = best_parameters(session, prediction.name)
         champion = champion_of(session, prediction.name)
-    sides = None if prediction.group is None else side_of(matured[prediction.group])
-    training, holdout = divide(matured, prediction.as_of, split, sides)
-    _require_both_sides(prediction, matured, training, holdout)
-    label = training[prediction.label].to_numpy()
-    if problem := prediction.task.learning_problem(prediction.label, label, "of the training examples"):
-        raise unlearnable(prediction, problem)
+    sides = None if group is None else side_of(matured[group])
+    training, holdout = divide(matured, examples.as_of, split, sides)
+    _require_both_sides(examples, group, matured, training, holdout)
+    label = training[examples.label].to_numpy()
+    if problem := prediction.task.learning_problem(examples.label, label, "of the training examples"):
+        raise unlearnable(examples, problem)
     return TrainingData(
         held.features,
         split,
         matured,
         training,
         holdout,
-        None if sides is None else side_of(training[prediction.group]),
-        data_fingerprint(prediction, held.features, matured),
+        None if sides is None else side_of(training[group]),
+        data_fingerprint(examples, held.features, matured),
         number,
         earlier,
         champion,
@@ -107,20 +109,24 @@ def read_training_data(warehouse: Warehouse, prediction: Prediction) -> Training
 
 
 def _require_both_sides(
-    prediction: Prediction, matured: pd.DataFrame, training: pd.DataFrame, holdout: pd.DataFrame
+    examples: ExamplesTable,
+    group: str | None,
+    matured: pd.DataFrame,
+    training: pd.DataFrame,
+    holdout: pd.DataFrame,
 ) -> None:
     """Refuse a group with so few values that one side of the split gets none."""
-    if prediction.group is None or not (training.empty or holdout.empty):
+    if group is None or not (training.empty or holdout.empty):
         return
     lacking = "training" if training.empty else "the holdout"
     raise ExamplesError(
-        f"Split: no example is left for {lacking}: the group '{prediction.group}' has "
-        f"{matured[prediction.group].nunique(dropna=False)} values.",
-        where=_where(prediction),
+        f"Split: no example is left for {lacking}: the group '{group}' has "
+        f"{matured[group].nunique(dropna=False)} values.",
+        where=_where(examples),
         rule="a fifth of a group's values, dealt by a hash, stands on the holdout's side and in no training.",
         remedy="declare a 'group' with more values, such as the entity, or leave it out.",
     )
 
 
-def _where(prediction: Prediction) -> str:
-    return f"table {prediction.schema}.{prediction.table}, declared in {prediction.where}"
+def _where(examples: ExamplesTable) -> str:
+    return f"table {examples.schema}.{examples.table}, declared in {examples.where}"

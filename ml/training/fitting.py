@@ -20,8 +20,9 @@ from ml.training.history import RECALIBRATED
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
-    from ml.declaration import Prediction
-    from ml.tasks.metrics import Predicted
+    from ml.declaration import Prediction, SearchPlan
+    from ml.tasks import Task
+    from ml.tasks.metrics import Metric, Predicted
     from ml.training.dataset import TrainingData
     from ml.training.search import Choice
 
@@ -65,7 +66,7 @@ class Fits:
     predicted: dict[str, Predicted]
 
 
-def require_unfitted_candidates(prediction: Prediction, data: TrainingData) -> None:
+def require_unfitted_candidates(search: SearchPlan, task: Task, data: TrainingData) -> None:
     """Refuse a candidate of which a part was fitted before.
 
     Raises
@@ -73,8 +74,8 @@ def require_unfitted_candidates(prediction: Prediction, data: TrainingData) -> N
     ModelError
         With the candidate's name, and the part's.
     """
-    for candidate in prediction.candidates:
-        pipeline = candidate.pipeline(prediction.task, data.features, candidate.defaults, prediction.max_features)
+    for candidate in search.candidates:
+        pipeline = candidate.pipeline(task, data.features, candidate.defaults, search.max_features)
         require_unfitted(candidate.name, pipeline)
 
 
@@ -94,22 +95,23 @@ def fit_all(
     ModelError
         If a candidate predicts a row by the rows beside it.
     """
-    task, training, holdout = prediction.task, data.training, data.holdout
-    label, names, entity = training[prediction.label], data.names, [prediction.entity]
+    task, search, training, holdout = prediction.task, prediction.search, data.training, data.holdout
+    examples = prediction.examples
+    label, names, entity = training[examples.label], data.names, [examples.entity]
     fitted: dict[str, BaseEstimator] = {}
     predicted: dict[str, Predicted] = {}
     with steps.step(f"fit {BASELINE}"):
-        pipeline = task.baseline(prediction.baseline, prediction.entity).fit(training[entity], label)
+        pipeline = task.baseline(search.baseline, examples.entity).fit(training[entity], label)
         predicted[BASELINE] = task.predict(pipeline, holdout[entity])
-    for candidate in prediction.candidates:
+    for candidate in search.candidates:
         with steps.step(f"fit {candidate.name}"):
             parameters = choice.parameters[candidate.name]
-            pipeline = candidate.pipeline(task, data.features, parameters, prediction.max_features)
+            pipeline = candidate.pipeline(task, data.features, parameters, search.max_features)
             fitted[candidate.name] = fit(candidate, pipeline, training[names], label)
         with steps.step(f"predict {candidate.name}"):
             predicted[candidate.name] = task.predict(pipeline, holdout[names])
         require_independent_rows(candidate.name, pipeline, task, holdout[names], predicted[candidate.name])
-    (chosen,) = (candidate for candidate in prediction.candidates if candidate.name == choice.best)
+    (chosen,) = (candidate for candidate in search.candidates if candidate.name == choice.best)
     challenger, model = chosen.name, fitted[chosen.name]
     if recalibration is not None:
         from ml.models.estimators import Recalibrated
@@ -120,7 +122,7 @@ def fit_all(
     return Fits(chosen, challenger, model, recalibration, predicted)
 
 
-def recalibration_of(prediction: Prediction, choice: Choice) -> Mapping[str, float] | None:
+def recalibration_of(task: Task, metric: Metric, choice: Choice) -> Mapping[str, float] | None:
     """Return the calibration of the chosen candidate, if those learned from earlier folds do better in later ones.
 
     In every fold but the first, the calibration learned from those before must make the metric that decides better
@@ -132,8 +134,7 @@ def recalibration_of(prediction: Prediction, choice: Choice) -> Mapping[str, flo
     mapping of str to float, or None
         Slope and intercept.
     """
-    task, folds = prediction.task, np.unique(choice.fold_of)
-    error = CALIBRATION_ERROR.value
+    folds, error = np.unique(choice.fold_of), CALIBRATION_ERROR.value
     for fold in folds[1:]:
         now, earlier = choice.fold_of == fold, choice.fold_of < fold
         if not task.can_learn(choice.label[earlier]):
@@ -143,7 +144,7 @@ def recalibration_of(prediction: Prediction, choice: Choice) -> Mapping[str, flo
             return None
         label, before = choice.label[now], choice.predicted[now]
         after = task.calibrated(before, calibration)
-        better = compare(prediction.decisive_metric, label, after, before, resample(choice.entities[now]))
+        better = compare(metric, label, after, before, resample(choice.entities[now]))
         if not better.is_beyond_chance or error(label, after) >= error(label, before):
             return None
     if folds.size < 2:

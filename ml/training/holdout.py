@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.base import BaseEstimator
 
-    from ml.declaration import Prediction
+    from ml.declaration import Prediction, ReportedGroups
     from ml.models.feature import Feature
+    from ml.tasks import Task
     from ml.training.dataset import TrainingData
     from ml.training.fitting import Fits
     from ml.training.history import ModelVersion
@@ -68,12 +69,12 @@ class Judgement:
 
 def judge(prediction: Prediction, data: TrainingData, choice: Choice, fits: Fits, model_folder: Path) -> Judgement:
     """Judge baseline, candidates, challenger and champion on the holdout, and decide about the challenger."""
-    task, holdout = prediction.task, data.holdout
-    prediction_seconds = _prediction_seconds(fits.model, prediction, holdout[data.names])
+    task, examples, holdout = prediction.task, prediction.examples, data.holdout
+    prediction_seconds = _prediction_seconds(fits.model, task, holdout[data.names])
     champion = judge_champion(data.champion, prediction, model_folder, data.features, holdout)
-    truth = holdout[prediction.label].to_numpy()
-    segments = _segments(prediction, holdout)
-    resamples = resample(holdout[prediction.entity])
+    truth = holdout[examples.label].to_numpy()
+    segments = _segments(prediction.groups, holdout)
+    resamples = resample(holdout[examples.entity])
     predicted = dict(fits.predicted)
     if champion is not None and champion.predicted is not None:
         predicted[CHAMPION] = champion.predicted
@@ -82,7 +83,7 @@ def judge(prediction: Prediction, data: TrainingData, choice: Choice, fits: Fits
         shown = segments if name in {fits.challenger, BASELINE, CHAMPION} else segments[:1]
         evaluations += evaluate(name, task, truth, values, shown, resamples)
     decision = decide(
-        prediction.decisive_metric,
+        prediction.gate,
         challenger=fits.challenger,
         label=truth,
         predicted=predicted[fits.challenger],
@@ -92,14 +93,11 @@ def judge(prediction: Prediction, data: TrainingData, choice: Choice, fits: Fits
         resamples=resamples,
         evaluations=evaluations,
         prediction_seconds=prediction_seconds,
-        minimum_effect=prediction.minimum_effect,
-        limits=prediction.limits,
-        requires_approval=prediction.requires_approval,
     )
     # Of a recalibrated challenger as it was before: the folds are what its calibration was learned from.
     outcomes = [
         *outcomes_of(task, "validation", choice.as_of_dates, choice.label, choice.predicted),
-        *outcomes_of(task, "holdout", holdout[prediction.as_of], truth, predicted[fits.challenger]),
+        *outcomes_of(task, "holdout", holdout[examples.as_of], truth, predicted[fits.challenger]),
     ]
     importance = importance_of(fits.model, task, data.features, holdout[data.names])
     return Judgement(decision, evaluations, outcomes, importance, prediction_seconds)
@@ -112,24 +110,25 @@ def in_unseen_groups(prediction: Prediction, data: TrainingData, choice: Choice,
     seen all groups, so it is not applied. Values come by how many examples they have, the most first,
     `MAX_UNSEEN_GROUPS` at most, as each costs a fit.
     """
-    if prediction.unseen_groups is None:
+    examples, column = prediction.examples, prediction.groups.unseen_groups
+    if column is None:
         return []
     task, chosen, names = prediction.task, fits.chosen, data.names
-    learned, judged = (as_groups(examples[prediction.unseen_groups]) for examples in (data.training, data.holdout))
+    learned, judged = (as_groups(side[column]) for side in (data.training, data.holdout))
     evaluations = []
     for value in judged.value_counts().index[:MAX_UNSEEN_GROUPS]:
         others, own = data.training[learned != value], data.holdout[judged == value]
-        if not task.can_learn(others[prediction.label].to_numpy()):
+        if not task.can_learn(others[examples.label].to_numpy()):
             continue
-        pipeline = chosen.pipeline(task, data.features, choice.parameters[chosen.name], prediction.max_features)
-        fitted = fit(chosen, pipeline, others[names], others[prediction.label])
+        pipeline = chosen.pipeline(task, data.features, choice.parameters[chosen.name], prediction.search.max_features)
+        fitted = fit(chosen, pipeline, others[names], others[examples.label])
         evaluations += evaluate(
             f"{fits.challenger}{UNSEEN}",
             task,
-            own[prediction.label].to_numpy(),
+            own[examples.label].to_numpy(),
             task.predict(fitted, own[names]),
-            [Segment(prediction.unseen_groups, value, np.ones(len(own), dtype=bool))],
-            resample(own[prediction.entity]),
+            [Segment(column, value, np.ones(len(own), dtype=bool))],
+            resample(own[examples.entity]),
         )
     return evaluations
 
@@ -149,36 +148,37 @@ def judge_champion(
     """
     if champion is None:
         return None
-    asked = (prediction.task.name, prediction.label, prediction.horizon_days)
+    examples, split = prediction.examples, prediction.split
+    asked = (prediction.task.name, examples.label, examples.horizon_days)
     if (champion.task, champion.label, champion.horizon_days) != asked:
         return Champion(champion.version, None, "it was trained for another task, label or horizon", is_obsolete=True)
     if problem := missing_features(champion.features, held):
         return Champion(champion.version, None, problem, is_obsolete=True)
-    if prediction.group not in {None, champion.split_group}:
-        problem = f"it has learned from values of the group '{prediction.group}' that are now the holdout's"
+    if split.group not in {None, champion.split_group}:
+        problem = f"it has learned from values of the group '{split.group}' that are now the holdout's"
         return Champion(champion.version, None, problem, is_obsolete=True)
-    begin = day_of(holdout[prediction.as_of].iloc[0])
-    if prediction.group is None and champion.last_as_of_date + timedelta(days=prediction.gap_days) <= begin:
+    begin = day_of(holdout[examples.as_of].iloc[0])
+    if split.group is None and champion.last_as_of_date + timedelta(days=split.gap_days) <= begin:
         file, file_hash = champion.file, champion.file_hash
     elif champion.holdout_first_as_of_date <= begin:
         file, file_hash = champion.evaluated_file, champion.evaluated_file_hash
     else:
         return Champion(champion.version, None, "today's holdout begins before its own, so it has learned from it")
-    fitted = persistence.load(model_folder / file, file_hash, prediction.trusted_types)
+    fitted = persistence.load(model_folder / file, file_hash, prediction.search.trusted_types)
     names = [feature.name for feature in champion.features]
     return Champion(champion.version, prediction.task.predict(fitted, holdout[names]))
 
 
-def _prediction_seconds(fitted: BaseEstimator, prediction: Prediction, features: pd.DataFrame) -> float:
+def _prediction_seconds(fitted: BaseEstimator, task: Task, features: pd.DataFrame) -> float:
     """Return how long predicting a million rows takes, in seconds, by the fastest of a few times."""
     taken = []
     for _ in range(TIMED):
         started = time.perf_counter()
-        prediction.task.predict(fitted, features)
+        task.predict(fitted, features)
         taken.append(time.perf_counter() - started)
     return min(taken) * 1e6 / len(features)
 
 
-def _segments(prediction: Prediction, holdout: pd.DataFrame) -> list[Segment]:
-    slices = holdout[[slice_column(name) for name in prediction.slices]].set_axis(list(prediction.slices), axis=1)
-    return segments_of(holdout[list(prediction.grouping)], slices)
+def _segments(groups: ReportedGroups, holdout: pd.DataFrame) -> list[Segment]:
+    slices = holdout[[slice_column(name) for name in groups.slices]].set_axis(list(groups.slices), axis=1)
+    return segments_of(holdout[list(groups.columns)], slices)

@@ -35,7 +35,7 @@ def refit(
     reason : str
         Why it becomes champion.
     """
-    fitted = fitted_as(version, matured)
+    examples, fitted = prediction.examples, fitted_as(version, matured)
     file = f"{version.prediction}/{version.version}/refitted.skops"
     return Championship(
         prediction=version.prediction,
@@ -45,11 +45,11 @@ def refit(
         name=None,
         reason=reason,
         file=file,
-        file_hash=persistence.save(fitted, model_folder / file, prediction.trusted_types),
-        first_as_of_date=day_of(matured[prediction.as_of].iloc[0]),
-        last_as_of_date=day_of(matured[prediction.as_of].iloc[-1]),
+        file_hash=persistence.save(fitted, model_folder / file, prediction.search.trusted_types),
+        first_as_of_date=day_of(matured[examples.as_of].iloc[0]),
+        last_as_of_date=day_of(matured[examples.as_of].iloc[-1]),
         example_count=len(matured),
-        data_fingerprint=data_fingerprint(prediction, version.features, matured),
+        data_fingerprint=data_fingerprint(examples, version.features, matured),
     )
 
 

@@ -84,8 +84,8 @@ def replay(warehouse: Warehouse, prediction: Prediction, model_folder: Path, ver
             )
         matured = read_matured(session, prediction, made.features, until=made.holdout_last_as_of_date)
     names = [feature.name for feature in made.features]
-    days = matured[prediction.as_of].map(day_of)
-    found = data_fingerprint(prediction, made.features, matured)
+    days = matured[prediction.examples.as_of].map(day_of)
+    found = data_fingerprint(prediction.examples, made.features, matured)
     if found != made.data_fingerprint:
         raise ModelError(
             f"The examples until {made.holdout_last_as_of_date} are not those that version {version} was made from: "
@@ -101,7 +101,7 @@ def replay(warehouse: Warehouse, prediction: Prediction, model_folder: Path, ver
         is_holdout = side_of(matured[made.split_group]) == HOLDOUT_SIDE
         judged, learned = judged & is_holdout, learned & ~is_holdout
     recorded_model = persistence.load(
-        model_folder / made.evaluated_file, made.evaluated_file_hash, prediction.trusted_types
+        model_folder / made.evaluated_file, made.evaluated_file_hash, prediction.search.trusted_types
     )
     holdout = matured.loc[judged, names]
     task = task_named(made.task, where)

@@ -69,5 +69,5 @@ class Training:
         """The declared limits that the champion breaks on the latest holdout, if it stays."""
         if self.decision.is_promoted:
             return ()
-        metric, limits = self.prediction.decisive_metric, self.prediction.limits
-        return champion_limit_findings(self.evaluations, CHAMPION, metric, limits)
+        gate = self.prediction.gate
+        return champion_limit_findings(self.evaluations, CHAMPION, gate.metric, gate.limits)

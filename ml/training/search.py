@@ -142,10 +142,11 @@ def folds_in(prediction: Prediction, split: Split, training: pd.DataFrame, sides
         Where a group is declared, what `ml.examples.split.side_of` says of each of them.
     """
     found = []
-    folds = folds_of(split.training, gap_days=prediction.gap_days, validation_dates=prediction.holdout_dates)
+    examples, plan = prediction.examples, prediction.split
+    folds = folds_of(split.training, gap_days=plan.gap_days, validation_dates=plan.holdout_dates)
     for number, fold in enumerate(folds):
-        learned, judged = divide(training, prediction.as_of, fold, sides, fold_side(number))
-        labels = learned[prediction.label], judged[prediction.label]
+        learned, judged = divide(training, examples.as_of, fold, sides, fold_side(number))
+        labels = learned[examples.label], judged[examples.label]
         if not all(prediction.task.can_learn(label.to_numpy()) for label in labels):
             continue
         found.append(Fold(number, learned, judged, day_of(fold.holdout[0]), day_of(fold.holdout[-1])))
@@ -166,9 +167,10 @@ class Search:
     """
 
     def __init__(self, prediction: Prediction, features: Sequence[Feature], folds: Sequence[Fold]) -> None:
-        self._prediction, self._features, self._folds = prediction, features, folds
+        self._task, self._examples, self._plan = prediction.task, prediction.examples, prediction.search
+        self._features, self._folds = features, folds
         self._names = [feature.name for feature in features]
-        self._metric = prediction.decisive_metric
+        self._metric = prediction.gate.metric
         self._best: dict[str, _Judged] = {}
         self._trials: list[Trial] = []
         self._seconds: dict[tuple[str, int], list[float]] = {}
@@ -185,10 +187,10 @@ class Search:
         earlier : mapping of str to mapping
             The best parameters that the last training found, of each candidate.
         """
-        for candidate in self._prediction.candidates:
+        for candidate in self._plan.candidates:
             self._remember(candidate, self._try(candidate, candidate.defaults), "complete")
-        searched = [candidate for candidate in self._prediction.candidates if candidate.space]
-        budget = self._prediction.search
+        searched = [candidate for candidate in self._plan.candidates if candidate.space]
+        budget = self._plan.budget
         if self._folds and searched and budget.trials and budget.seconds:
             self._search(searched, journal, version, earlier)
         return self._choice()
@@ -202,11 +204,11 @@ class Search:
 
     def _judge(self, candidate: Candidate, judged: _Judged, fold: Fold) -> None:
         """Judge a configuration in one fold."""
-        prediction, started = self._prediction, time.perf_counter()
-        pipeline = candidate.pipeline(prediction.task, self._features, judged.parameters, prediction.max_features)
-        fit(candidate, pipeline, fold.learned[self._names], fold.learned[prediction.label])
-        predicted = prediction.task.predict(pipeline, fold.judged[self._names])
-        judged.values.append(self._metric.value(fold.judged[prediction.label].to_numpy(), predicted))
+        task, label, started = self._task, self._examples.label, time.perf_counter()
+        pipeline = candidate.pipeline(task, self._features, judged.parameters, self._plan.max_features)
+        fit(candidate, pipeline, fold.learned[self._names], fold.learned[label])
+        predicted = task.predict(pipeline, fold.judged[self._names])
+        judged.values.append(self._metric.value(fold.judged[label].to_numpy(), predicted))
         judged.predicted.append(predicted)
         judged.seconds.append(time.perf_counter() - started)
         self._seconds.setdefault((candidate.name, fold.number), []).append(judged.seconds[-1])
@@ -259,8 +261,8 @@ class Search:
                 self._remember(by_name[name], judged, state)
             elif state == "complete":
                 self._consider(name, judged)
-        deadline = time.perf_counter() + self._prediction.search.seconds - spent
-        while tried < self._prediction.search.trials:
+        deadline = time.perf_counter() + self._plan.budget.seconds - spent
+        while tried < self._plan.budget.trials:
             if not any(self._has_time(candidate, self._folds[0], deadline) for candidate in searched):
                 return
             trial = study.ask()
@@ -331,10 +333,10 @@ class Search:
         """Return the best of each candidate and of all."""
         import pandas as pd
 
-        prediction = self._prediction
+        candidates, examples = self._plan.candidates, self._examples
         validations = self._validations(BASELINE, self._baseline_values())
-        best = prediction.candidates[0]
-        for candidate in prediction.candidates:
+        best = candidates[0]
+        for candidate in candidates:
             judged = self._best[candidate.name]
             validations += self._validations(candidate.name, judged.values)
             if self._metric.is_better(judged.value, self._best[best.name].value):
@@ -342,10 +344,10 @@ class Search:
         chosen = self._best[best.name]
         if len(chosen.predicted) < len(self._folds):  # it was tried before a kill, or by the training before
             chosen = self._try(best, chosen.parameters)
-        labels = [fold.judged[prediction.label].to_numpy() for fold in self._folds]
+        labels = [fold.judged[examples.label].to_numpy() for fold in self._folds]
         entities, as_of_dates = (
             pd.concat([pd.Series(dtype=object), *(fold.judged[name] for fold in self._folds)])
-            for name in (prediction.entity, prediction.as_of)
+            for name in (examples.entity, examples.as_of)
         )
         return Choice(
             best.name,
@@ -360,12 +362,13 @@ class Search:
         )
 
     def _baseline_values(self) -> list[float]:
-        prediction, values = self._prediction, []
+        task, entity, label = self._task, self._examples.entity, self._examples.label
+        values = []
         for fold in self._folds:
-            pipeline = prediction.task.baseline(prediction.baseline, prediction.entity)
-            pipeline.fit(fold.learned[[prediction.entity]], fold.learned[prediction.label])
-            predicted = prediction.task.predict(pipeline, fold.judged[[prediction.entity]])
-            values.append(self._metric.value(fold.judged[prediction.label].to_numpy(), predicted))
+            pipeline = task.baseline(self._plan.baseline, entity)
+            pipeline.fit(fold.learned[[entity]], fold.learned[label])
+            predicted = task.predict(pipeline, fold.judged[[entity]])
+            values.append(self._metric.value(fold.judged[label].to_numpy(), predicted))
         return values
 
     def _validations(self, name: str, values: Sequence[float]) -> list[Validation]:
@@ -375,7 +378,7 @@ class Search:
                 fold=fold.number,
                 first_as_of_date=fold.first_as_of_date,
                 last_as_of_date=fold.last_as_of_date,
-                metric=self._prediction.metric,
+                metric=self._metric.name,
                 value=value,
                 example_count=len(fold.judged),
             )

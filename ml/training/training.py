@@ -65,10 +65,11 @@ def train(
     steps = StepTimer()
     with steps.step("read"):
         data = read_training_data(warehouse, prediction)
-    require_unfitted_candidates(prediction, data)
+    require_unfitted_candidates(prediction.search, prediction.task, data)
     with steps.step("search"):
         choice = _search(prediction, data, model_folder)
-    fits = fit_all(prediction, data, choice, recalibration_of(prediction, choice), steps)
+    recalibration = recalibration_of(prediction.task, prediction.gate.metric, choice)
+    fits = fit_all(prediction, data, choice, recalibration, steps)
     with steps.step("judge"):
         judgement = judge(prediction, data, choice, fits, model_folder)
     with steps.step("unseen groups"):
@@ -87,7 +88,7 @@ def train(
         choice.trials,
         steps.seconds,
         data.split,
-        data.holdout[prediction.label].to_numpy(),
+        data.holdout[prediction.examples.label].to_numpy(),
         fits.predicted[fits.challenger],
         judgement.importance,
     )
@@ -129,7 +130,7 @@ def _saved(
 ) -> ModelVersion:
     """Save the challenger as it was judged, and return the version that it is."""
     file = f"{prediction.name}/{data.number}/evaluated.skops"
-    file_hash = persistence.save(fits.model, model_folder / file, prediction.trusted_types)
+    file_hash = persistence.save(fits.model, model_folder / file, prediction.search.trusted_types)
     return ModelVersion(
         prediction=prediction.name,
         version=data.number,
@@ -148,14 +149,14 @@ def _saved(
         file=file,
         file_hash=file_hash,
         task=prediction.task.name,
-        label=prediction.label,
-        horizon_days=prediction.horizon_days,
+        label=prediction.examples.label,
+        horizon_days=prediction.examples.horizon_days,
         evaluated_file=file,
         evaluated_file_hash=file_hash,
-        split_group=prediction.group,
+        split_group=prediction.split.group,
         parameters={**choice.parameters[choice.best], **fits.chosen.fixed},
         recalibration=fits.recalibration,
-        max_features=prediction.max_features,
+        max_features=prediction.search.max_features,
         fit_seconds=steps.seconds[f"fit {choice.best}"],
         prediction_seconds=judgement.prediction_seconds,
     )
@@ -163,15 +164,16 @@ def _saved(
 
 def _journal(model_folder: Path, prediction: Prediction, data: str) -> Path:
     """Return the file that the search is kept in: one for all that makes its trials comparable, older ones removed."""
+    split, search = prediction.split, prediction.search
     asked = {
         "data": data,
         "task": prediction.task.name,
-        "label": prediction.label,
-        "metric": prediction.metric,
-        "split": [prediction.gap_days, prediction.holdout_dates, prediction.group],
-        "candidates": [asdict(candidate) for candidate in prediction.candidates],
-        "spaces": [str(candidate.space) for candidate in prediction.candidates],
-        "max_features": prediction.max_features,
+        "label": prediction.examples.label,
+        "metric": prediction.gate.metric.name,
+        "split": [split.gap_days, split.holdout_dates, split.group],
+        "candidates": [asdict(candidate) for candidate in search.candidates],
+        "spaces": [str(candidate.space) for candidate in search.candidates],
+        "max_features": search.max_features,
     }
     digest = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()[:16]
     folder = model_folder / prediction.name / "searches"

@@ -29,7 +29,8 @@ def print_audits(project: Project, console: Console, names: Sequence[str] | None
         If there is no such prediction or no example, or the past cannot be built again.
     """
     with console.status("Reading the project") as status:
-        audits = audit(project, predictions_named(project, names), dates=dates, seed=seed, tell=status.update)
+        examples = [prediction.examples for prediction in predictions_named(project, names)]
+        audits = audit(project, examples, dates=dates, seed=seed, tell=status.update)
     for found in audits:
         _print_audit(found, console)
     return all(found.problem is None for found in audits)

@@ -42,7 +42,7 @@ def print_summary(project: Project, console: Console) -> None:
     with opened(project.warehouse) as session:
         for prediction in predictions:
             table.add_row(prediction.name, *_cells(session, prediction))
-            decisions.append(f"{prediction.name}: {_last_decision(session, prediction)}")
+            decisions.append(f"{prediction.name}: {_last_decision(session, prediction.name)}")
         for prediction in predictions:
             for version in waiting(session, prediction.name):
                 arguments = {"version": version, "who": "who you are", "because": "the reason"}
@@ -51,7 +51,7 @@ def print_summary(project: Project, console: Console) -> None:
         asked += [
             f"{prediction.name}: a person should look at {findings}"
             for prediction in predictions
-            if (findings := _findings(session, prediction))
+            if (findings := _findings(session, prediction.name))
         ]
     console.print(f"\nTurnout {turnout_version(project)}", markup=False)
     console.print(table)
@@ -65,14 +65,15 @@ def print_summary(project: Project, console: Console) -> None:
 
 
 def _cells(session: Session, prediction: Prediction) -> tuple[str, ...]:
+    metric = prediction.gate.metric.name
     champion = champion_of(session, prediction.name)
     if champion is None:
-        return ("none yet", prediction.metric, "", "", "nothing", "")
-    scores, as_of = identifier(SCORES, prediction.name), identifier(prediction.as_of)
+        return ("none yet", metric, "", "", "nothing", "")
+    scores, as_of = identifier(SCORES, prediction.name), identifier(prediction.examples.as_of)
     evaluations = session.rows(
         """select candidate, value, low, high from records.evaluations
            where prediction = ? and version = ? and metric = ? and group_column = ''""",
-        (prediction.name, champion.version, prediction.metric),
+        (prediction.name, champion.version, metric),
     )
     (scored,) = session.rows(
         f"select count(*) as n, {as_of} as as_of from {scores} group by {as_of} order by {as_of} desc limit 1"
@@ -80,7 +81,7 @@ def _cells(session: Session, prediction: Prediction) -> tuple[str, ...]:
     values = {row["candidate"]: row for row in evaluations}
     return (
         f"{champion.candidate}, version {champion.version}",
-        prediction.metric,
+        metric,
         _shown(values.get(champion.candidate), with_interval=True),
         _shown(values.get(BASELINE)),
         f"{scored['n']:,}",
@@ -88,17 +89,17 @@ def _cells(session: Session, prediction: Prediction) -> tuple[str, ...]:
     )
 
 
-def _last_decision(session: Session, prediction: Prediction) -> str:
+def _last_decision(session: Session, prediction: str) -> str:
     (row,) = session.rows(
         """select version, outcome, reason from records.promotions
            where prediction = ? order by version desc limit 1""",
-        (prediction.name,),
+        (prediction,),
     )
     outcome = {"promoted": "promoted", "waits": "waits"}.get(row["outcome"], "not promoted")
     return f"version {row['version']} {outcome}: {row['reason']}"
 
 
-def _findings(session: Session, prediction: Prediction) -> str:
+def _findings(session: Session, prediction: str) -> str:
     """Return what the last feature review found and nobody has acknowledged."""
     rows = session.rows(
         """select finding, subject from records.feature_findings
@@ -108,7 +109,7 @@ def _findings(session: Session, prediction: Prediction) -> str:
                    where prediction = ? order by reviewed_at desc limit 1
                )
            order by finding, subject""",
-        (prediction.name,),
+        (prediction,),
     )
     return ", ".join(f"{row['finding']} of {row['subject']}" for row in rows)
 

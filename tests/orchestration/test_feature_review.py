@@ -24,7 +24,7 @@ FOUND = "monotone_over_time of amount_ever"
 def reviewed(project: Project) -> tuple[bool, bool, str]:
     """Run the review alone; return whether it passed, whether it is a warning, and what it says."""
     (prediction,) = predictions_of(project)
-    check = AssetCheckKey(asset_key(project, prediction.unique_id), FEATURE_REVIEW)
+    check = AssetCheckKey(asset_key(project, prediction.examples.unique_id), FEATURE_REVIEW)
     job = define_asset_job("review", AssetSelection.checks(check))
     defs = Definitions(asset_checks=examples_checks(project), jobs=[job])
     result = defs.resolve_job_def("review").execute_in_process(instance=DagsterInstance.ephemeral())

@@ -16,8 +16,6 @@ from filelock import FileLock
 from in_process import launched
 from projects import Finished, change, dbt, edit, land_orders, published_marts, records, run
 
-from ml.declaration import Prediction
-from ml.tasks import BINARY
 from orchestration.project import predictions_named
 from turnout.leakage.audit import audit
 from turnout.leakage.comparison import ColumnDifference
@@ -26,6 +24,7 @@ from turnout.leakage.result import Audit, PastComparison
 from turnout.loading.contract import source_tables
 from turnout.loading.loader import load_landed
 from turnout.loading.register import Register
+from turnout.project.examples_table import ExamplesTable
 from turnout.project.manifest import manifest_of
 from turnout.project.paths import Project
 
@@ -169,7 +168,8 @@ def plant_and_audit(project: Project) -> dict[str, Any]:
     load_at(project, "2024-09-20", since="2024-03-02")
     (built,) = dbt(project, ["build", "--select", "parities", "customer_totals", "path:models/predictions"])
     assert built.exit_code == 0, built.output
-    audits = audit(project, predictions_named(project, [*PLANTED, "late"]), dates=2, seed=4)
+    examples = [prediction.examples for prediction in predictions_named(project, [*PLANTED, "late"])]
+    audits = audit(project, examples, dates=2, seed=4)
     found = {audited.prediction.name: audited for audited in audits}
     return {
         **{name: told(audited) for name, audited in found.items()},
@@ -252,16 +252,15 @@ def test_nothing_of_the_rebuilt_past_stays_but_the_record(audited: dict[str, Any
     }
 
 
-def prediction(**keys: Any) -> Prediction:
+def examples(**keys: Any) -> ExamplesTable:
     named = {"name": "will_return", "unique_id": "", "schema": "predictions", "table": "will_return", "file": "p.yml"}
-    keys = {"task": BINARY, "entity": "entity", "as_of": "day", "label": "outcome", "horizon_days": 7, **keys}
-    defaults = {"description": "", "metric": "log_loss", "sensitive": (), "retrain": None, "gap_days": 7}
-    return Prediction(**named, **defaults, holdout_dates=4, **keys)  # type: ignore[arg-type]
+    defaults = {"entity": "entity", "as_of": "day", "label": "outcome", "horizon_days": 7}
+    return ExamplesTable(**{**named, **defaults, **keys})
 
 
 def found(*differences: ColumnDifference, compared: int = 10, kind: Any = "event_time", **keys: Any) -> Audit:
     comparison = PastComparison(Past(kind, date(2024, 1, 7)), compared, differences, 1.0)
-    return Audit("id", datetime.now(UTC), 0, prediction(**keys), (comparison,), ())
+    return Audit("id", datetime.now(UTC), 0, examples(**keys), (comparison,), ())
 
 
 def test_a_sum_that_differs_in_its_last_digits_gets_a_remedy_of_its_own() -> None:

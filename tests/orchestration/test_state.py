@@ -66,4 +66,4 @@ def test_a_deleted_prediction_is_gone(shop: Project) -> None:
 def test_another_target_of_dbt_does_not_move_the_pipeline(shop: Project) -> None:
     (parsed,) = dbt(shop, ["parse", "--target", "audit"])
     assert parsed.exit_code == 0, parsed.output
-    assert [prediction.schema for prediction in predictions_of(Project(shop.root))] == ["predictions"]
+    assert [prediction.examples.schema for prediction in predictions_of(Project(shop.root))] == ["predictions"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,5 +41,5 @@ def world(tmp_path: Path) -> World:
 def spend(world: World) -> World:
     """The same as a regression."""
     world.change("alter table predictions.will_return alter outcome type double")
-    world.prediction = replace(world.prediction, task=REGRESSION, metric="rmse")
+    world.declare(task=REGRESSION, metric=REGRESSION.metrics["rmse"])
     return world

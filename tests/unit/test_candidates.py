@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -104,7 +103,7 @@ def test_a_date_is_days_before_the_as_of_date(world: World) -> None:
            update predictions.will_return set seen = day - 3, called = day::timestamp - interval 36 hours
            where entity > 0"""
     )
-    world.prediction = replace(world.prediction, slices={"new": "seen is null"})
+    world.declare(slices={"new": "seen is null"})
     assert Feature("seen", "numeric") in world.held.features
     examples = world.matured
     known = examples[examples["entity"] > 0]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from worlds import world_in
+from worlds import redeclared, world_in
 
 from ml.declaration import SearchBudget
 from ml.report import card
@@ -32,9 +32,8 @@ PLOTS = {
 def training(tmp_path_factory: pytest.TempPathFactory) -> Training:
     """A real training that beats its champion, and waits for a person."""
     world = world_in(tmp_path_factory.mktemp("world"))
-    world.prediction = replace(
-        world.prediction,
-        search=SearchBudget(trials=0, seconds=1),
+    world.declare(
+        budget=SearchBudget(trials=0, seconds=1),
         requires_approval=True,
         titles={"strength": "Strength of the habit"},
         slices={"strong ones": "strength > 0.5", "very few": "entity < 5"},
@@ -105,7 +104,7 @@ def test_what_others_wrote_is_shown_as_text(training: Training, tmp_path: Path) 
     plain = Page(card.write(training, tmp_path / "plain").html.read_text(encoding="utf-8"))
     hostile = replace(
         training,
-        prediction=replace(
+        prediction=redeclared(
             training.prediction,
             name=HOSTILE,
             description=HOSTILE,

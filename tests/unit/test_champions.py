@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from worlds import World
 
@@ -46,11 +44,11 @@ def rolled_back(world: World, version: int, name: str = "the one on duty") -> No
 
 def obsolete(world: World) -> None:
     """Ask another question, so that the next challenger takes the champion's place."""
-    world.prediction = replace(world.prediction, horizon_days=world.prediction.horizon_days + 1, gap_days=20)
+    world.declare(horizon_days=world.prediction.examples.horizon_days + 1, gap_days=20)
 
 
 def test_where_approval_is_required_a_challenger_waits_for_a_person_with_name_and_reason(world: World) -> None:
-    world.prediction = replace(world.prediction, requires_approval=True)
+    world.declare(requires_approval=True)
     training = trained(world)
     assert (training.decision.outcome, champion(world)) == ("waits", None)
     assert waits(world) == [1]
@@ -74,7 +72,7 @@ def test_only_what_the_gate_let_through_can_be_approved_and_only_over_its_own_ri
     with pytest.raises(ModelError, match="There is no version 9"):
         approved(world, 9)
     obsolete(world)
-    world.prediction = replace(world.prediction, requires_approval=True)
+    world.declare(requires_approval=True)
     assert trained(world).decision.outcome == "waits"
     rolled_back(world, 2)
     with pytest.raises(ModelError, match="was compared with champion version 1, but champion version 2 is in place"):
@@ -120,9 +118,7 @@ def test_going_back_to_a_version_whose_file_was_changed_is_refused(world: World)
 
 
 def test_a_challenger_that_breaks_a_declared_limit_is_kept_out_and_the_limit_is_on_record(world: World) -> None:
-    world.prediction = replace(
-        world.prediction, limits=Limits(calibration_error=0.0001), slices={"strong ones": "strength > 0.9"}
-    )
+    world.declare(limits=Limits(calibration_error=0.0001), slices={"strong ones": "strength > 0.9"})
     training = trained(world)
     assert training.decision.outcome == "kept"
     assert "breaks the limit calibration_error" in training.decision.reason
@@ -134,7 +130,7 @@ def test_a_challenger_that_breaks_a_declared_limit_is_kept_out_and_the_limit_is_
 
 def test_a_champion_that_breaks_its_limits_on_the_latest_holdout_is_told(world: World) -> None:
     trained(world)
-    world.prediction = replace(world.prediction, limits=Limits(calibration_error=0.0001))
+    world.declare(limits=Limits(calibration_error=0.0001))
     again = trained(world)
     assert [finding.limit_name for finding in again.champion_limit_findings] == ["calibration_error"]
 
@@ -153,7 +149,7 @@ def test_labels_inside_the_gap_never_count(world: World) -> None:
 
 
 def test_a_version_is_made_once_more_from_its_record(world: World) -> None:
-    world.prediction = replace(world.prediction, candidates=(Candidate("lightgbm"),))
+    world.declare(candidates=(Candidate("lightgbm"),))
     trained(world)
     world.change(ONE_YEAR_ON)  # what came later does not matter
     found = replay(world.warehouse, world.prediction, world.models, 1, "commit 1")

@@ -23,24 +23,27 @@ COMPLETE: dict[str, Any] = {
 
 def test_defaults_are_filled_in() -> None:
     (prediction,) = predictions_in(small_manifest(COMPLETE))
-    assert (prediction.name, prediction.schema, prediction.table) == ("will_return", "predictions", "will_return")
-    assert (prediction.metric, prediction.gap_days, prediction.holdout_dates) == ("log_loss", 28, 4)
-    assert (prediction.sensitive, prediction.retrain) == ((), None)
-    assert (prediction.group, prediction.requires_approval, prediction.acknowledged) == (None, False, {})
+    examples = prediction.examples
+    assert (prediction.name, examples.schema, examples.table) == ("will_return", "predictions", "will_return")
+    split, gate = prediction.split, prediction.gate
+    assert (gate.metric.name, split.gap_days, split.holdout_dates) == ("log_loss", 28, 4)
+    assert (prediction.groups.sensitive, prediction.serving.retrain) == ((), None)
+    assert (split.group, gate.requires_approval, examples.acknowledged) == (None, False, {})
 
 
 def test_the_judging_of_models_has_defaults() -> None:
     (prediction,) = predictions_in(small_manifest(COMPLETE))
-    assert tuple(candidate.name for candidate in prediction.candidates) == FAMILIES
-    assert (prediction.search.trials, prediction.search.seconds) == (50, 20.0)
-    assert (prediction.limits, prediction.minimum_effect, prediction.baseline) == (Limits(), 0.005, "prior")
+    assert tuple(candidate.name for candidate in prediction.search.candidates) == FAMILIES
+    assert (prediction.search.budget.trials, prediction.search.budget.seconds) == (50, 20.0)
+    assert (prediction.gate.limits, prediction.gate.minimum_effect) == (Limits(), 0.005)
+    assert prediction.search.baseline == "prior"
 
 
 def test_candidates_are_names_or_import_paths_with_parameters_of_which_lists_are_searched() -> None:
     parameters = {"n_estimators": 300, "min_samples_leaf": [5, 20]}
     declared = {**COMPLETE, "candidates": ["linear", {"sklearn.ensemble.ExtraTreesClassifier": parameters}]}
     (prediction,) = predictions_in(small_manifest(declared))
-    linear, trees = prediction.candidates
+    linear, trees = prediction.search.candidates
     assert (linear.name, linear.fixed, linear.choices) == ("linear", {}, {})
     assert (trees.fixed, trees.choices) == ({"n_estimators": 300}, {"min_samples_leaf": (5, 20)})
 
@@ -50,7 +53,8 @@ def test_what_is_declared_beyond_the_defaults_is_carried(group: str) -> None:
     acknowledged = {"unstable": {"x": "It comes and goes."}, "unaudited": {"shop.products": "It has no time."}}
     declared = {**COMPLETE, "group": group, "requires_approval": True, "acknowledged": acknowledged}
     (prediction,) = predictions_in(small_manifest(declared))
-    assert (prediction.group, prediction.requires_approval, prediction.acknowledged) == (group, True, acknowledged)
+    assert (prediction.split.group, prediction.gate.requires_approval) == (group, True)
+    assert prediction.examples.acknowledged == acknowledged
     assert hash(prediction)
 
 
@@ -58,17 +62,17 @@ def test_what_is_declared_beyond_the_defaults_is_carried(group: str) -> None:
 def test_the_treatment_share_is_a_percentage_and_everybody_by_default(share: float) -> None:
     (everybody,) = predictions_in(small_manifest(COMPLETE))
     (limited,) = predictions_in(small_manifest({**COMPLETE, "treatment_share": share}))
-    assert (everybody.treatment_share, limited.treatment_share) == (100, share)
+    assert (everybody.serving.treatment_share, limited.serving.treatment_share) == (100, share)
 
 
 def test_a_group_may_be_sensitive() -> None:
     (prediction,) = predictions_in(small_manifest({**COMPLETE, "group": "group", "sensitive": ["group"]}))
-    assert prediction.group in prediction.sensitive
+    assert prediction.split.group in prediction.groups.sensitive
 
 
 def test_the_metric_of_a_regression_is_its_own() -> None:
     (prediction,) = predictions_in(small_manifest({**COMPLETE, "task": "regression"}))
-    assert prediction.metric == "rmse"
+    assert prediction.gate.metric.name == "rmse"
 
 
 def test_a_model_without_a_declaration_is_not_a_prediction() -> None:
@@ -162,6 +166,6 @@ def test_what_tells_who_somebody_is_cannot_be_a_feature() -> None:
 
 def test_the_column_of_unseen_groups_is_named_once_and_exists() -> None:
     (prediction,) = predictions_in(small_manifest({**COMPLETE, "unseen_groups": "group"}))
-    assert prediction.grouping == ("group",)
+    assert prediction.groups.columns == ("group",)
     with pytest.raises(DeclarationError, match=r"named twice \(sensitive and unseen_groups\)"):
         predictions_in(small_manifest({**COMPLETE, "unseen_groups": "group", "sensitive": ["group"]}))

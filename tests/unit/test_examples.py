@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from worlds import World
+from worlds import World, redeclared
 
 from ml.examples.reading import fingerprint
 from ml.models.feature import Feature
@@ -66,4 +66,4 @@ def test_a_broken_promise_is_refused_with_table_and_remedy(world: World, change:
 
 def test_a_table_that_was_not_built_is_named(world: World) -> None:
     with pytest.raises(WarehouseError, match=r"no table predictions\.other"):
-        _ = replace(world, prediction=replace(world.prediction, table="other")).held
+        _ = replace(world, prediction=redeclared(world.prediction, table="other")).held

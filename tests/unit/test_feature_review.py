@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -140,7 +139,7 @@ def test_a_name_that_sounds_sensitive_is_told(world: World) -> None:
     world.change("alter table predictions.will_return rename kind to marital_status")
     assert found(world) == {("sounds_sensitive", "marital_status")}
     assert column_of(world, "marital_status").sensitive == "sounds like it"
-    world.prediction = replace(world.prediction, sensitive=("age", "marital_status"))
+    world.declare(sensitive=("age", "marital_status"))
     assert found(world) == set()
 
 
@@ -168,7 +167,7 @@ def test_whole_words_sound_sensitive(name: str, sounds: bool) -> None:
 def test_an_acknowledged_finding_is_no_warning_and_keeps_its_reason(world: World) -> None:
     add(world, planted="day_number")
     reason = "Prices rise with the years."
-    world.prediction = replace(world.prediction, acknowledged={"monotone_over_time": {"planted": reason}})
+    world.declare(acknowledged={"monotone_over_time": {"planted": reason}})
     made = review(world.warehouse, world.prediction)
     assert made.unacknowledged == ()
     assert [(finding.name, finding.acknowledged) for finding in made.findings] == [("monotone_over_time", reason)]
@@ -177,7 +176,7 @@ def test_an_acknowledged_finding_is_no_warning_and_keeps_its_reason(world: World
 
 def test_an_acknowledgement_of_what_is_not_found_any_more_is_told_gently(world: World) -> None:
     acknowledged = {"unstable": {"amount": "Prices rise."}, "unaudited": {"shop.visits": "They have no time."}}
-    world.prediction = replace(world.prediction, acknowledged=acknowledged)
+    world.declare(acknowledged=acknowledged)
     made = review(world.warehouse, world.prediction)
     assert (made.unacknowledged, made.stale) == ((), (("unstable", "amount"),))
     assert "may be taken out: unstable of amount" in str(made)

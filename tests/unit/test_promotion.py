@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.judging.evaluation import evaluate, segments_of
+from ml.judging.gate import Gate
 from ml.judging.limits import Limits
 from ml.judging.promotion import Champion, Decision, compare, decide
 from ml.judging.resampling import resample
@@ -53,7 +54,7 @@ def judged(
     requires_approval: bool = False,
 ) -> Decision:
     return decide(
-        LOG_LOSS,
+        Gate(metric=LOG_LOSS, limits=limits or Limits(), requires_approval=requires_approval),
         challenger="linear",
         label=LABEL,
         predicted=predicted,
@@ -63,9 +64,6 @@ def judged(
         resamples=RESAMPLES,
         evaluations=evaluate("linear", BINARY, LABEL, predicted, SEGMENTS, RESAMPLES),
         prediction_seconds=seconds,
-        minimum_effect=0.005,
-        limits=limits or Limits(),
-        requires_approval=requires_approval,
     )
 
 
@@ -183,7 +181,7 @@ def test_an_obsolete_champion_gives_way_and_one_that_cannot_be_judged_fairly_sta
 def test_a_handful_of_entities_is_no_evidence() -> None:
     few = resample(pd.Series(np.arange(400) % 5))
     decision = decide(
-        LOG_LOSS,
+        Gate(metric=LOG_LOSS),
         challenger="linear",
         label=LABEL,
         predicted=sure(0.9),
@@ -193,8 +191,6 @@ def test_a_handful_of_entities_is_no_evidence() -> None:
         resamples=few,
         evaluations=evaluate("linear", BINARY, LABEL, sure(0.9), SEGMENTS, few),
         prediction_seconds=1.0,
-        minimum_effect=0.005,
-        limits=Limits(),
     )
     assert decision.outcome == "kept"
     assert decision.reason.endswith("(no interval, too few entities): may be chance")
@@ -267,7 +263,7 @@ def test_where_approval_is_required_a_person_is_waited_for() -> None:
 def test_limits_cannot_be_forgotten() -> None:
     with pytest.raises(KeyError, match="no evaluation of linear"):
         decide(
-            LOG_LOSS,
+            Gate(metric=LOG_LOSS),
             challenger="linear",
             label=LABEL,
             predicted=sure(0.8),
@@ -277,8 +273,6 @@ def test_limits_cannot_be_forgotten() -> None:
             resamples=RESAMPLES,
             evaluations=evaluate("other", BINARY, LABEL, sure(0.8), SEGMENTS, RESAMPLES),
             prediction_seconds=1.0,
-            minimum_effect=0.005,
-            limits=Limits(),
         )
 
 

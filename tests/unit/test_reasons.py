@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -268,7 +268,7 @@ def test_scores_come_with_reasons_also_into_a_table_from_before(world: World) ->
            select entity, date '2024-05-12' as day, 0.5 as score, 0 as model_version, now()::timestamp as scored_at
            from range(3) as entities(entity)"""
     )
-    world.prediction = replace(world.prediction, titles={"strength": "how strong it is"})
+    world.declare(titles={"strength": "how strong it is"})
     score(world.warehouse, world.prediction, world.models)
     assert world.rows("select count(*), count(reason_1) from scores.will_return where day = '2024-05-12'") == [(3, 0)]
     rows = world.rows(
@@ -287,7 +287,7 @@ def test_scores_come_with_reasons_also_into_a_table_from_before(world: World) ->
 
 def test_where_reasons_are_switched_off_scores_come_without(world: World) -> None:
     train(world.warehouse, world.prediction, world.models, PROVENANCE)
-    world.prediction = replace(world.prediction, reasons=False)
+    world.declare(reasons=False)
     score(world.warehouse, world.prediction, world.models)
     assert world.rows("select count(score), count(reason_1), count(reason_1_effect) from scores.will_return") == [
         (200, 0, 0)
@@ -307,7 +307,7 @@ def test_a_title_is_declared_or_the_descriptions_first_sentence_or_the_name() ->
     node["columns"] |= {name: {"name": name, "description": words} for name, words in descriptions.items()}
     node["columns"]["titled"] = {"name": "titled", "description": "Short.", "config": {"meta": {"title": "Its title"}}}
     (prediction,) = predictions_in(manifest)
-    assert {name: prediction.titles[name] for name in (*descriptions, "titled")} == {
+    assert {name: prediction.documentation.titles[name] for name in (*descriptions, "titled")} == {
         "first": "days since the last purchase",
         "acronym": "GDP of the county",
         "long_story": "long story",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +23,12 @@ LIGHTGBM = Candidate("lightgbm", {"n_estimators": 20})
 def folds_of_world(world: World) -> tuple[Fold, ...]:
     prediction = world.prediction
     split = split_by_time(world.held.matured, gap_days=14, holdout_dates=3, where="")
-    training, _ = divide(world.matured, prediction.as_of, split)
+    training, _ = divide(world.matured, prediction.examples.as_of, split)
     return folds_in(prediction, split, training, None)
 
 
 def choose(world: World, journal: Path, *, version: int = 1, earlier: Any = None, **budget: float) -> Choice:
-    world.prediction = replace(
-        world.prediction, candidates=(Candidate("linear"), LIGHTGBM), search=SearchBudget(**budget)
-    )
+    world.declare(candidates=(Candidate("linear"), LIGHTGBM), budget=SearchBudget(**budget))
     search = Search(world.prediction, world.held.features, folds_of_world(world))
     return search.choose(journal, version=version, earlier=earlier or {})
 
@@ -85,7 +82,7 @@ def test_the_next_training_begins_with_what_the_last_one_found(world: World, tmp
 
 
 def test_a_training_hands_the_best_of_each_candidate_to_the_next(world: World) -> None:
-    world.prediction = replace(world.prediction, candidates=(LIGHTGBM,), search=SearchBudget(trials=3, seconds=60))
+    world.declare(candidates=(LIGHTGBM,), budget=SearchBudget(trials=3, seconds=60))
     first = train(world.warehouse, world.prediction, world.models, world.provenance)
     world.change("update predictions.will_return set strength = strength * 1.001")  # other data, so another search
     second = train(world.warehouse, world.prediction, world.models, world.provenance)

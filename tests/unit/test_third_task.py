@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from own_tasks import INTERVAL
 from projects import small_manifest
-from worlds import World, world_in
+from worlds import World, redeclared, world_in
 
 from ml.declaration import predictions_in
 from ml.features.review import review
@@ -47,10 +46,9 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, Training,
                as outcome
            ) from predictions.will_return"""
     )
-    world.prediction = replace(
-        world.prediction,
+    world.declare(
         task=INTERVAL,
-        metric="pinball_loss",
+        metric=INTERVAL.metrics["pinball_loss"],
         candidates=(Candidate("linear"), Candidate("lightgbm")),
         slices={"strong": "strength > 0.5"},
         unseen_groups="kind",
@@ -100,8 +98,8 @@ def test_it_is_scored_with_columns_of_its_own(answered: tuple[World, Training, P
 def test_dbt_knows_its_columns() -> None:
     manifest = small_manifest(DECLARED)
     (prediction,) = predictions_in(manifest)
-    manifest["nodes"][prediction.unique_id]["sources"] = []
-    for column in manifest["nodes"][prediction.unique_id]["columns"].values():
+    manifest["nodes"][prediction.examples.unique_id]["sources"] = []
+    for column in manifest["nodes"][prediction.examples.unique_id]["columns"].values():
         column.update(data_type="bigint", description="It.")
     text = sources_of("scores", "", [declared_table(prediction, manifest)])
     assert "- name: score_low" in text
@@ -134,7 +132,7 @@ def test_it_is_replayed_reviewed_and_watched(answered: tuple[World, Training, Pa
 
 def test_a_training_after_it_judges_the_champion(answered: tuple[World, Training, Path]) -> None:
     world, _, _ = answered
-    fast = replace(world.prediction, candidates=(Candidate("lightgbm"),), unseen_groups=None)
+    fast = redeclared(world.prediction, candidates=(Candidate("lightgbm"),), unseen_groups=None)
     again = train(world.warehouse, fast, world.models, world.provenance)
     assert again.decision.champion_version == 1
     assert again.decision.against_champion is not None
@@ -143,8 +141,8 @@ def test_a_training_after_it_judges_the_champion(answered: tuple[World, Training
 def test_its_families_are_the_candidates_where_none_are_declared() -> None:
     (prediction,) = predictions_in(small_manifest(DECLARED))
     assert prediction.task is INTERVAL
-    assert prediction.metric == "pinball_loss"
-    assert [candidate.name for candidate in prediction.candidates] == ["linear", "lightgbm"]
+    assert prediction.gate.metric.name == "pinball_loss"
+    assert [candidate.name for candidate in prediction.search.candidates] == ["linear", "lightgbm"]
 
 
 @pytest.mark.parametrize(

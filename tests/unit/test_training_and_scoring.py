@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from datetime import date
 from io import BytesIO
 from pathlib import Path
@@ -92,17 +91,17 @@ def test_a_champion_whose_feature_is_gone_gives_way(world: World) -> None:
 
 def test_a_champion_trained_for_another_question_gives_way(world: World) -> None:
     trained(world)
-    world.prediction = replace(world.prediction, task=REGRESSION, metric="rmse")
+    world.declare(task=REGRESSION, metric=REGRESSION.metrics["rmse"])
     training = trained(world)
     assert training.decision.is_promoted
     assert "trained for another task, label or horizon" in training.decision.reason
-    world.prediction = replace(world.prediction, task=BINARY, metric="log_loss", horizon_days=7)
+    world.declare(task=BINARY, metric=BINARY.metrics["log_loss"], horizon_days=7)
     assert "trained for another task, label or horizon" in trained(world).decision.reason
 
 
 def test_a_champion_is_not_judged_on_a_holdout_that_it_may_have_learned_from(world: World) -> None:
     trained(world)
-    world.prediction = replace(world.prediction, holdout_dates=5)
+    world.declare(holdout_dates=5)
     training = trained(world)
     assert not training.decision.is_promoted
     assert "today's holdout begins before its own" in training.decision.reason
@@ -115,7 +114,7 @@ def test_an_unseen_group_is_judged_by_a_model_that_never_saw_it(world: World) ->
            update predictions.will_return set place = case when entity % 4 = 0 then 'upside down' else 'usual' end;
            update predictions.will_return set outcome = 1 - outcome where place = 'upside down'"""
     )
-    world.prediction = replace(world.prediction, unseen_groups="place", candidates=(Candidate("lightgbm"),))
+    world.declare(unseen_groups="place", candidates=(Candidate("lightgbm"),))
     training = trained(world)
     assert "place" not in {feature.name for feature in training.version.features}
     found = {
@@ -133,7 +132,7 @@ def test_an_unseen_group_is_judged_by_a_model_that_never_saw_it(world: World) ->
 
 def test_a_sample_takes_whole_entities_and_the_same_ones_again(world: World) -> None:
     everybody = trained(world).version
-    world.prediction = replace(world.prediction, sample=18 * 200 // 3)
+    world.declare(sample=18 * 200 // 3)
     some = trained(world).version
     assert 0.15 < some.example_count / everybody.example_count < 0.35
     assert some.example_count % 14 == 0
@@ -174,7 +173,7 @@ def test_where_no_fold_has_room_the_simplest_candidate_is_the_challenger(world: 
 
 
 def test_a_declared_group_stands_on_one_side_of_the_split_and_of_every_fold(world: World) -> None:
-    world.prediction = replace(world.prediction, group="entity")
+    world.declare(group="entity")
     training = trained(world)
     holdout = len(training.holdout_label) / len(training.split.holdout)
     assert 0.1 * 200 < holdout < 0.3 * 200
@@ -186,7 +185,7 @@ def test_a_declared_group_stands_on_one_side_of_the_split_and_of_every_fold(worl
 
 def test_a_champion_that_has_learned_from_the_groups_of_the_holdout_gives_way(world: World) -> None:
     trained(world)
-    world.prediction = replace(world.prediction, group="entity")
+    world.declare(group="entity")
     training = trained(world)
     assert training.decision.is_promoted
     assert "learned from values of the group 'entity' that are now the holdout's" in training.decision.reason
@@ -194,7 +193,7 @@ def test_a_champion_that_has_learned_from_the_groups_of_the_holdout_gives_way(wo
 
 def test_a_group_with_too_few_values_is_refused(world: World) -> None:
     world.change("update predictions.will_return set kind = 'a'")
-    world.prediction = replace(world.prediction, group="kind")
+    world.declare(group="kind")
     with pytest.raises(ExamplesError, match="the group 'kind' has 1 values"):
         trained(world)
 
@@ -203,9 +202,7 @@ def test_a_candidate_by_import_path_competes_with_its_parameters(world: World) -
     extra_trees = Candidate(
         "sklearn.ensemble.ExtraTreesClassifier", {"n_estimators": 20}, {"min_samples_leaf": (50, 5)}
     )
-    world.prediction = replace(
-        world.prediction, candidates=(Candidate("linear"), extra_trees), search=SearchBudget(trials=3, seconds=30)
-    )
+    world.declare(candidates=(Candidate("linear"), extra_trees), budget=SearchBudget(trials=3, seconds=30))
     training = trained(world)
     assert extra_trees.name in {evaluation.candidate for evaluation in training.evaluations}
     tried = [trial.parameters for trial in training.trials if trial.candidate == extra_trees.name]
@@ -225,14 +222,13 @@ def test_a_candidate_by_import_path_competes_with_its_parameters(world: World) -
     ],
 )
 def test_a_candidate_that_cannot_be_judged_or_kept_is_refused(world: World, candidate: str, words: str) -> None:
-    world.prediction = replace(world.prediction, candidates=(Candidate(f"own_candidates.{candidate}"),))
+    world.declare(candidates=(Candidate(f"own_candidates.{candidate}"),))
     with pytest.raises((ModelError, DeclarationError), match=words):
         trained(world)
 
 
 def test_a_type_that_the_declaration_trusts_is_saved_and_scores(world: World) -> None:
-    world.prediction = replace(
-        world.prediction,
+    world.declare(
         candidates=(Candidate("own_candidates.Stubborn"),),
         trusted_types=("own_candidates.Stubborn",),
     )
@@ -288,7 +284,8 @@ def replace_scores(world: World, broken: str) -> None:
         return pa.record_batch([rows["entity"], rows["day"], values], schema=schema)
 
     with world.warehouse.session() as session:
-        scoring.replace_scores(session, world.prediction, date(2024, 5, 19), schema, ["entity", "day"], score_batch)
+        examples, day = world.prediction.examples, date(2024, 5, 19)
+        scoring.replace_scores(session, examples, day, schema, ["entity", "day"], score_batch)
 
 
 @pytest.mark.parametrize(
@@ -322,9 +319,9 @@ schema = pa.schema({{"entity": pa.int64(), "day": pa.date32(), "score": pa.float
 def score_batch(batch):
     print("deleted", flush=True)
     time.sleep(60)
-prediction = world_in(Path({str(world.models.parent)!r}) / "other").prediction
+examples = world_in(Path({str(world.models.parent)!r}) / "other").prediction.examples
 with DuckDB(Path({str(world.warehouse.path)!r})).session() as session:
-    replace_scores(session, prediction, date(2024, 5, 19), schema, ["entity", "day"], score_batch)
+    replace_scores(session, examples, date(2024, 5, 19), schema, ["entity", "day"], score_batch)
 """
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None

@@ -23,7 +23,7 @@ shares = st.floats(0.01, 100)
 
 def treated(world: World, share: float, entities: str = f"range({ENTITIES})", name: str = "will_return") -> set[str]:
     """The entities that a prediction of such a name and share treats."""
-    condition = is_treated(replace(world.prediction, name=name, treatment_share=share))
+    condition = is_treated(replace(world.prediction.examples, name=name), share)
     rows = duckdb.sql(f"select entity from {entities} as entities(entity) where {condition}").fetchall()
     return {str(row[0]) for row in rows}
 
@@ -68,6 +68,6 @@ def test_predictions_are_dealt_independently(world: World) -> None:
 
 
 def test_all_are_treated_by_default(world: World) -> None:
-    assert world.prediction.treatment_share == 100
+    assert world.prediction.serving.treatment_share == 100
     assert len(treated(world, 100)) == ENTITIES
     assert len(treated(world, math.nextafter(100, 0))) == ENTITIES

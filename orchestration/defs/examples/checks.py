@@ -40,7 +40,7 @@ def defs(context: ComponentLoadContext) -> Definitions:
 
 def examples_checks(project: Project) -> list[AssetChecksDefinition]:
     """Return one step for the examples of all predictions, as their audits share what is built; none without any."""
-    predictions = {asset_key(project, prediction.unique_id): prediction for prediction in predictions_of(project)}
+    predictions = {asset_key(project, found.examples.unique_id): found for found in predictions_of(project)}
     if not predictions:
         return []
 
@@ -70,7 +70,8 @@ def examples_checks(project: Project) -> list[AssetChecksDefinition]:
         selected = context.selected_asset_check_keys
         chosen = [key for key in predictions if AssetCheckKey(key, LEAKAGE) in selected]
         with as_dagster_failure():
-            audits = audit(project, [predictions[key] for key in chosen], tell=context.log.info) if chosen else []
+            examples = [predictions[key].examples for key in chosen]
+            audits = audit(project, examples, tell=context.log.info) if chosen else []
         differing = {found.prediction.name: found.differing for found in audits}
         for key, found in zip(chosen, audits, strict=True):
             yield AssetCheckResult(

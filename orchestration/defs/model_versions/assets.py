@@ -43,11 +43,11 @@ def defs(context: ComponentLoadContext) -> Definitions:
 
 
 def _model_versions_asset(project: Project, prediction: Prediction) -> AssetsDefinition:
-    gate = gate_key(prediction.name)
+    gate, examples = gate_key(prediction.name), prediction.examples.unique_id
 
     @asset(
         key=gate.asset_key,
-        deps=[asset_key(project, prediction.unique_id)],
+        deps=[asset_key(project, examples)],
         group_name="model_versions",
         description=f"Candidates for {prediction.name}, trained, judged on the holdout; the best may become champion.",
         check_specs=[
@@ -69,7 +69,7 @@ def _model_versions_asset(project: Project, prediction: Prediction) -> AssetsDef
 
         with as_dagster_failure():
             check_results.require_passed(context.instance, context.asset_key)
-            provenance = Provenance(code_version(project), load_ids_behind(project.warehouse, prediction.unique_id))
+            provenance = Provenance(code_version(project), load_ids_behind(project.warehouse, examples))
             training = train(
                 project.warehouse,
                 prediction,
@@ -93,7 +93,8 @@ def _card_folder(project: Project, training: "Training") -> Path:
 def _gate_result(name: str, training: "Training") -> AssetCheckResult:
     """Tell whether the champion may score; where approval is required, one that breaks its limits may not."""
     decision, broken = training.decision, training.champion_limit_findings
-    severity = AssetCheckSeverity.ERROR if broken and training.prediction.requires_approval else AssetCheckSeverity.WARN
+    is_strict = training.prediction.gate.requires_approval
+    severity = AssetCheckSeverity.ERROR if broken and is_strict else AssetCheckSeverity.WARN
     found = decision.reason
     if broken:
         limits = "; ".join(finding.message for finding in broken)

@@ -33,18 +33,19 @@ def retraining_schedules(project: Project) -> list[ScheduleDefinition]:
     """
     schedules = []
     for prediction in predictions_of(project):
-        if prediction.retrain is None:
+        retrain = prediction.serving.retrain
+        if retrain is None:
             continue
         versions = AssetSelection.assets(model_versions_key(prediction.name))
         # Downstream includes the scores and the marts; what the marts need of other predictions stands already.
         made_anew = (versions.upstream() | versions.downstream()).materializable()
         job = define_asset_job(f"retrain_{prediction.name}", made_anew)
         try:
-            schedules.append(ScheduleDefinition(job=job, cron_schedule=prediction.retrain))
+            schedules.append(ScheduleDefinition(job=job, cron_schedule=retrain))
         except DagsterInvalidDefinitionError:
             raise DeclarationError(
-                f"Declaration: 'retrain' is {prediction.retrain!r}, which is not a cron expression.",
-                where=f"{prediction.where}, key 'config.meta.prediction.retrain'",
+                f"Declaration: 'retrain' is {retrain!r}, which is not a cron expression.",
+                where=f"{prediction.examples.where}, key 'config.meta.prediction.retrain'",
                 rule="a prediction is declared completely and exactly, so that nothing is guessed.",
                 remedy='write five fields in quotes, such as "0 17 * * 0" for Sundays at five in the afternoon.',
             ) from None

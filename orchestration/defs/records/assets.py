@@ -40,7 +40,7 @@ def _records_assets(project: Project) -> list[AssetsDefinition]:
     nodes = [node for node in manifest_of(project)["sources"].values() if node["source_name"] == "records"]
     trainings = [model_versions_key(prediction.name) for prediction in predictions_of(project)]
     loads = [asset_key(project, table.unique_id) for table in source_tables(manifest_of(project))]
-    examples = [asset_key(project, prediction.unique_id) for prediction in predictions_of(project)]
+    examples = [asset_key(project, prediction.examples.unique_id) for prediction in predictions_of(project)]
     written_with = {**dict.fromkeys(LOAD_RECORDS, loads), **dict.fromkeys(AUDIT_RECORDS + REVIEW_RECORDS, examples)}
     # Scores record what came true of those before them, and say so themselves. If outcomes waited for them here, they
     # waited for dbt's tests of the scores as well, and dbt's second step would fall into several, each with its start.

@@ -40,9 +40,11 @@ def defs(context: ComponentLoadContext) -> Definitions:
 
 
 def _scores_asset(project: Project, prediction: Prediction) -> AssetsDefinition:
+    examples = prediction.examples
+
     @asset(
         key=scores_key(prediction.name),
-        deps=[asset_key(project, prediction.unique_id), model_versions_key(prediction.name)],
+        deps=[asset_key(project, examples.unique_id), model_versions_key(prediction.name)],
         group_name="scores",
         description=f"The champion's scores of {prediction.name} for the latest as-of date.",
         pool=WAREHOUSE_POOL,
@@ -61,7 +63,7 @@ def _scores_asset(project: Project, prediction: Prediction) -> AssetsDefinition:
                     (recorded,) = session.rows("select count(*) as n from records.outcomes")
                     sample = session.rows(
                         f"""select * from {identifier(SCORES, prediction.name)}
-                            where {identifier(prediction.as_of)} = ? order by score desc limit {SAMPLED_ROWS}""",
+                            where {identifier(examples.as_of)} = ? order by score desc limit {SAMPLED_ROWS}""",
                         (scoring.as_of_date,),
                     )
         if scoring is None:
