@@ -227,22 +227,14 @@ def decide(
     if champion is not None and champion.predicted is not None:
         other, other_predicted = f"champion version {champion.version}", champion.predicted
         against_champion = compare(metric, label, predicted, other_predicted, resamples)
-    own = [evaluation for evaluation in evaluations if evaluation.candidate == challenger]
-    if not own:
-        msg = f"no evaluation of {challenger}"
-        raise KeyError(msg)
+    own = _own(evaluations, challenger)
     drops = _drops(segments, metric, label, predicted, other_predicted, resamples)
     findings = limit_findings(gate.limits, own, metric, drops, other, prediction_seconds)
     ours = f"{challenger} reaches {metric.name} {number(against_baseline.value)}"
     has_earned_it, reason = _evidence(ours, against_baseline, against_champion, champion, gate.minimum_effect)
-    outcome: Verdict = "promoted" if has_earned_it else "kept"
-    broken = [finding for finding in findings if not finding.passed]
-    if has_earned_it and broken:
-        more = f", and {len(broken) - 1} more" if len(broken) > 1 else ""
-        outcome = "kept"
-        reason = f"{reason}. Not promoted, as it breaks the limit {broken[0].limit_name}: {broken[0].message}{more}"
-    elif has_earned_it and gate.requires_approval:
-        outcome, reason = "waits", f"{reason}. It waits until a person approves it"
+    outcome: Verdict = "kept"
+    if has_earned_it:
+        outcome, reason = _verdict(reason, findings, requires_approval=gate.requires_approval)
     return Decision(
         outcome,
         reason,
@@ -254,6 +246,15 @@ def decide(
         resamples=resamples.count,
         findings=findings,
     )
+
+
+def _own(evaluations: Sequence[Evaluation], challenger: str) -> list[Evaluation]:
+    """Return the challenger's evaluations; without one, no limit could be held against it."""
+    own = [evaluation for evaluation in evaluations if evaluation.candidate == challenger]
+    if not own:
+        msg = f"no evaluation of {challenger}"
+        raise KeyError(msg)
+    return own
 
 
 def _compare_in(
@@ -342,6 +343,18 @@ def _evidence(
     if lacking := against_champion.shortfall(minimum_effect):
         return False, f"{beside_champion}: {lacking}; the champion stays"
     return True, beside_champion
+
+
+def _verdict(reason: str, findings: Sequence[LimitFinding], *, requires_approval: bool) -> tuple[Verdict, str]:
+    """Return what becomes of a challenger that has earned the place, and why: limits and a person may keep it out."""
+    broken = [finding for finding in findings if not finding.passed]
+    if broken:
+        more = f", and {len(broken) - 1} more" if len(broken) > 1 else ""
+        limit = f"{broken[0].limit_name}: {broken[0].message}{more}"
+        return "kept", f"{reason}. Not promoted, as it breaks the limit {limit}"
+    if requires_approval:
+        return "waits", f"{reason}. It waits until a person approves it"
+    return "promoted", reason
 
 
 def _standing(ours: str, comparison: Comparison, other: str) -> str:
