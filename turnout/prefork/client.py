@@ -10,6 +10,8 @@ import socket
 import sys
 from pathlib import Path
 
+FORWARDED = (signal.SIGINT, signal.SIGTERM)
+
 ALONE = """import sys
 from importlib import import_module
 sys.path.insert(0, "")
@@ -29,13 +31,15 @@ def main() -> None:
         socket.send_fds(server, [b"."], [0, 1, 2])
         server.sendall(json.dumps(request).encode() + b"\n")
         answers = server.makefile()
+        signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)  # until it is known to whom they go
         process = int(answers.readline() or 0)
         if process:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in FORWARDED:
                 signal.signal(number, lambda number, _: os.kill(process, number))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
         code = int(answers.readline() or 1)
     if code < 0:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in FORWARDED:
             signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     sys.exit(code)

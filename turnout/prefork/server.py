@@ -52,7 +52,7 @@ def _answer(asking: socket.socket) -> None:
             asking.sendall(f"{process}\n".encode())
             threading.Thread(target=_kill_with, args=(asking, process), daemon=True).start()
             code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-            with suppress(BrokenPipeError):  # nobody is left to be told
+            with suppress(ConnectionError):  # nobody is left to be told
                 asking.sendall(f"{code}\n".encode())
             return
     _run(request, files)
@@ -60,7 +60,8 @@ def _answer(asking: socket.socket) -> None:
 
 def _kill_with(asking: socket.socket, process: int) -> None:
     """Kill a process whose client was killed before it."""
-    asking.recv(1)
+    with suppress(ConnectionResetError):
+        asking.recv(1)
     with suppress(ProcessLookupError):
         os.kill(process, signal.SIGKILL)
 
