@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from turnout.distance import drift_between
 from turnout.engines import identifier, literal
-from turnout.loading.rows import INTEGERS
+from turnout.loading.values import INTEGERS
 
 if TYPE_CHECKING:
     import duckdb
