@@ -34,6 +34,7 @@ def open_publication(path: Path) -> duckdb.DuckDBPyConnection:
     try:
         name = str(path).replace("'", "''")
         connection.execute(f"attach '{name}' as {CATALOG} (read_only); use {CATALOG}; detach memory")
+        connection.execute("set global TimeZone = 'UTC'")  # the machine's zone would change what an instant's day is
         # From here on: no other file, no network, and no way to allow them again.
         connection.execute("set enable_external_access = false; set lock_configuration = true")
     except duckdb.Error:

@@ -30,6 +30,35 @@ LOCK_SECONDS = 60.0
 STORAGE_VERSION = "v1.0.0"
 # What engines do in different ways of their own is done in one: nulls come before all values, as if they were small.
 PINNED = "set default_null_order = 'nulls_first_on_asc_last_on_desc'"
+# What an instant is without a zone, and a zone's day, depends on the machine otherwise. Global, as a cursor is a
+# connection of its own.
+IN_UTC = "set global TimeZone = 'UTC'"
+
+
+def connect(
+    database: Path | str = ":memory:", *, config: Mapping[str, str] | None = None, read_only: bool = False
+) -> duckdb.DuckDBPyConnection:
+    """Open a connection to which the machine's time zone means nothing; none is opened in another way.
+
+    Parameters
+    ----------
+    database : Path or str
+        The file. Default: a database in memory, of the connection's own.
+    config : mapping of str to str, optional
+        DuckDB's settings by name.
+    read_only : bool
+        Whether it may only read.
+
+    Raises
+    ------
+    duckdb.IOException
+        If the file cannot be opened, for example because another process has it open.
+    """
+    import duckdb
+
+    connection = duckdb.connect(database, read_only=read_only, config=dict(config or {}))
+    connection.execute(f"set enable_progress_bar = false; {IN_UTC}")  # a bar would be drawn over our own
+    return connection
 
 
 @dataclass(frozen=True)
@@ -56,14 +85,12 @@ class DuckDB:
     @contextmanager
     def scratch(self, name: str, *, memory: str) -> Iterator[DuckDBSession]:
         """Open an empty database file beside the warehouse's, with the same access, and remove it after use."""
-        import duckdb
-
         folder = self.path.parent / "scratch" / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         try:
-            with duckdb.connect(folder / "scratch.duckdb", config={"memory_limit": memory}) as connection:
-                connection.execute("set enable_progress_bar = false; set preserve_insertion_order = false")
+            with connect(folder / "scratch.duckdb", config={"memory_limit": memory}) as connection:
+                connection.execute("set preserve_insertion_order = false")
                 connection.execute("set autoinstall_known_extensions = false")  # nothing is downloaded at run time
                 connection.execute(PINNED)
                 yield DuckDBSession(connection, folder, is_scratch=True)
@@ -83,7 +110,7 @@ class DuckDB:
             reraise=True,
         )
         try:
-            connection = waiting(duckdb.connect, self.path)
+            connection = waiting(connect, self.path)
         except duckdb.IOException as error:
             if not is_locked(error):
                 raise StorageError(str(error).strip()) from error
@@ -95,7 +122,6 @@ class DuckDB:
                 "for reading, open the published file instead.",
             ) from None
         try:
-            connection.execute("set enable_progress_bar = false")  # it would be drawn over our own
             yield connection
         finally:
             connection.close()

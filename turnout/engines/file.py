@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from turnout.engines.duckdb import DuckDBSession, is_locked
+from turnout.engines.duckdb import DuckDBSession, connect, is_locked
 from turnout.engines.sql import identifier
 from turnout.engines.warehouse import StorageError
 
@@ -58,7 +58,7 @@ def opened(file: Path) -> Iterator[OpenedFile]:
     import duckdb
 
     try:
-        connection = duckdb.connect(file, read_only=True)
+        connection = connect(file, read_only=True)
     except duckdb.IOException as error:
         raise StorageError(str(error).strip(), is_in_use=is_locked(error)) from error
     with connection:
@@ -80,9 +80,7 @@ def write(file: Path, tables: Mapping[str, pa.Table]) -> None:
     StorageError
         If the file cannot be written. It is not to be used then.
     """
-    import duckdb
-
-    with duckdb.connect() as connection:
+    with connect() as connection:
         for name, content in tables.items():
             connection.register(name, content)
         session = DuckDBSession(connection, file)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from turnout.clock import utc_now
 from turnout.engines import identifier, literal
+from turnout.engines.duckdb import connect
 from turnout.errors import LoadError
 from turnout.loading.landing import ArrivedFile, FilesSeen, files_in, hash_of, settled
 from turnout.loading.population import REFERENCE_LOADS, PopulationCheck, compare
@@ -175,13 +176,10 @@ def load_file(
     RefusalError
         If it cannot be loaded although a person accepts it.
     """
-    import duckdb
-
     file, scratch = arrival.file, project.loads / table.folder / f"{_INCOMING}{arrival.load_id}"
     spilled = scratch.with_name(f"{scratch.name}.spilled")
     checks: list[PopulationCheck] = []
-    with duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(spilled)}) as connection:
-        connection.execute("set enable_progress_bar = false")  # it would be drawn over our own
+    with connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(spilled)}) as connection:
         try:
             load, parquet = _parse(connection, project, register, table, arrival, scratch)
             checks += _compare(connection, register, table, load, parquet)

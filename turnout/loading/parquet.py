@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from turnout.engines import identifier, literal
+from turnout.engines.duckdb import connect
 from turnout.loading.rows import as_shown
 
 if TYPE_CHECKING:
@@ -27,11 +28,8 @@ class Misfit:
 
 def first_misfit(files: Sequence[Path], columns: Sequence[Column]) -> Misfit | None:
     """Return the first of these columns that holds values in these files which are not of its `data_type`."""
-    import duckdb
-
     source = f"read_parquet([{', '.join(literal(str(file)) for file in files)}], union_by_name = true)"
-    with duckdb.connect() as connection:
-        connection.execute("set enable_progress_bar = false")  # it would be drawn over our own
+    with connect() as connection:
         stored = {row[0]: row[1] for row in connection.execute(f"describe select * from {source}").fetchall()}
         for column in columns:
             name = identifier(column.name)
@@ -66,15 +64,13 @@ def sampled_rows(root: Path, table: SourceTable, load: Load, count: int) -> list
     list of dict
         `row`, the place from 1 on, and the declared columns that the file had.
     """
-    import duckdb
-
     places = random.Random(load.load_id).sample(range(load.row_count), min(count, load.row_count))  # noqa: S311
     columns = ", ".join(
         f"{as_shown(column.name, table)} as {identifier(column.name)}"
         for column in table.columns
         if column.name in load.columns
     )
-    with duckdb.connect() as connection:
+    with connect() as connection:
         rows: list[dict[str, Any]] = (
             connection.sql(
                 f"""select file_row_number + 1 as row, {columns} from read_parquet(?, file_row_number = true)

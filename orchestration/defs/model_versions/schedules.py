@@ -41,7 +41,7 @@ def retraining_schedules(project: Project) -> list[ScheduleDefinition]:
         made_anew = (versions.upstream() | versions.downstream()).materializable()
         job = define_asset_job(f"retrain_{prediction.name}", made_anew)
         try:
-            schedules.append(ScheduleDefinition(job=job, cron_schedule=retrain))
+            schedules.append(ScheduleDefinition(job=job, cron_schedule=retrain, execution_timezone="UTC"))
         except DagsterInvalidDefinitionError:
             raise DeclarationError(
                 f"Declaration: 'retrain' is {retrain!r}, which is not a cron expression.",
