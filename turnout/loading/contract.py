@@ -34,7 +34,7 @@ STRICT = ConfigDict(extra="forbid", strict=True)
 GATHERED_TYPE = "map(varchar, varchar)"
 
 # Keys that came later; where they are not used, they are not among the terms, which stay what they were.
-_LATER_KEYS = {"gather", "part", "is_personal"}
+_LATER_KEYS = {"gather", "part", "is_personal", "time_zone"}
 
 
 def _known_encoding(name: str) -> str:
@@ -70,7 +70,7 @@ class FileFormat:
     Parameters
     ----------
     format : {"parquet", "csv", "json_lines"}
-        The kind of file. What follows is for the two kinds of text.
+        The kind of file. What follows, but for `time_zone`, is for the two kinds of text.
     delimiter, quote : str
         Of CSV; a quote inside a quoted value is doubled. An empty `quote` means that there are none.
     header : bool
@@ -83,6 +83,9 @@ class FileFormat:
         What stands for a missing value in CSV; an empty value always does.
     date_format, timestamp_format : str or tuple of str, optional
         As in `strptime`, such as `%d/%m/%Y`; of several, the first that fits a value is taken. Default: ISO 8601.
+    time_zone : str, optional
+        Of times without an offset, in every kind of file, such as `America/New_York`. They become UTC; a time that the
+        zone skips in spring, or has twice in autumn, is refused. Default: UTC.
     """
 
     format: Literal["parquet", "csv", "json_lines"] = "parquet"
@@ -94,6 +97,7 @@ class FileFormat:
     null_values: tuple[str, ...] = ()
     date_format: str | tuple[str, ...] | None = None
     timestamp_format: str | tuple[str, ...] | None = None
+    time_zone: str | None = None
 
 
 @strict(frozen=True, config=STRICT)

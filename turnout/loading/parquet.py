@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from turnout.engines import identifier, literal
 from turnout.engines.duckdb import connect
+from turnout.loading.contract import FileFormat
 from turnout.loading.rows import as_shown
+from turnout.loading.values import converted
 
 if TYPE_CHECKING:
     from turnout.loading.contract import Column, SourceTable
@@ -27,7 +29,10 @@ class Misfit:
 
 
 def first_misfit(files: Sequence[Path], columns: Sequence[Column]) -> Misfit | None:
-    """Return the first of these columns that holds values in these files which are not of its `data_type`."""
+    """Return the first of these columns that holds values in these files which are not of its `data_type`.
+
+    These are also those of which a plain cast, as views make it, would make another value.
+    """
     source = f"read_parquet([{', '.join(literal(str(file)) for file in files)}], union_by_name = true)"
     with connect() as connection:
         stored = {row[0]: row[1] for row in connection.execute(f"describe select * from {source}").fetchall()}
@@ -36,9 +41,13 @@ def first_misfit(files: Sequence[Path], columns: Sequence[Column]) -> Misfit | N
             declared = connection.execute(f"describe select cast(null as {column.data_type})").fetchall()[0][1]
             if stored.get(column.name, declared) == declared:
                 continue
+            value, cast = (
+                converted(name, stored[column.name], declared, FileFormat()),
+                f"try_cast({name} as {declared})",
+            )
             unfit = connection.execute(
                 f"""select {name}, count(*) over () from {source}
-                    where {name} is not null and try_cast({name} as {column.data_type}) is null limit 1"""
+                    where {name} is not null and ({cast} is null or {cast} is distinct from {value}) limit 1"""
             ).fetchall()
             if unfit:
                 return Misfit(column, unfit[0][1], unfit[0][0])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from turnout.engines import identifier, literal
 from turnout.loading.reading import OpenedFile, ends_in_a_line_break, open_file, unreadable
 from turnout.loading.refusal import RefusalError
-from turnout.loading.values import canonical_types, check_formats, map_of, reason_of, value_of
+from turnout.loading.values import canonical_types, check_formats, evaluated, local_time_of, map_of, reason_of, value_of
 from turnout.personal import MASK
 
 if TYPE_CHECKING:
@@ -91,18 +91,22 @@ def parse(
     opened = open_file(connection, file, scratch, table, REJECTS_LIMIT)
     types = canonical_types(connection, table)
     check_formats(connection, table)
+    local = local_time_of(table)
     gathered = {name: columns for name, columns in table.gathered(opened.types).items() if columns}
     values = {
         column.name: map_of(gathered[column.name])
         if column.name in gathered
-        else value_of(column, opened, types[column.name], table)
+        else value_of(column, opened, types[column.name], table, local)
         for column in table.columns
     }
+    opened, values = evaluated(opened, values)
     in_maps = {name for columns in gathered.values() for name in columns}
     columns = (*(name for name in opened.types if name not in in_maps), *gathered)
     undeclared = tuple(name for name in columns if name not in values)
     try:
-        staged = _stage(connection, opened, values, undeclared, reason_of(table, opened, values, types), scratch, table)
+        staged = _stage(
+            connection, opened, values, undeclared, reason_of(table, opened, values, types, local), scratch, table
+        )
         _set_aside_rejected_lines(connection, opened, table, file, is_accepted=is_accepted)
         rejected = _count(connection, "refused_rows")
         total = _count(connection, "staged") + rejected
