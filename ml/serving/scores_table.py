@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from ml.models.reasons import PLACES, reason_fields
-from turnout.errors import DeclarationError
+from turnout.engines import QueryError, identifier
+from turnout.errors import DeclarationError, WarehouseError
 from turnout.records.table import LATER, Column, Relationship, Table, columns_of
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from turnout.project.examples_table import ExamplesTable
 
 SCHEMA = "scores"
+# Of these types the same number is the same entity, whichever it has.
+WHOLE_NUMBERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
 WORDS = "What the champions predict. Scores of one prediction and as-of date are replaced in one transaction."
 FIRST = (
     "What moved the score most from the average one, in words: what the feature is called, its value, the direction. "
@@ -113,14 +116,58 @@ def declared_table(prediction: Prediction, manifest: Mapping[str, Any]) -> Table
 
 
 def create_table(session: Session, prediction: Prediction) -> None:
-    """Make the table of a prediction's scores if it is missing, with the key's types as they are in the examples."""
+    """Make the table of a prediction's scores if it is missing, with the key's types as they are in the examples.
+
+    dbt makes it before there are scores, with the entity's type as its YAML says. If the examples have another one, the
+    table is made anew with theirs: scores are written as they are, and an id `000022` never becomes 22.
+
+    Raises
+    ------
+    WarehouseError
+        If scores are there whose entities cannot be the same in the other type.
+    """
     examples = prediction.examples
-    sql = """select column_name as name, data_type from information_schema.columns
-             where table_schema = ? and table_name = ?"""
-    types = {row["name"]: row["data_type"] for row in session.rows(sql, (examples.schema, examples.table))}
+    types = _types(session, examples.schema, examples.table)
     entity, as_of = (Column(name, types[name], "") for name in (examples.entity, examples.as_of))
     table = scores_table(prediction, entity, as_of)
+    held = _types(session, SCHEMA, table.name)
+    if held.get(entity.name, entity.data_type) != entity.data_type:
+        _make_anew(session, table, held, entity)
     session.create(SCHEMA, table.name, table.types, table.constraints)
+
+
+def _make_anew(session: Session, table: Table, held: Mapping[str, str], entity: Column) -> None:
+    """Give the entity in a table of scores another type, and leave the scores as they are."""
+    scores, name = identifier(SCHEMA, table.name), identifier(entity.name)
+    (found,) = session.rows(f"select count(*) as scores from {scores}")
+    refused = WarehouseError(
+        f"The scores of '{table.name}' are of other entities than its examples: '{entity.name}' is "
+        f"{held[entity.name].lower()} in {found['scores']:,} scores of before, and {entity.data_type.lower()} now.",
+        where=f"table {SCHEMA}.{table.name}, column '{entity.name}'",
+        rule="a score belongs to an example, by a key that has one type in both and is never cast.",
+        remedy="bring back the type in the model of the examples; or drop the table, if the scores of before are of no "
+        "use any more: it is made anew. What data_type the YAML says is for dbt alone.",
+    )
+    if found["scores"] and not {held[entity.name], entity.data_type} <= WHOLE_NUMBERS:
+        raise refused
+    given = [f"cast({name} as {entity.data_type}) as {name}", *(identifier(one) for one in held if one != entity.name)]
+    with session.transaction():
+        if found["scores"]:
+            try:
+                session.keep("scores_of_before", f"select {', '.join(given)} from {scores}")
+            except QueryError:  # a number is too large
+                raise refused from None
+        session.drop(SCHEMA, table.name)
+        session.create(SCHEMA, table.name, {**held, **table.types}, table.constraints)
+        if found["scores"]:
+            session.insert(SCHEMA, table.name, "select * from scores_of_before")
+
+
+def _types(session: Session, schema: str, table: str) -> dict[str, str]:
+    """Return the SQL type of each column; none if there is no such table."""
+    sql = """select column_name as name, data_type from information_schema.columns
+             where table_schema = ? and table_name = ? order by ordinal_position"""
+    return {row["name"]: row["data_type"] for row in session.rows(sql, (schema, table))}
 
 
 def score_schema(examples: ExamplesTable, task: Task, columns: pa.Schema) -> pa.Schema:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import date
+from datetime import date, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from ml.declaration import SearchBudget
 from ml.judging.evaluation import overall
 from ml.models.candidates import Candidate
 from ml.serving import scoring
+from ml.serving.scores_table import create_table, score_schema
 from ml.serving.scoring import Scoring, score
 from ml.tasks import BINARY, REGRESSION
 from ml.training.replay import replay
@@ -288,6 +289,79 @@ def replace_scores(world: World, broken: str) -> None:
         scoring.replace_scores(session, examples, day, schema, ["entity", "day"], score_batch)
 
 
+def score_alike(world: World) -> list[tuple[object, ...]]:
+    """Write the same score for each example of the last day, and return the entities that have it, and its type."""
+    with world.warehouse.session() as session:
+        schema = score_schema(
+            world.prediction.examples, world.prediction.task, session.columns_of("predictions", "will_return")
+        )
+        alike = {"score": 0.5, "is_treated": True, "model_version": 1, "scored_at": datetime(2024, 5, 19)}
+
+        def score_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
+            given = (field for field in schema if field.name not in {"entity", "day"})
+            values = (pa.repeat(pa.scalar(alike.get(field.name), field.type), len(batch)) for field in given)
+            return pa.record_batch([batch["entity"], batch["day"], *values], schema=schema)
+
+        create_table(session, world.prediction)
+        scoring.replace_scores(
+            session, world.prediction.examples, date(2024, 5, 19), schema, ["entity", "day"], score_batch
+        )
+    return world.rows(
+        "select entity, typeof(entity) from scores.will_return where day = '2024-05-19' order by entity limit 3"
+    )
+
+
+# As dbt makes the table, from YAML that says so.
+MADE_BY_DBT = """create schema scores;
+    create table scores.will_return (entity bigint, day date, score double, model_version integer default 1,
+    scored_at timestamp default '2024-01-01', extra varchar)"""
+
+
+@pytest.mark.parametrize(
+    ("entity", "kind"),
+    [
+        ("lpad(entity::varchar, 6, '0')", "VARCHAR"),
+        ("'A' || entity", "VARCHAR"),
+        ("entity + 3000000000", "BIGINT"),
+        ("entity::hugeint + 9223372036854775808", "HUGEINT"),
+        ("entity::integer", "INTEGER"),
+        ("(entity + 0.25)::decimal(18,2)", "DECIMAL(18,2)"),
+        ("date '2024-01-01' + entity::integer", "DATE"),
+        ("md5(entity::varchar)::uuid", "UUID"),
+    ],
+)
+def test_scores_are_of_the_entities_that_the_examples_have(world: World, entity: str, kind: str) -> None:
+    world.change(f"create or replace table predictions.will_return as select * replace ({entity} as entity) "
+                 "from predictions.will_return")  # fmt: skip
+    world.change(MADE_BY_DBT)
+    expected = world.rows(
+        "select entity, typeof(entity) from predictions.will_return where day = '2024-05-19' order by entity limit 3"
+    )
+    assert {row[1] for row in expected} == {kind}
+    assert score_alike(world) == expected
+    assert score_alike(world) == expected
+
+
+def test_scores_of_before_are_kept_where_their_entities_are_the_same_numbers(world: World) -> None:
+    world.change(MADE_BY_DBT.replace("entity bigint", "entity integer"))
+    world.change("insert into scores.will_return values (7, '2024-05-12', 0.25, 1, '2024-05-12', 'kept')")
+    score_alike(world)
+    assert world.rows(
+        "select typeof(entity), entity, score, extra from scores.will_return where day < '2024-05-19'"
+    ) == [("BIGINT", 7, 0.25, "kept")]
+
+
+@pytest.mark.parametrize("entity", ["lpad(entity::varchar, 6, '0')", "entity::varchar", "entity::tinyint"])
+def test_scores_of_before_whose_entities_would_be_others_are_refused_in_words(world: World, entity: str) -> None:
+    world.change(f"create or replace table predictions.will_return as select * replace ({entity} as entity) "
+                 "from predictions.will_return where entity < 100")  # fmt: skip
+    world.change(MADE_BY_DBT)
+    world.change("insert into scores.will_return values (2000, '2024-05-12', 0.25, 1, '2024-05-12', 'kept')")
+    with pytest.raises(WarehouseError, match=r"'entity' is bigint in 1 scores of before, and (varchar|tinyint) now"):
+        score_alike(world)
+    assert world.rows("select entity, extra from scores.will_return") == [(2000, "kept")]
+
+
 @pytest.mark.parametrize(
     ("broken", "words"),
     [("nan", "200 without a finite value"), ("missing", "199 written for 200 examples"), ("error", "out of memory")],
@@ -308,7 +382,7 @@ def test_a_process_killed_while_writing_back_leaves_the_scores_from_before(world
     script = f"""
 import sys, time
 sys.path[:0] = {sys.path!r}
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 import pyarrow as pa
 from ml.serving.scoring import replace_scores
