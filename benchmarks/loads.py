@@ -519,6 +519,88 @@ _TIMES = (
     ),
 )
 
+_VALUES = (
+    Mutation(
+        "timestamp that ends in Z, JSON lines",
+        ACCEPTED,
+        replaced("strftime(transaction_timestamp, '%xT%XZ') as transaction_timestamp"),
+        form="JSON lines",
+        means="from due",
+    ),
+    Mutation(
+        "timestamp five hours behind, which its offset says, JSON lines",
+        ACCEPTED,
+        replaced("strftime(transaction_timestamp - interval 5 hour, '%x %X-05') as transaction_timestamp"),
+        form="JSON lines",
+        means="from due",
+    ),
+    Mutation(
+        "timestamp with time zone, Parquet",
+        ACCEPTED,
+        replaced("timezone('UTC', transaction_timestamp) as transaction_timestamp"),
+        means="from due",
+    ),
+    Mutation(
+        "timestamp with nanoseconds that are zero",
+        ACCEPTED,
+        replaced("cast(transaction_timestamp as timestamp_ns) as transaction_timestamp"),
+        means="from due",
+    ),
+    Mutation(
+        "timestamp with nanoseconds that are not",
+        CONTRACT,
+        replaced("make_timestamp_ns(epoch_ns(transaction_timestamp) + 1) as transaction_timestamp"),
+        ("transaction_timestamp is not timestamp",),
+    ),
+    Mutation(
+        "timestamp followed by EST, CSV",
+        CONTRACT,
+        replaced("transaction_timestamp || ' EST' as transaction_timestamp"),
+        ("transaction_timestamp is not timestamp",),
+        form="CSV",
+    ),
+    Mutation(
+        "years of two digits, CSV",
+        CONTRACT,
+        replaced("strftime(transaction_timestamp, '%y-%m-%d %X') as transaction_timestamp"),
+        ("transaction_timestamp is not timestamp",),
+        form="CSV",
+    ),
+    Mutation(
+        "one time in 200 is infinity, CSV",
+        SET_ASIDE,
+        where(one_in(200), "timestamp 'infinity'", "transaction_timestamp"),
+        ("transaction_timestamp is not timestamp: infinity",),
+        form="CSV",
+    ),
+    Mutation(
+        "one time in 200 is infinity, Parquet",
+        SET_ASIDE,
+        where(one_in(200), "timestamp 'infinity'", "transaction_timestamp"),
+        ("transaction_timestamp is not within the years 1 to 9999: infinity",),
+    ),
+    Mutation(
+        "quantity with an exponent, CSV",
+        CONTRACT,
+        replaced("quantity || 'e0' as quantity"),
+        ("quantity is not bigint",),
+        form="CSV",
+    ),
+    Mutation(
+        "one household in 200 beyond 64 bits, JSON lines",
+        SET_ASIDE,
+        replaced(f"case when {one_in(200)} then 18446744073709551616 else household_id end as household_id"),
+        ("household_id is not bigint",),
+        form="JSON lines",
+    ),
+    Mutation(
+        "households as doubles that stand for two of them",
+        CONTRACT,
+        replaced("cast(household_id * 2 + 9007199254740992 as double) as household_id"),
+        ("household_id is not bigint",),
+    ),
+)
+
 _ROWS = (
     Mutation(
         "one amount in 20 with its currency",
@@ -570,7 +652,7 @@ _ROWS = (
     ),
 )
 
-_ALL = (*KINDS, *_COLUMNS, *_TYPES, *_UNITS, *_POPULATION, *_AMOUNT, *_FILES, *_EVENTS, *_TIMES, *_ROWS)
+_ALL = (*KINDS, *_COLUMNS, *_TYPES, *_UNITS, *_POPULATION, *_AMOUNT, *_FILES, *_EVENTS, *_TIMES, *_VALUES, *_ROWS)
 MUTATIONS: Mapping[str, Mutation] = {mutation.name: mutation for mutation in _ALL}
 assert len(MUTATIONS) == len(_ALL), "two mutations have one name"
 

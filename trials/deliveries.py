@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import duckdb
 from filelock import FileLock
 
 from samples import complete_journey
 from trials.mutations import ACCEPTED, ALTERED, CRASHED, FORMS, KNOWN, LEFT_ALONE, SET_ASIDE, Mutation
 from turnout.engines import identifier, literal
+from turnout.engines.duckdb import connect
 from turnout.loading import landing
 from turnout.loading.contract import Column, ColumnKeys, SourceTable, source_tables
 from turnout.loading.loader import load_landed
@@ -192,8 +192,7 @@ class World:
 
     def __init__(self, folder: Path, weeks: int, manifest: Mapping[str, Any]) -> None:
         self._folder, self._weeks, self._manifest = folder, weeks, manifest
-        self._connection = duckdb.connect()
-        self._connection.execute("set enable_progress_bar = false")  # it would be drawn over our own
+        self._connection = connect()
         complete_journey.land(folder / "real")
         for path in (folder / "real" / complete_journey.SOURCES[0]).glob("*/*.parquet"):
             self._connection.execute(
@@ -245,9 +244,8 @@ class World:
                 return _quarantined(mutation, landed.entered, register.checks(landed.entered.load_id))
             if not landed.is_new:
                 return Judgement(mutation, KNOWN, "", "")
-            return _accepted(
-                mutation, project, landed.entered, self._is_altered(mutation.sql, project, landed.entered, table)
-            )
+            is_altered = self._is_altered(mutation.means or mutation.sql, project, landed.entered, table)
+            return _accepted(mutation, project, landed.entered, is_altered)
 
     def _is_altered(self, sql: str, project: Project, load: Load, table: SourceTable) -> bool:
         """Return whether a load has rows that were not sent, or lacks some that were not set aside."""

@@ -72,6 +72,8 @@ class Mutation:
         What is done to the written bytes.
     contract : callable, optional
         What is different in the contract.
+    means : str
+        The rows that those of `sql` mean, where a plain cast would make others of them.
     suffix : str
         Added to the file's name.
     is_growing : bool
@@ -89,6 +91,7 @@ class Mutation:
     options: str = ""
     change: Callable[[bytes], bytes] | None = None
     contract: Callable[[SourceTable], SourceTable] | None = None
+    means: str = ""
     suffix: str = ""
     is_growing: bool = False
     missed_because: str = ""
@@ -165,6 +168,11 @@ def optional(name: str) -> Callable[[SourceTable], SourceTable]:
     return declare
 
 
+def in_zone(zone: str) -> Callable[[SourceTable], SourceTable]:
+    """Return what declares that times without an offset are a zone's local time."""
+    return lambda table: replace(table, keys=replace(table.keys, file=replace(table.keys.file, time_zone=zone)))
+
+
 # Accents in one product in a hundred, as the real ones have none.
 ACCENTS = "select * replace (case when product_id % 100 = 0 then replace(product_type, 'E', 'É') else product_type end "
 ACCENTS += "as product_type) from due"
@@ -230,6 +238,27 @@ KINDS = (
         CONTRACT,
         replaced("quantity + 0.5::double as quantity"),
         ("quantity is not bigint", ": 1.5)"),
+    ),
+    Mutation(
+        "timestamp two hours ahead, which its offset says, CSV",
+        ACCEPTED,
+        replaced("strftime(transaction_timestamp + interval 2 hour, '%xT%X+02:00') as transaction_timestamp"),
+        form="CSV",
+        means="from due",
+    ),
+    Mutation(
+        "timestamp with AM or PM, CSV",
+        CONTRACT,
+        replaced("strftime(transaction_timestamp, '%x %I:%M:%S %p') as transaction_timestamp"),
+        ("transaction_timestamp is not timestamp",),
+        form="CSV",
+    ),
+    Mutation(
+        "timestamp in New York's time, declared",
+        ACCEPTED,
+        replaced("timezone('America/New_York', timezone('UTC', transaction_timestamp)) as transaction_timestamp"),
+        contract=in_zone("America/New_York"),
+        means="from due",
     ),
     Mutation("timestamp as day.month.year, declared", ACCEPTED, form="CSV, d.m.y"),
     Mutation(
