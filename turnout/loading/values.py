@@ -99,7 +99,7 @@ def local_time_of(table: SourceTable) -> LocalTime | None:
         If there is no such zone.
     """
     zone = table.keys.file.time_zone
-    if zone in {None, "UTC"}:
+    if zone is None or zone == "UTC":
         return None
     known = zones()
     if zone not in known:
