@@ -43,7 +43,7 @@ class Dbt(DbtCliResource):
     def _cli_version(self) -> Version:
         return Version(version("dbt-core"))  # `dbt --version` asks the package index for newer ones
 
-    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> None:
+    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> None:  # type: ignore[override]
         """Return no adapter: reading all of dbt's macros for it takes seconds, and it only counts rows."""
 
 
