@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from turnout.engines import identifier, literal
+from turnout.engines import file_literal, identifier
 from turnout.loading.rows import as_shown
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def first_misfit(files: Sequence[Path], columns: Sequence[Column]) -> Misfit | N
     """Return the first of these columns that holds values in these files which are not of its `data_type`."""
     import duckdb
 
-    source = f"read_parquet([{', '.join(literal(str(file)) for file in files)}], union_by_name = true)"
+    source = f"read_parquet([{', '.join(map(file_literal, files))}], union_by_name = true, hive_partitioning = false)"
     with duckdb.connect() as connection:
         connection.execute("set enable_progress_bar = false")  # it would be drawn over our own
         stored = {row[0]: row[1] for row in connection.execute(f"describe select * from {source}").fetchall()}
@@ -77,9 +77,9 @@ def sampled_rows(root: Path, table: SourceTable, load: Load, count: int) -> list
     with duckdb.connect() as connection:
         rows: list[dict[str, Any]] = (
             connection.sql(
-                f"""select file_row_number + 1 as row, {columns} from read_parquet(?, file_row_number = true)
-                where file_row_number in ({", ".join(map(str, places))})""",
-                params=[str(root / load.path)],
+                f"""select file_row_number + 1 as row, {columns}
+                from read_parquet({file_literal(root / load.path)}, file_row_number = true, hive_partitioning = false)
+                where file_row_number in ({", ".join(map(str, places))})"""
             )
             .to_arrow_table()
             .to_pylist()
