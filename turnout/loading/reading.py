@@ -5,14 +5,15 @@ DuckDB reads; what is settled here, before a single row is parsed, is whether th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from turnout.engines import file_literal, identifier, literal
 from turnout.loading import json_lines
-from turnout.loading.columns import OURS, delimiter_hint, named_as_declared
+from turnout.loading.columns import delimiter_hint, named_as_declared
+from turnout.loading.opened import PLACE, UNREADABLE, OpenedFile
 from turnout.loading.plain_text import GZIP_ERRORS, MAX_LINE_BYTES, PlainText, empty, plain_text
 from turnout.loading.quoting import RETURN, Dialect, Records, first_record
 from turnout.loading.refusal import RefusalError
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
     from turnout.loading.contract import SourceTable
 
-# Names of our own columns: the place of a row, and why a line is no row.
-PLACE, UNREADABLE = f"{OURS}place", f"{OURS}unreadable"
-
 _KINDS = {"parquet": "Parquet", "csv": "CSV", "json_lines": "JSON lines"}
 _STORING = f"store_rejects = true, rejects_limit = {REJECTS_LIMIT}"
 # A text of which every line is one value: a character that no text holds stands for the delimiter.
@@ -34,41 +32,6 @@ _LINES = Dialect("\x01", "", has_header=False)
 _LINES_AT_ONCE = 10_000
 # Characters of a text from which another delimiter is guessed.
 _SAMPLED_CHARACTERS = 1 << 16
-
-
-@dataclass(frozen=True)
-class OpenedFile:
-    """A file that has the declared columns.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    relation : str
-        SQL that selects the file's rows in their order; of a Parquet file with `PLACE`, the place of each, from 0 on.
-    types : mapping of str to str
-        Column to its type in the relation, in the file's order; what is text there is still to be parsed.
-    header_lines : int
-        Lines before the first row.
-    text : PlainText, optional
-        What DuckDB reads of a file of text, with the number of lines that must be accounted for; where a record that
-        spans lines is known, it counts as one.
-    dialect : Dialect, optional
-        How the text is written.
-    is_exact : bool
-        Whether the lines are known to be records, one by one.
-    has_unreadable : bool
-        Whether the relation has the column `UNREADABLE`.
-    """
-
-    path: Path
-    relation: str
-    types: Mapping[str, str]
-    header_lines: int = 0
-    text: PlainText | None = None
-    dialect: Dialect | None = None
-    is_exact: bool = False
-    has_unreadable: bool = False
 
 
 def open_file(

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from turnout.engines import file_literal, identifier, literal
 from turnout.errors import LoadError
 from turnout.loading.columns import OURS
-from turnout.loading.reading import PLACE, UNREADABLE, OpenedFile, open_file, read_exactly, unreadable
+from turnout.loading.opened import PLACE, UNREADABLE, OpenedFile
+from turnout.loading.reading import open_file, read_exactly, unreadable
 from turnout.loading.refusal import RefusalError
 from turnout.loading.setting_aside import KEPT_CHARACTERS, SetAside
 from turnout.personal import MASK
@@ -250,23 +251,25 @@ def _stage_whole(
 ) -> tuple[OpenedFile, Path | None]:
     """Make the view `staged`, see `_stage`, of all lines.
 
-    Where a text has more lines than DuckDB found records, values span lines, or seem to: it is read once more, exactly.
-    Only few texts have such values, and to look for them first would cost more than to parse.
+    Where a text has more lines than DuckDB found records, values span lines, or seem to: its records are counted. If
+    they are more, too, it is read once more, without the lines that a quote has damaged.
     """
     import duckdb
 
-    is_whole = False
+    is_parsed = True
     try:
         staged = _stage(connection, opened, values, undeclared, reason, scratch, table)
-        is_whole = set_aside.accounts_for(opened)
+        if opened.is_exact or set_aside.accounts_for(opened):
+            return opened, staged
     except duckdb.InvalidInputException:
         if opened.text is None or opened.is_exact:
             raise
-    if not is_whole and not opened.is_exact:
-        opened = read_exactly(connection, opened, scratch, table, set_aside)
-        set_aside.forget_rejected()
-        staged = _stage(connection, opened, values, undeclared, reason, scratch, table)
-    return opened, staged
+        is_parsed = False
+    opened = read_exactly(connection, opened, scratch, table, set_aside)
+    if is_parsed and not set_aside.count and set_aside.accounts_for(opened):
+        return opened, staged
+    set_aside.forget_rejected()
+    return opened, _stage(connection, opened, values, undeclared, reason, scratch, table)
 
 
 def _stage(

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import duckdb
 
     from turnout.loading.contract import SourceTable
+    from turnout.loading.opened import OpenedFile
     from turnout.loading.quoting import LineLeftOut
-    from turnout.loading.reading import OpenedFile
 
 # Lines that cannot be split into columns after which a file is refused without counting more of them.
 REJECTS_LIMIT = 100_000
