@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from turnout.errors import did_you_mean
+from turnout.loading.contract import OURS
 from turnout.loading.refusal import RefusalError
 
 if TYPE_CHECKING:
     from turnout.loading.contract import SourceTable
 
-# What our own columns begin with, while a file is read.
-OURS = "_turnout_"
 # DuckDB's name for the place of a row in a Parquet file, which a file's own column of that name would hide.
 _PLACE_NAME = "file_row_number"
 # Columns of a file; each costs memory, and there are sums over pairs of them.

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from turnout.engines import identifier, literal
-from turnout.loading.columns import MAX_COLUMNS, OURS
+from turnout.loading.columns import MAX_COLUMNS
+from turnout.loading.contract import OURS
 from turnout.loading.refusal import RefusalError
 
 if TYPE_CHECKING:

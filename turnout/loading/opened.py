@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from turnout.loading.columns import OURS
+from turnout.loading.contract import OURS
 from turnout.loading.plain_text import PlainText
 from turnout.loading.quoting import Dialect
 

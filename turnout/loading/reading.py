@@ -11,20 +11,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from turnout.engines import file_literal, identifier, literal
-from turnout.loading import json_lines
+from turnout.loading import aligned, json_lines
 from turnout.loading.columns import delimiter_hint, named_as_declared
+from turnout.loading.contract import BLANKS
 from turnout.loading.opened import PLACE, UNREADABLE, OpenedFile
 from turnout.loading.plain_text import GZIP_ERRORS, MAX_LINE_BYTES, PlainText, empty, plain_text
 from turnout.loading.quoting import RETURN, Dialect, Records, first_record
 from turnout.loading.refusal import RefusalError
 from turnout.loading.setting_aside import REJECTS_LIMIT, SetAside
+from turnout.loading.workbooks import text_of_sheet
 
 if TYPE_CHECKING:
     import duckdb
 
     from turnout.loading.contract import SourceTable
 
-_KINDS = {"parquet": "Parquet", "csv": "CSV", "json_lines": "JSON lines"}
+_KINDS = {"parquet": "Parquet", "csv": "CSV", "json_lines": "JSON lines", "fixed_width": "text", "excel": "Excel"}
 _STORING = f"store_rejects = true, rejects_limit = {REJECTS_LIMIT}"
 # A text of which every line is one value: a character that no text holds stands for the delimiter.
 _LINES = Dialect("\x01", "", has_header=False)
@@ -59,19 +61,23 @@ def open_file(
     """
     import duckdb
 
+    layout, nulls = table.keys.file, table.keys.file.null_values
     if path.stat().st_size == 0:
         raise empty(table, path)
     try:
         if table.keys.file.format == "parquet":
             return _parquet(connection, path, table)
+        if table.keys.file.format == "excel":
+            text = text_of_sheet(path, scratch, table, set_aside)
+            return replace(_delimited(text, path, table, Dialect(",", '"', layout.header, nulls)), is_exact=True)
         text = plain_text(path, scratch, table)
-        if table.keys.file.format == "csv":
-            opened = _csv(text, path, table)
-        else:
+        if _is_split_here(table):
             opened = OpenedFile(path, "", {"content": "VARCHAR"}, text=text, dialect=_LINES)
+        else:
+            opened = _delimited(text, path, table, Dialect(layout.delimiter, layout.quote, layout.header, nulls))
         if not text.line_end or text.has_blank_lines:
             return read_exactly(connection, opened, scratch, table, set_aside)
-        return opened if table.keys.file.format == "csv" else _json_lines(connection, opened, table)
+        return _split(connection, opened, table) if _is_split_here(table) else opened
     except (duckdb.Error, *GZIP_ERRORS) as error:
         raise unreadable(table, path, error) from None
 
@@ -123,15 +129,15 @@ def read_exactly(
     set_aside.leave_out(left_out)
     text = replace(opened.text, path=copy, line_count=records.count, line_end="\n", has_blank_lines=False)
     exact = replace(opened, text=text, is_exact=True)
-    if table.keys.file.format == "csv":
-        relation = _csv_relation(text, list(opened.types), opened.dialect)
+    if not _is_split_here(table):
+        relation = _delimited_relation(text, list(opened.types), opened.dialect)
         if records.has_returns:
             values = (
                 f"replace({name}, {literal(RETURN)}, chr(13)) as {name}" for name in map(identifier, opened.types)
             )
             relation = f"select {', '.join(values)} from ({relation})"
         return replace(exact, relation=relation)
-    return _json_lines(connection, exact, table)
+    return _split(connection, exact, table)
 
 
 def unreadable(table: SourceTable, path: Path, error: Exception) -> RefusalError:
@@ -160,23 +166,27 @@ def _parquet(connection: duckdb.DuckDBPyConnection, path: Path, table: SourceTab
     return OpenedFile(path, relation, dict(zip(names, types.values(), strict=True)))
 
 
-def _csv(text: PlainText, path: Path, table: SourceTable) -> OpenedFile:
+def _is_split_here(table: SourceTable) -> bool:
+    """Return whether each line is read as one value, and split afterwards."""
     layout = table.keys.file
-    dialect = Dialect(layout.delimiter, layout.quote, layout.header, layout.null_values)
+    return layout.format in {"json_lines", "fixed_width"} or (layout.format == "csv" and layout.delimiter == BLANKS)
+
+
+def _delimited(text: PlainText, path: Path, table: SourceTable, dialect: Dialect) -> OpenedFile:
     with text.path.open(encoding="utf-8", errors="replace") as content:
         sample = content.read(_SAMPLED_CHARACTERS)
     first = first_record(text.path, dialect)
-    if layout.header:
+    if dialect.has_header:
         names = named_as_declared(first, path, table, sample)
     else:
         names = _names_by_place(len(first), path, table, delimiter_hint(sample, table))
     dialect = replace(dialect, has_blank_records=len(names) == 1)
-    relation = _csv_relation(text, names, dialect)
+    relation = _delimited_relation(text, names, dialect)
     types = dict.fromkeys(names, "VARCHAR")
-    return OpenedFile(path, relation, types, int(layout.header), text, dialect)
+    return OpenedFile(path, relation, types, int(dialect.has_header), text, dialect)
 
 
-def _csv_relation(text: PlainText, names: Sequence[str], dialect: Dialect) -> str:
+def _delimited_relation(text: PlainText, names: Sequence[str], dialect: Dialect) -> str:
     columns = ", ".join(f"{literal(name)}: 'varchar'" for name in names)
     nulls = ", ".join(literal(value) for value in ("", *dialect.null_values))
     return f"""select * from read_csv({file_literal(text.path)}, auto_detect = false, columns = {{{columns}}},
@@ -184,20 +194,46 @@ def _csv_relation(text: PlainText, names: Sequence[str], dialect: Dialect) -> st
         header = {dialect.has_header}, nullstr = [{nulls}], {_plain(text)}, {_STORING})"""
 
 
-def _json_lines(connection: duckdb.DuckDBPyConnection, opened: OpenedFile, table: SourceTable) -> OpenedFile:
-    """Return lines as what is in the objects on them."""
-    text = opened.text
+def _split(connection: duckdb.DuckDBPyConnection, opened: OpenedFile, table: SourceTable) -> OpenedFile:
+    """Return lines as the values that stand on them."""
+    text, layout = opened.text, table.keys.file
     assert text is not None
+    if layout.format != "json_lines":
+        return _aligned(opened, text, table)
     keys, is_repeated = json_lines.keys_of(connection, _lines(text, "ignore_errors = true"), opened.path, table)
     names = named_as_declared(keys, opened.path, table)
     relation = json_lines.relation(_lines(text, _STORING), keys, names, UNREADABLE, is_repeated=is_repeated)
     return replace(opened, relation=relation, types=dict.fromkeys(names, "VARCHAR"), is_exact=True, has_unreadable=True)
 
 
-def _lines(text: PlainText, options: str) -> str:
+def _aligned(opened: OpenedFile, text: PlainText, table: SourceTable) -> OpenedFile:
+    layout, widths = table.keys.file, [column.keys.width or 0 for column in table.columns]
+    is_fixed = layout.format == "fixed_width"
+    first = " ".join(first_record(text.path, _LINES))
+    found = aligned.split_at(first, widths) if is_fixed else first.split()
+    if layout.header:
+        names = named_as_declared(found, opened.path, table)
+    else:
+        names = _names_by_place(len(widths) if is_fixed else len(found), opened.path, table, "")
+    lines = _lines(text, _STORING, has_header=layout.header)
+    if is_fixed:
+        relation = aligned.fixed_width(lines, names, widths, layout.null_values, UNREADABLE)
+    else:
+        relation = aligned.by_blanks(lines, names, layout.null_values, UNREADABLE)
+    return replace(
+        opened,
+        relation=relation,
+        types=dict.fromkeys(names, "VARCHAR"),
+        header_lines=int(layout.header),
+        is_exact=True,
+        has_unreadable=True,
+    )
+
+
+def _lines(text: PlainText, options: str, *, has_header: bool = False) -> str:
     """Return SQL for a text as a relation of its lines."""
     return f"""read_csv({file_literal(text.path)}, auto_detect = false, columns = {{'content': 'varchar'}},
-        delim = {literal(_LINES.delimiter)}, quote = '', escape = '', header = false, nullstr = '\x02',
+        delim = {literal(_LINES.delimiter)}, quote = '', escape = '', header = {has_header}, nullstr = '\x02',
         {_plain(text)}, {options})"""
 
 

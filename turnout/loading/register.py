@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from turnout.engines import Session, Warehouse, file_literal, identifier, literal
 from turnout.errors import LoadError
-from turnout.loading.columns import OURS
+from turnout.loading.contract import OURS
 from turnout.loading.parquet import first_misfit
 from turnout.loading.population import MAX_HISTORY, History, PopulationCheck
 from turnout.records import SCHEMA, opened

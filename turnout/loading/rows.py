@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from turnout.engines import file_literal, identifier, literal
 from turnout.errors import LoadError
-from turnout.loading.columns import OURS
+from turnout.loading.contract import OURS
 from turnout.loading.opened import PLACE, UNREADABLE, OpenedFile
 from turnout.loading.reading import open_file, read_exactly, unreadable
 from turnout.loading.refusal import RefusalError
