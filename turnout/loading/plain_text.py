@@ -11,7 +11,7 @@ import gzip
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
@@ -44,15 +44,20 @@ class PlainText:
         What ends all its lines, a line feed or both characters; empty if they end in several ways, or as on old Macs.
     has_blank_lines : bool
         Whether there is nothing on some of them.
-    is_ended : bool
-        Whether its last line ends as lines do.
+    last_byte : bytes
+        With what it ends.
     """
 
     path: Path
     line_count: int
     line_end: str
     has_blank_lines: bool
-    is_ended: bool
+    last_byte: bytes
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether its last line ends as lines do."""
+        return self.last_byte in {b"\n", b"\r"}
 
 
 def plain_text(path: Path, scratch: Path, table: SourceTable) -> PlainText:
@@ -134,11 +139,11 @@ class _Lines:
 
     def of(self, path: Path) -> PlainText:
         """Return the text that was seen."""
-        is_ended = self._last in {b"\n", b"\r"}
-        count = self._feeds + self._returns - self._both + (not is_ended)
+        text = PlainText(path, 0, "", self._has_blank, self._last)
+        count = self._feeds + self._returns - self._both + (not text.is_ended)
         is_windows = self._returns == self._feeds == self._both
         line_end = "\r\n" if is_windows and self._returns else "" if self._returns else "\n"
-        return PlainText(path, count, line_end, self._has_blank, is_ended)
+        return replace(text, line_count=count, line_end=line_end)
 
 
 def _blocks(content: IO[bytes]) -> Iterator[bytes]:

@@ -62,6 +62,13 @@ def open_file(
     import duckdb
 
     layout, nulls = table.keys.file, table.keys.file.null_values
+    if "\\" in str(path) and set("*?[") & set(str(path)):
+        raise RefusalError(
+            table,
+            "its path holds a backslash beside '*', '?' or '[', which DuckDB takes for a pattern",
+            str(path),
+            "give the file, or the folder, another name.",
+        )
     if path.stat().st_size == 0:
         raise empty(table, path)
     try:

@@ -49,6 +49,8 @@ class ParsedFile:
         Those of them that the contract does not name; they are kept, and not shown in raw.
     row_count, refused_row_count : int
         Rows that are in `path`, and rows that were set aside.
+    may_be_cut : bool
+        Whether it is a text that would look the same if it had been cut within its last value.
     """
 
     path: Path
@@ -56,6 +58,7 @@ class ParsedFile:
     undeclared: tuple[str, ...]
     row_count: int
     refused_row_count: int
+    may_be_cut: bool
 
 
 def parse(
@@ -134,7 +137,7 @@ def parse(
         raise
     except duckdb.Error as error:
         raise unreadable(table, file, error) from None
-    return ParsedFile(staged, columns, undeclared, total - refused, refused)
+    return ParsedFile(staged, columns, undeclared, total - refused, refused, _may_be_cut(opened, table))
 
 
 def as_shown(name: str, table: SourceTable) -> str:
@@ -307,6 +310,13 @@ def _stage(
             from read_parquet({file_literal(path)}, file_row_number = true, hive_partitioning = false)"""
     )
     return path
+
+
+def _may_be_cut(opened: OpenedFile, table: SourceTable) -> bool:
+    """Return whether nothing follows the last value of a text: neither a line break, nor a quote or a brace."""
+    if opened.text is None or opened.text.is_ended or table.keys.file.format == "json_lines":
+        return False
+    return not table.keys.file.quote or opened.text.last_byte != table.keys.file.quote.encode()
 
 
 def _repeated_keys(table: SourceTable, earlier: Sequence[Path]) -> str:

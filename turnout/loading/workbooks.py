@@ -84,7 +84,7 @@ def text_of_sheet(path: Path, scratch: Path, table: SourceTable, set_aside: SetA
                 for cell, declared in zip(cells, types, strict=True)
             )
     set_aside.leave_out(blank)
-    return PlainText(copy, len(rows), "\n", has_blank_lines=False, is_ended=True)
+    return PlainText(copy, len(rows), "\n", has_blank_lines=False, last_byte=b"\n")
 
 
 def _read(path: Path, table: SourceTable) -> tuple[str, list[list[Cell]], bool | None]:
