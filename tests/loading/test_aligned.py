@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from parsed_files import COLUMNS, parsed
-from workbook_files import workbook
 
+from trials.workbooks import workbook
 from turnout.errors import LoadError
 from turnout.loading.refusal import RefusalError
 
