@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MARK = "\ufdd0"
 # One text, or one number, of a line of JSON.
 _WRITTEN = r'("(?:[^"\\]|\\.)*")|(-?[0-9][-+0-9.eE]*)'
-_CONTENT, _LINE = f"{OURS}content", f"{OURS}line"
+_CONTENT, _LINE, _VALUES = f"{OURS}content", f"{OURS}line", f"{OURS}values"
 
 
 def keys_of(
@@ -48,7 +48,7 @@ def keys_of(
     found = connection.execute(
         f"""select name, bool_or(is_repeated) from (
                 select unnest(keys) as name, len(keys) <> len(list_distinct(keys)) as is_repeated
-                from (select json_keys(content) as keys from {lines} where {_is_object("content")})
+                from (select distinct json_keys(content) as keys from {lines} where {_is_object("content")})
             )
             group by name order by name limit {MAX_COLUMNS + 1}"""
     ).fetchall()
@@ -80,18 +80,21 @@ def relation(lines: str, keys: Sequence[str], names: Sequence[str], unreadable: 
         Whether there may be lines with a key twice.
     """
     columns = ", ".join(
-        f"{_as_written(f'json_extract_string({_LINE}, {literal(_pointer(key))})')} as {identifier(name)}"
-        for key, name in zip(keys, names, strict=True)
+        f"{_as_written(f'{_VALUES}[{place}]')} as {identifier(name)}" for place, name in enumerate(names, 1)
     )
-    problem = f"when {_LINE} is null then 'is not a JSON object'"
+    pointers = ", ".join(literal(_pointer(key)) for key in keys)
+    problem = f"""when {_LINE} is null then
+            case when json_valid({_CONTENT}) then 'is not a JSON object' else 'is not JSON' end"""
     if is_repeated:
         found = f"json_keys({_LINE})"
         problem += f" when len({found}) <> len(list_distinct({found})) then 'names a key twice'"
-    return f"""select {columns}, case when not json_valid({_CONTENT}) then 'is not JSON' {problem} end
-            as {identifier(unreadable)}
+    return f"""select {columns}, case {problem} end as {identifier(unreadable)}
         from (
-            select {_CONTENT}, case when {_is_object(_CONTENT)} then {_with_marked_numbers(_CONTENT)} end as {_LINE}
-            from (select content as {_CONTENT} from {lines})
+            select *, json_extract_string({_LINE}, [{pointers}]) as {_VALUES}
+            from (
+                select {_CONTENT}, case when {_is_object(_CONTENT)} then {_with_marked_numbers(_CONTENT)} end as {_LINE}
+                from (select content as {_CONTENT} from {lines})
+            )
         )"""
 
 
