@@ -7,6 +7,7 @@ given a text in which every quote is closed where it should be. The lines that a
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,7 @@ class Records:
             text.open(encoding="latin-1", newline="") as source,
             copy.open("w", encoding="latin-1", newline="") as target,
         ):
-            yield from self._copied(source, target)
+            yield from self._copied(_Lines(source), target)
 
     def is_open(self, content: str) -> bool:
         """Return whether a text ends within a quoted value."""
@@ -136,12 +137,12 @@ class Records:
             values.append(content[place:end])
             place = end + len(self._delimiter)
 
-    def _copied(self, source: IO[str], target: IO[str]) -> Iterator[LineLeftOut]:
+    def _copied(self, source: _Lines, target: IO[str]) -> Iterator[LineLeftOut]:
         place, is_before_first = 0, True
         closing: set[int] = set()
-        while line := source.readline():
+        while line := source.read():
             if line.endswith("\r") and len(line) > 1:
-                line = self._with_returns(source, line, place)
+                line = self._with_returns(source, line)
             begin, place = place, place + len(line)
             self.count += 1
             content = _without_end(line)
@@ -162,35 +163,34 @@ class Records:
                     record, problem = self._whole(source, line, begin, closing, is_header=is_header)
                 if problem is not None:
                     self.header_problem = problem if is_header else self.header_problem
-                    source.seek(place)
                     yield LineLeftOut(self.count, problem, content.encode("latin-1"))
                     continue
                 place = begin + len(record)
                 content = _without_end(record)
             target.write(f"{content}\n")
 
-    def _with_returns(self, source: IO[str], line: str, place: int) -> str:
+    def _with_returns(self, source: _Lines, line: str) -> str:
         """Return a line with those after it, if a carriage return does not end it but is part of one of its values.
 
         Python's and pandas' writers put no quotes around such a value. It is one if the line that a line feed ends has
         the right number of values.
         """
-        whole = line
-        while whole.endswith("\r") and 1 < len(self.split(whole)) <= len(self._names):
-            following = source.readline()
-            if not following or len(whole) + len(following) > MAX_LINE_BYTES:
+        lines, whole = [line], line
+        while whole.endswith("\r") and 1 < len(self.split(whole)) <= len(self._names) and len(whole) < MAX_LINE_BYTES:
+            lines.append(source.read())
+            whole += lines[-1]
+            if not lines[-1]:
                 break
-            whole += following
         content = _without_end(whole)
         if whole.endswith("\n") and len(self.split(content)) == len(self._names) > 1 and not self.is_open(content):
             return whole
-        source.seek(place + len(line))
+        source.give_back(lines[1:])
         return line
 
     def _whole(
-        self, source: IO[str], line: str, begin: int, closing: set[int], *, is_header: bool
+        self, source: _Lines, line: str, begin: int, closing: set[int], *, is_header: bool
     ) -> tuple[str, str | None]:
-        """Return the record that begins with a line, with its line ends, and what is wrong with it."""
+        """Return the record that begins with a line, with its line ends; or that line, and what is wrong with it."""
         content = _without_end(line)
         count, is_open, is_sound = self._read(content, 0, is_open=False)
         if not is_sound:
@@ -200,28 +200,23 @@ class Records:
         problem = f"the quote that opens its value of {self._name(count)} is not closed on this line"
         lines, size = [line], len(line)
         closes: list[int] = []
-        while is_open:
-            following = source.readline()
+        while is_open and is_sound:
+            following = source.read()
+            lines.append(following)
             if not following or size + len(following) > MAX_LINE_BYTES:
-                return line, problem
+                break
             content = _without_end(following)
             if self._quote in content:
-                end = self._end(content, 0)
-                if end >= 0:
+                if self._end(content, 0) >= 0:
                     closes.append(begin + size)
                 count, is_open, is_sound = self._read(content, count, is_open=True)
-                if not is_sound:
-                    closing.update(closes)
-                    return line, problem
-            lines.append(following)
             size += len(following)
-        rows = [self._as_a_row(_without_end(one)) for one in lines]
-        # Of the first and the last line there is what was cut off, too, if they are rows.
-        is_swallowing = any(rows[1:-1]) or bool(rows[0] and rows[0][-1] and rows[-1] and rows[-1][0])
-        if count != len(self._names) or (is_swallowing and not is_header):
-            closing.update(closes)
-            return line, problem
-        return "".join(lines), None
+        is_whole = is_sound and not is_open and count == len(self._names)
+        if is_whole and (is_header or not self._swallows_rows(lines)):
+            return "".join(lines), None
+        closing.update(closes)
+        source.give_back(lines[1:])
+        return line, problem
 
     def _read(self, content: str, count: int, *, is_open: bool) -> tuple[int, bool, bool]:
         """Read a line on from a number of values: how many are whole after it, is one open, are its quotes sound."""
@@ -266,6 +261,16 @@ class Records:
             place += 1
         return place
 
+    def _swallows_rows(self, lines: Sequence[str]) -> bool:
+        """Return whether lines of one record read as rows: one in the middle, or both the first and the last.
+
+        Of these two there must be what the record has cut off, too: a last value, and a first one.
+        """
+        if any(self._as_a_row(_without_end(line)) for line in lines[1:-1]):
+            return True
+        first, last = (self._as_a_row(_without_end(line)) for line in (lines[0], lines[-1]))
+        return bool(first and first[-1] and last and last[0])
+
     def _as_a_row(self, content: str) -> list[str]:
         """Return the bare values of a line if by itself it has one for every column, as its type needs it."""
         values = self.split(content)
@@ -287,6 +292,22 @@ class Records:
 
     def _name(self, place: int) -> str:
         return self._names[place] if place < len(self._names) else f"column {place + 1}"
+
+
+class _Lines:
+    """The lines of a text with their ends, one after the other; some may be given back and are read again."""
+
+    def __init__(self, source: IO[str]) -> None:
+        self._source = source
+        self._given_back: deque[str] = deque()
+
+    def read(self) -> str:
+        """Return the next line, empty after the last."""
+        return self._given_back.popleft() if self._given_back else self._source.readline()
+
+    def give_back(self, lines: Sequence[str]) -> None:
+        """Read these lines, the last ones that were read, once more."""
+        self._given_back.extendleft(line for line in reversed(lines) if line)
 
 
 def first_record(text: Path, dialect: Dialect) -> list[str]:
