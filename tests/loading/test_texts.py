@@ -104,6 +104,12 @@ def test_lines_keep_their_numbers_where_some_are_blank_or_damaged() -> None:
     }  # fmt: skip
 
 
+def test_a_line_that_is_wrongly_encoded_is_told_by_its_number() -> None:
+    content = "\nid,name,paid\n\n1,a,1\n2,Zoë,2\n3,é,3\n".encode("latin-1")
+    with pytest.raises(RefusalError, match="2 lines are not encoded in utf-8, the first of them line 5"):
+        parsed(content)
+
+
 def test_one_blank_line_of_one_column_is_a_missing_value() -> None:
     for quote in ('"', ""):
         assert parsed("\nname\na\n\nb\n\n", {"name": {}}, quote=quote).rows == [("a",), (None,), ("b",), (None,)]

@@ -111,9 +111,8 @@ class SetAside:
                 f"not all of its {opened.text.line_count:,} lines can be accounted for, as values seem to span lines",
                 f"ask its sender about quotes and line breaks within values, and correct {self._table.file}.",
             )
-        first, undecodable = self._row(
-            "select min(line), count(distinct line) from reject_errors where error_type = 'INVALID ENCODING'"
-        )
+        wrongly = "select distinct line, '', '', null from reject_errors where error_type = 'INVALID ENCODING'"
+        first, undecodable = self._row(f"select min(line), count(*) from ({self._placed(wrongly)})")
         reason, content = "error_message", "csv_line"
         if self._table.has_personal:
             reason, content = "cast(error_type as varchar)", "cast(null as varchar)"
@@ -203,7 +202,7 @@ class SetAside:
             ),
             moved as (select line_without, max(line_number - line_without) + 1 as lines from left_out group by all),
             found(line, reason, content, row) as ({lines})
-            select line + coalesce(lines, 0), reason, content, row
+            select line + coalesce(lines, 0) as line, reason, content, row
             from found asof left join moved on line >= line_without"""
 
     def _refusal(self, found: str, remedy: str, *, may_be_accepted: bool = False) -> RefusalError:
