@@ -16,8 +16,9 @@ import multiprocessing
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -42,18 +43,37 @@ from trials.mutations import (
     Mutation,
     cut_anywhere,
     cut_in_a_line,
+    encoded,
     every,
+    flipped,
+    in_turn,
     one_in,
     optional,
+    quoted,
     recoded,
     replaced,
     swapped,
     where,
 )
+from turnout.loading.contract import SourceTable
 from turnout.project.manifest import manifest_of
 
 # Honest weeks before a mutation, if no other number is asked for.
 WEEKS = 12
+
+
+def uncompared(name: str) -> Callable[[SourceTable], SourceTable]:
+    """Return what declares a column as one that is not compared with the loads before."""
+
+    def declare(table: SourceTable) -> SourceTable:
+        columns = (
+            replace(column, keys=replace(column.keys, compare=False)) if column.name == name else column
+            for column in table.columns
+        )
+        return replace(table, columns=tuple(columns))
+
+    return declare
+
 
 _COLUMNS = (
     Mutation(
@@ -436,7 +456,133 @@ _FILES = (
     *(
         Mutation(f"nothing, as {form}", ACCEPTED, form=form)
         for form in FORMS
-        if form not in {"CSV, Latin-1", "CSV, d.m.y"}
+        if form not in {"CSV, Latin-1", "CSV, d.m.y", "Excel"}
+    ),
+)
+
+_QUOTES = (
+    Mutation(
+        "a quote that is not closed in a line of 200",
+        SET_ASIDE,
+        words=("line 8: cannot be split", "line 208: cannot be split"),
+        form="CSV",
+        change=every(200, lambda line: b'"' + line),
+    ),
+    Mutation(
+        "a quote that is not closed in a line of 20",
+        CONTRACT,
+        words=("is not closed on this line",),
+        form="CSV",
+        change=every(20, lambda line: b'"' + line),
+    ),
+    Mutation(
+        "a quote that is not closed, gzip",
+        SET_ASIDE,
+        words=("line 501: cannot be split",),
+        form="CSV, gzip",
+        change=in_turn(gzip.decompress, quoted(501), gzip.compress),
+    ),
+    Mutation(
+        "two quotes that are not closed",
+        SET_ASIDE,
+        words=("line 501: cannot be split", "line 801: cannot be split"),
+        form="CSV",
+        change=quoted(501, 801),
+    ),
+    Mutation(
+        "a quote that the next line closes",
+        SET_ASIDE,
+        words=("line 501: cannot be split", "line 502: cannot be split"),
+        form="CSV",
+        change=in_turn(quoted(501), quoted(502, at_end=True)),
+    ),
+    Mutation(
+        "a quote that is not closed in the header",
+        CONTRACT,
+        words=("transaction_timestamp' is missing",),
+        form="CSV",
+        change=quoted(1),
+    ),
+    Mutation(
+        "line breaks within quotes",
+        ACCEPTED,
+        replaced("replace(product_type, ' ', chr(13) || chr(10)) as product_type"),
+        series="products",
+        form="CSV",
+        contract=uncompared("product_type"),
+    ),
+)
+
+_TEXTS = (
+    Mutation("a blank first line", ACCEPTED, form="CSV", change=lambda content: b"\n" + content),
+    Mutation(
+        "utf-8-sig declared and written",
+        ACCEPTED,
+        ACCENTS,
+        series="products",
+        form="CSV",
+        change=recoded("utf-8-sig"),
+        contract=encoded("utf-8-sig"),
+    ),
+    Mutation("a text behind gzip", CONTRACT, form="CSV, gzip", change=lambda content: content + b"thanks"),
+    Mutation("JSON lines in gzip with a bit flipped", CONTRACT, form="JSON lines, gzip", change=flipped(0.5)),
+    Mutation(
+        "an index without a name, as pandas writes it",
+        ACCEPTED,
+        "select row_number() over () as _, * from due",
+        form="CSV",
+        change=lambda content: content.removeprefix(b"_"),
+    ),
+    Mutation(
+        "a delimiter at the end of each line",
+        ACCEPTED,
+        form="CSV",
+        change=lambda content: content.replace(b"\n", b",\n"),
+    ),
+    Mutation(
+        "10,000 columns too many",
+        CONTRACT,
+        words=("10,011 columns, more than",),
+        form="CSV",
+        change=lambda content: b"".join(
+            line + b"".join(b",c%d" % number for number in range(10_000)) + b"\n" for line in content.splitlines()[:9]
+        ),
+    ),
+    Mutation("a name that stands for others, Parquet", ACCEPTED, suffix="?*"),
+    Mutation(
+        "numbers of JSON lines written as 1.0",
+        ACCEPTED,
+        replaced("cast(quantity as double) as quantity"),
+        form="JSON lines",
+    ),
+    Mutation(
+        "a key twice in a line of 200 of JSON lines",
+        SET_ASIDE,
+        words=("line 8: names a key twice",),
+        form="JSON lines",
+        change=every(200, lambda line: line.replace(b"{", b'{"store_id":1,', 1)),
+    ),
+    Mutation(
+        "a value too many in a line of 200, aligned by blanks",
+        SET_ASIDE,
+        words=("line 8: cannot be split into columns", "line 208: cannot be split into columns"),
+        form="aligned by blanks",
+        change=every(200, lambda line: b"7 " + line),
+    ),
+    Mutation(
+        "a line of 200 too long, fixed width",
+        SET_ASIDE,
+        words=("line 8: cannot be split into columns", "line 208: cannot be split into columns"),
+        form="fixed width",
+        change=every(200, lambda line: line.rstrip().ljust(300) + b"x\n"),
+    ),
+    Mutation("a workbook cut", CONTRACT, words=("cannot be read as Excel",), form="Excel", change=cut_anywhere),
+    Mutation(
+        "CSV cut within its last value",
+        REFUSED,
+        form="CSV",
+        change=lambda content: content[:-4],
+        missed_because="what is left is a value, too; the load's page says that no line break follows it",
     ),
 )
 
@@ -652,7 +798,21 @@ _ROWS = (
     ),
 )
 
-_ALL = (*KINDS, *_COLUMNS, *_TYPES, *_UNITS, *_POPULATION, *_AMOUNT, *_FILES, *_EVENTS, *_TIMES, *_VALUES, *_ROWS)
+_ALL = (
+    *KINDS,
+    *_COLUMNS,
+    *_TYPES,
+    *_UNITS,
+    *_POPULATION,
+    *_AMOUNT,
+    *_FILES,
+    *_EVENTS,
+    *_TIMES,
+    *_VALUES,
+    *_ROWS,
+    *_QUOTES,
+    *_TEXTS,
+)
 MUTATIONS: Mapping[str, Mutation] = {mutation.name: mutation for mutation in _ALL}
 assert len(MUTATIONS) == len(_ALL), "two mutations have one name"
 

@@ -219,7 +219,8 @@ class World:
         """Land a mutation after the honest weeks, alone, and return what the loader says."""
         series, form = MUTATED[mutation.series], FORMS[mutation.form]
         table = series.contract(self._manifest)
-        table = replace(table, keys=replace(table.keys, file=form.declared))
+        columns = (replace(column, keys=replace(column.keys, width=form.width)) for column in table.columns)
+        table = replace(table, columns=tuple(columns), keys=replace(table.keys, file=form.declared))
         table = mutation.contract(table) if mutation.contract else table
         history = self.history(series)
         with tempfile.TemporaryDirectory(dir=self._folder) as root:
@@ -230,6 +231,8 @@ class World:
                 rows = series.rows(self._weeks + number)
                 self._connection.execute(f"create or replace temp view {view} as {rows}")
             self._write(mutation.sql, path, mutation.options or form.options)
+            if form.rewrite:
+                path.write_bytes(form.rewrite(path.read_bytes()))
             if mutation.change:
                 path.write_bytes(mutation.change(path.read_bytes()))
             try:

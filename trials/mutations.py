@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from trials.workbooks import as_workbook
 from turnout.loading.contract import FileFormat, SourceTable
 
 ACCEPTED = "accepted"
@@ -24,11 +25,36 @@ CRASHED = "crashed"  # what nothing may lead to
 
 @dataclass(frozen=True)
 class Form:
-    """A way to write a file: how the contract declares it, and how DuckDB writes it."""
+    """A way to write a file.
+
+    Parameters
+    ----------
+    suffix : str
+        With what its name ends.
+    declared : FileFormat
+        How the contract declares it.
+    options : str
+        How DuckDB writes it.
+    rewrite : callable, optional
+        What makes the file of what DuckDB wrote, where that does not write such files.
+    width : int, optional
+        How wide the contract says that each column is.
+    """
 
     suffix: str
     declared: FileFormat
     options: str
+    rewrite: Callable[[bytes], bytes] | None = None
+    width: int | None = None
+
+
+# How wide columns of fixed width are; no value is wider.
+WIDTH = 24
+
+
+def _in_fixed_width(content: bytes) -> bytes:
+    lines = (b"".join(value.ljust(WIDTH) for value in line.split(b",")).rstrip() for line in content.splitlines())
+    return b"\n".join(lines) + b"\n"
 
 
 FORMS: Mapping[str, Form] = {
@@ -44,6 +70,14 @@ FORMS: Mapping[str, Form] = {
     ),
     "JSON lines": Form(".jsonl", FileFormat(format="json_lines"), "format json"),
     "JSON lines, gzip": Form(".jsonl.gz", FileFormat(format="json_lines"), "format json, compression gzip"),
+    "aligned by blanks": Form(
+        ".txt",
+        FileFormat(format="csv", delimiter="blanks", null_values=("-",)),
+        "format csv, header, delimiter ' ', nullstr '-', timestampformat '%Y-%m-%dT%H:%M:%S'",
+        lambda content: content.replace(b" ", b"   "),
+    ),
+    "fixed width": Form(".txt", FileFormat(format="fixed_width"), "format csv, header", _in_fixed_width, width=WIDTH),
+    "Excel": Form(".xlsx", FileFormat(format="excel"), "format csv, header", as_workbook),
 }
 
 
@@ -135,6 +169,51 @@ def cut_anywhere(content: bytes) -> bytes:
 def recoded(encoding: str, found: str = "utf-8") -> Callable[[bytes], bytes]:
     """Return what writes a text in another encoding."""
     return lambda content: content.decode(found).encode(encoding)
+
+
+def quoted(*lines: int, at_end: bool = False) -> Callable[[bytes], bytes]:
+    """Plant a quote in some lines: before the last value, or at its end."""
+
+    def plant(content: bytes) -> bytes:
+        found = content.splitlines(keepends=True)
+        for line in lines:
+            values, last = found[line - 1].rstrip(b"\n").rsplit(b",", 1)
+            found[line - 1] = values + (b"," + last + b'"\n' if at_end else b',"' + last + b"\n")
+        return b"".join(found)
+
+    return plant
+
+
+def in_turn(*changes: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    """Return what changes a file in several ways, one after the other."""
+
+    def change(content: bytes) -> bytes:
+        for one in changes:
+            content = one(content)
+        return content
+
+    return change
+
+
+def flipped(share: float) -> Callable[[bytes], bytes]:
+    """Flip a bit of a file, behind a share of its bytes."""
+
+    def flip(content: bytes) -> bytes:
+        place = int(len(content) * share)
+        return content[:place] + bytes([content[place] ^ 8]) + content[place + 1 :]
+
+    return flip
+
+
+def ending_in_several_ways(content: bytes) -> bytes:
+    """End every second line as on Windows, every seventh as on old Macs, and leave some blank."""
+    ends = (b"\r\n" if number % 2 else b"\r" if number % 7 == 0 else b"\n\n" for number in range(1, 1_000_000))
+    return b"".join(line + end for line, end in zip(content.splitlines(), ends, strict=False))
+
+
+def encoded(name: str) -> Callable[[SourceTable], SourceTable]:
+    """Return what declares another encoding."""
+    return lambda table: replace(table, keys=replace(table.keys, file=replace(table.keys.file, encoding=name)))
 
 
 def with_repeated_name(content: bytes) -> bytes:
@@ -376,11 +455,42 @@ KINDS = (
     ),
     Mutation(
         "a quote that is not closed",
-        REFUSED,
+        SET_ASIDE,
+        words=("line 501: cannot be split into columns: the quote that opens its value of product_id is not closed",),
         series="products",
         form="CSV",
         change=lambda content: content.replace(b"\n", b'\n"', 500).replace(b'\n"', b"\n", 499),
     ),
+    Mutation(
+        "two quotes in one column, 300 lines apart",
+        SET_ASIDE,
+        words=("line 501: cannot be split", "line 801: cannot be split", "a quote ends its value of"),
+        form="CSV",
+        change=in_turn(quoted(501), quoted(801, at_end=True)),
+    ),
+    Mutation(
+        "a bit flipped within gzip",
+        CONTRACT,
+        words=("cannot be read as CSV",),
+        form="CSV, gzip",
+        change=flipped(0.7),
+    ),
+    Mutation("lines that end in several ways, some blank", ACCEPTED, form="CSV", change=ending_in_several_ways),
+    Mutation(
+        "a key of JSON lines that is there from line 1,500 on",
+        ACCEPTED,
+        "select *, case when row_number() over () > 1500 then 7 end as till from due",
+        form="JSON lines",
+        change=lambda content: content.replace(b',"till":null', b""),
+    ),
+    Mutation("a name that stands for others, CSV", ACCEPTED, form="CSV", suffix="[*]"),
+    Mutation(
+        "a damaged page, Parquet",
+        CONTRACT,
+        words=("cannot be read as Parquet",),
+        change=in_turn(*(flipped(0.3 + place / 1_000) for place in range(40))),
+    ),
+    Mutation("nothing, as Excel", ACCEPTED, form="Excel"),
     Mutation(
         "CSV where Parquet is declared", CONTRACT, words=("cannot be read as Parquet",), options=FORMS["CSV"].options
     ),

@@ -83,3 +83,51 @@ def test_a_mistake_is_told_in_words(columns: dict[str, Any], keys: dict[str, Any
         source_tables(manifest_of(columns, **keys))
     for word in (*words, "models/staging/shop/_shop__sources.yml, table 'visits'", "rule:", "remedy:"):
         assert word in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ({"encoding": "rot13"}, "no text is encoded so"),
+        ({"encoding": "base64"}, "no text is encoded so"),
+        ({"encoding": "idna"}, "no text is encoded so"),
+        ({"encoding": "undefined"}, "no text is encoded so"),
+        ({"encoding": "unicode_escape"}, "no text is encoded so"),
+        ({"null_values": ["\x85"]}, "it holds the control character U+0085; in YAML's double quotes a backslash"),
+        ({"quote": "\n"}, "it holds the control character U+000A"),
+        ({"quote": "«"}, "it is no character of ASCII"),
+        ({"delimiter": "\n"}, "it holds the control character U+000A"),
+        ({"delimiter": ""}, "it is not one to four bytes long, nor 'blanks'"),
+        ({"delimiter": "€€"}, "it is not one to four bytes long"),
+        ({"delimiter": '"'}, "the quote '\"' is part of the delimiter"),
+        ({"sheet": "Orders"}, "'sheet' is declared, but the format is csv"),
+        ({"format": "fixed_width"}, "the column 'id' has no 'width'"),
+    ],
+)
+def test_a_layout_that_no_file_can_have_is_told_in_words(file: dict[str, Any], words: str) -> None:
+    with pytest.raises(LoadError) as told:
+        source_tables(manifest_of({"id": {}}, file={"format": "csv", **file}))
+    assert words in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"id": {"width": 3}}, "the column 'id' has a width, but the format is csv"),
+        ({"id": {}, "_load_id": {}}, "the column '_load_id' has a name that the loader needs"),
+        ({"id": {}, "_Turnout_Place": {}}, "the column '_Turnout_Place' has a name that the loader needs"),
+    ],
+)
+def test_a_column_that_cannot_be_is_told_in_words(columns: dict[str, Any], words: str) -> None:
+    with pytest.raises(LoadError) as told:
+        source_tables(manifest_of(columns, file={"format": "csv"}))
+    assert words in str(told.value)
+
+
+def test_keys_that_came_later_change_no_terms_where_they_are_not_used() -> None:
+    (table,) = source_tables(manifest_of({"id": {}}, file={"format": "csv"}))
+    assert not {"width", "sheet"} & set(table.terms.replace('"', " ").split())
+    narrow, wide = (
+        source_tables(manifest_of({"id": {"width": width}}, file={"format": "fixed_width"}))[0] for width in (3, 4)
+    )
+    assert narrow.layout != wide.layout

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from projects import ROOT
 
-from turnout.errors import LoadError
+from turnout.errors import LoadError, WarehouseError
 from turnout.loading import landing
 from turnout.loading.quarantine import accept, quarantined
 from turnout.records.loads import Load, QuarantinedFile
@@ -387,3 +387,49 @@ def test_killed_at_any_moment_a_load_is_wholly_there_or_not_there(arriving: Call
     visits.load()
     is_whole(visits, expected)
     assert all(isinstance(landed.entered, Load) for landed in visits.load().files)
+
+
+@pytest.mark.parametrize("folder", ["a[b]*", "x=5", "{a,b}'s"])
+def test_a_checkout_may_stand_in_any_folder(tmp_path: Path, arriving: Callable[..., Any], folder: str) -> None:
+    visits = arriving({**ID, "x": {"optional": True}, "filename": {"optional": True}}, **CSV)
+    visits.project = type(visits.project)(tmp_path / folder)
+    visits.arrive("*.csv", "id\n1\n")
+    assert visits.arrive("a[b].csv", "id,filename\n1,z\n").row_count == 1
+    assert visits.raw() == [(1, None, "z")]
+    assert visits.raw("select count(distinct _load_id) from loads.visits") == [(2,)]
+    visits.change({**ID, "x": {"type": "bigint", "optional": True}, "filename": {"optional": True}}, **CSV)
+    assert visits.load().in_force
+
+
+@pytest.mark.parametrize("folder", ["back\\slash", "why?"])
+def test_a_folder_that_no_database_can_stand_in_is_told(
+    tmp_path: Path, arriving: Callable[..., Any], folder: str
+) -> None:
+    visits = arriving(ID, **CSV)
+    visits.project = type(visits.project)(tmp_path / folder)
+    with pytest.raises(WarehouseError, match=r"The warehouse cannot stand in a folder with '.' in its path"):
+        visits.arrive("a.csv", lines(1))
+
+
+def test_a_name_that_is_no_text_quarantines_the_file(arriving: Callable[..., Any]) -> None:
+    visits = arriving(ID, **CSV)
+    visits.arrive("a.csv", lines(1))
+    visits.drop(os.fsdecode(b"caf\xe9.csv"), lines(2))
+    refused = visits.load().files[-1].entered
+    assert isinstance(refused, QuarantinedFile)
+    assert refused.file_name == "caf\\xe9.csv"
+    assert "its name is not encoded in UTF-8" in refused.problem
+    assert (visits.project.root / refused.path).read_text() == lines(2)
+
+
+@pytest.mark.parametrize(
+    ("content", "is_told"),
+    [("id,v\n1,x\n", False), ("id,v\n1,x", True), ('id,v\n1,"x"', False), ("id,v\r\n1,x\r", False)],
+)
+def test_a_text_that_may_be_cut_within_its_last_value_says_so(
+    arriving: Callable[..., Any], content: str, is_told: bool
+) -> None:
+    visits = arriving({**ID, "v": {}}, **CSV)
+    load = visits.arrive("a.csv", content)
+    told = [check.name for check in visits.register.checks(load.load_id) if check.name == "unfinished_lines"]
+    assert bool(told) == is_told

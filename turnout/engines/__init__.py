@@ -6,7 +6,7 @@ connection or a lock, or writes SQL that only one engine reads: what engines say
 `Expressions`. Another engine is another module here.
 """
 
-from turnout.engines.sql import identifier, literal
+from turnout.engines.sql import file_literal, identifier, literal
 from turnout.engines.warehouse import Expressions, QueryError, RefusedRowError, Session, StorageError, Warehouse
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Session",
     "StorageError",
     "Warehouse",
+    "file_literal",
     "identifier",
     "literal",
 ]

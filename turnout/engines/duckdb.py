@@ -102,6 +102,14 @@ class DuckDB:
         import duckdb
         import tenacity
 
+        unusable = next((character for character in "?\\" if character in str(self.path)), None)
+        if unusable:
+            raise WarehouseError(
+                f"The warehouse cannot stand in a folder with '{unusable}' in its path.",
+                where=str(self.path),
+                rule="in the path of a database, a backslash is a slash to DuckDB, and a question mark begins options.",
+                remedy="move the project to another folder, or give this one another name.",
+            )
         self.path.parent.mkdir(parents=True, exist_ok=True)
         waiting = tenacity.Retrying(
             retry=tenacity.retry_if_exception(is_locked),

@@ -10,6 +10,7 @@ import codecs
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
@@ -30,19 +31,60 @@ LOADER = "landing"
 
 STRICT = ConfigDict(extra="forbid", strict=True)
 
+# What our own columns begin with, while a file is read; and what else they are called, there and in raw.
+OURS = "_turnout_"
+_OUR_NAMES = {"file_row_number", "_load_id", "_loaded_at", "_replaced_at"}
+
 # What a column is that gathers others.
 GATHERED_TYPE = "map(varchar, varchar)"
 
+# A delimiter: as many blanks as there are.
+BLANKS = "blanks"
+
+# Codecs of Python that are for names of hosts and for source code.
+_NO_ENCODINGS = {"idna", "punycode", "raw-unicode-escape", "unicode-escape"}
+
 # Keys that came later; where they are not used, they are not among the terms, which stay what they were.
-_LATER_KEYS = {"gather", "part", "is_personal", "time_zone"}
+_LATER_KEYS = {"gather", "part", "is_personal", "sheet", "time_zone", "width"}
 
 
 def _known_encoding(name: str) -> str:
     try:
-        codecs.lookup(name)
+        found = codecs.lookup(name).name
     except LookupError:
         raise ValueError("there is no such encoding") from None
+    try:
+        "".encode(name)
+    except (LookupError, UnicodeError):  # Python counts compression and the like among its codecs
+        found = "idna"
+    if found in _NO_ENCODINGS:
+        raise ValueError("no text is encoded so")
     return name
+
+
+def _without_control_characters(text: str) -> str:
+    for character in text:
+        if unicodedata.category(character) in {"Cc", "Zl", "Zp"}:
+            raise ValueError(
+                f"it holds the control character U+{ord(character):04X}; in YAML's double quotes a backslash says that "
+                "the next character means something else, so write such a value in single quotes, as in '\\N'"
+            )
+    return text
+
+
+def _delimiter(text: str) -> str:
+    if text == BLANKS:
+        return text
+    if not 1 <= len(text.encode()) <= 4:
+        raise ValueError(f"it is not one to four bytes long, nor '{BLANKS}'")
+    _without_control_characters(text.translate(dict.fromkeys({*range(1, 32)} - {10, 13})))
+    return text
+
+
+def _quote(text: str) -> str:
+    if text and not text.isascii():
+        raise ValueError("it is no character of ASCII")
+    return _without_control_characters(text)
 
 
 def _regular_expression(expression: str) -> str:
@@ -69,18 +111,24 @@ class FileFormat:
 
     Parameters
     ----------
-    format : {"parquet", "csv", "json_lines"}
-        The kind of file. What follows, but for `time_zone`, is for the two kinds of text.
+    format : {"parquet", "csv", "json_lines", "fixed_width", "excel"}
+        The kind of file. In `fixed_width` each column is so many characters wide as its `width` says; blanks around a
+        value are not part of it. Of `excel` one sheet is read; what a cell means follows from the column's `data_type`.
     delimiter, quote : str
-        Of CSV; a quote inside a quoted value is doubled. An empty `quote` means that there are none.
+        Of CSV; a quote inside a quoted value is doubled. An empty `quote` means that there are none. The delimiter
+        `blanks` is as many blanks or tabs as there are, for columns that are aligned on the page; there are no quotes.
     header : bool
-        Whether the first line of a CSV file names the columns. Without, they stand in the order of the contract.
+        Whether the first line, or row, names the columns. Without, they stand in the order of the contract. Not for
+        Parquet and JSON lines.
+    sheet : str, optional
+        Of Excel: the name of the sheet. Default: the only one.
     encoding : str
         A name that Python knows, such as `utf-8`, `latin-1`, `cp1252`.
     compression : {"none", "gzip"}, optional
         Default: gzip where the file's name ends in `.gz`.
     null_values : tuple of str
-        What stands for a missing value in CSV; an empty value always does.
+        What stands for a missing value, but in Parquet and JSON lines; an empty value always does. One with a backslash
+        is written in YAML's single quotes.
     date_format, timestamp_format : str or tuple of str, optional
         As in `strptime`, such as `%d/%m/%Y`; of several, the first that fits a value is taken. Default: ISO 8601.
     time_zone : str, optional
@@ -88,13 +136,14 @@ class FileFormat:
         zone skips in spring, or has twice in autumn, is refused. Default: UTC.
     """
 
-    format: Literal["parquet", "csv", "json_lines"] = "parquet"
-    delimiter: Annotated[str, Field(min_length=1, max_length=4)] = ","
-    quote: Annotated[str, Field(max_length=1)] = '"'
+    format: Literal["parquet", "csv", "json_lines", "fixed_width", "excel"] = "parquet"
+    delimiter: Annotated[str, AfterValidator(_delimiter)] = ","
+    quote: Annotated[str, Field(max_length=1), AfterValidator(_quote)] = '"'
     header: bool = True
+    sheet: str | None = None
     encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
     compression: Literal["none", "gzip"] | None = None
-    null_values: tuple[str, ...] = ()
+    null_values: tuple[Annotated[str, AfterValidator(_without_control_characters)], ...] = ()
     date_format: str | tuple[str, ...] | None = None
     timestamp_format: str | tuple[str, ...] | None = None
     time_zone: str | None = None
@@ -188,6 +237,8 @@ class ColumnKeys:
         A regular expression. The column is a map, from name to value, of all columns of the file whose whole name it
         matches and that are not declared themselves, as text, without what is missing or blank; it is never compared.
         For files that grow a column with every period.
+    width : int, optional
+        How many characters wide the column is, in a file of fixed width.
     limits : ColumnLimits
         What the column may differ by, where that is not to be learned.
     """
@@ -196,6 +247,7 @@ class ColumnKeys:
     always: str | int | float | bool | tuple[str | int | float | bool | None, ...] | None = None
     compare: bool = True
     gather: Annotated[str, AfterValidator(_regular_expression)] | None = None
+    width: Annotated[int, Field(ge=1)] | None = None
     limits: ColumnLimits = ColumnLimits()
 
 
@@ -299,7 +351,13 @@ class SourceTable:
     def layout(self) -> str:
         """What of the contract decides how a file becomes rows, as a hash: read otherwise, it is another load."""
         columns = [
-            (column.name, column.data_type, column.is_required, *([column.keys.gather] if column.keys.gather else []))
+            (
+                column.name,
+                column.data_type,
+                column.is_required,
+                *([column.keys.gather] if column.keys.gather else []),
+                *([column.keys.width] if column.keys.width else []),
+            )
             for column in self.columns
         ]
         shape = {"columns": columns, "key": self.keys.key, "file": self.keys.file}
@@ -403,6 +461,7 @@ def _contradictions(keys: TableKeys, columns: Sequence[Column]) -> Iterator[tupl
             "'part' stands beside 'mode: append', but what is appended takes no file's place.",
             "remove one of them.",
         )
+    yield from _contradictions_of_layout(keys.file, columns)
     if all(column.keys.gather for column in columns):
         yield "every column gathers others.", "declare those that are always there by their names."
     for column in columns:
@@ -420,11 +479,34 @@ def _contradictions(keys: TableKeys, columns: Sequence[Column]) -> Iterator[tupl
             )
         if column.name in keys.key:
             yield f"the column '{column.name}' gathers others, but is part of the key.", "take it out of 'key'."
-        if keys.file.format == "csv" and not keys.file.header:
+        if keys.file.format == "fixed_width":
+            yield (
+                f"the column '{column.name}' gathers others, but columns of fixed width are all declared.",
+                "declare the columns one by one.",
+            )
+        if keys.file.format in {"csv", "excel"} and not keys.file.header:
             yield (
                 f"the column '{column.name}' gathers others by their names, but the file has no header.",
                 "declare the columns one by one, or remove 'header: false'.",
             )
+
+
+def _contradictions_of_layout(layout: FileFormat, columns: Sequence[Column]) -> Iterator[tuple[str, str]]:
+    """Yield what of a file's layout cannot hold together, and the remedy."""
+    if layout.quote and layout.quote in layout.delimiter and layout.delimiter != BLANKS:
+        yield f"the quote {layout.quote!r} is part of the delimiter.", "correct one of them."
+    if layout.sheet is not None and layout.format != "excel":
+        yield f"'sheet' is declared, but the format is {layout.format}.", "write 'format: excel', or remove 'sheet'."
+    for column in columns:
+        if layout.format == "fixed_width" and column.keys.width is None:
+            yield f"the column '{column.name}' has no 'width'.", "say how many characters wide it is."
+        if layout.format != "fixed_width" and column.keys.width is not None:
+            yield (
+                f"the column '{column.name}' has a width, but the format is {layout.format}.",
+                "write 'format: fixed_width', or remove 'width'.",
+            )
+        if column.name.lower().startswith(OURS) or column.name.lower() in _OUR_NAMES:
+            yield f"the column '{column.name}' has a name that the loader needs.", "give it another name."
 
 
 def _validated(kind: type[T], declared: object, place: Place) -> T:

@@ -42,6 +42,11 @@ class ArrivedFile:
     modified_ns: int
     changed_ns: int
 
+    @property
+    def name(self) -> str:
+        """The name, in which bytes that are no UTF-8 are shown by their numbers."""
+        return os.fsencode(self.path.name).decode(errors="backslashreplace")
+
     @classmethod
     def at(cls, path: Path) -> Self:
         """Return the file that stands at a path now."""

@@ -20,7 +20,7 @@ from turnout.loading.landing import ArrivedFile, FilesSeen, files_in, hash_of, s
 from turnout.loading.population import REFERENCE_LOADS, PopulationCheck, compare
 from turnout.loading.refusal import RefusalError, why
 from turnout.loading.register import Register
-from turnout.loading.rows import parse
+from turnout.loading.rows import ParsedFile, parse
 from turnout.records.loads import Load, QuarantinedFile
 
 if TYPE_CHECKING:
@@ -37,6 +37,11 @@ LOCK_SECONDS = 600
 SUMMARIZED_ROWS = 500_000
 # The summary statistics that are values of the column, or tell of them.
 VALUES_SUMMARIZED = ("min", "max", "avg", "std", "q25", "q50", "q75")
+
+# What is told of a text that would look the same if it had been cut within its last value.
+_UNFINISHED = PopulationCheck(
+    "unfinished_lines", "", 1, 0, 1, 0, "no line break after the last value: were it cut there, nobody would know"
+)
 
 # Begins the name of what is being written; what a killed loader left behind is removed by the next one.
 _INCOMING = ".incoming."
@@ -140,13 +145,13 @@ def load_landed(project: Project, table: SourceTable) -> Loaded:
                 growing.append(file)
             else:
                 seen.remember(file, content_hash)
-                files.append(LandedFile(file.path.name, entered, is_new=known is None))
+                files.append(LandedFile(file.name, entered, is_new=known is None))
         blocking = _blocking(table, files)
         loads = register.loads()
         if not loads:
             raise _nothing_to_show(table, landing, blocking, growing)
         register.show()
-    names = tuple(file.path.name for file in growing)
+    names = tuple(file.name for file in growing)
     return Loaded(tuple(files), names, tuple(register.in_force(loads)), blocking)
 
 
@@ -181,8 +186,9 @@ def load_file(
     checks: list[PopulationCheck] = []
     with connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(spilled)}) as connection:
         try:
-            load, parquet = _parse(connection, project, register, table, arrival, scratch)
-            checks += _compare(connection, register, table, load, parquet)
+            load, parsed = _parse(connection, project, register, table, arrival, scratch)
+            checks += [_UNFINISHED] if parsed.may_be_cut else []
+            checks += _compare(connection, register, table, load, parsed.path)
             failed = [check for check in checks if not check.passed]
             if failed and arrival.acceptance is None:
                 raise _unexpected(table, file, failed)
@@ -196,7 +202,7 @@ def load_file(
         refused_rows = connection.sql(
             "select line_number, reason, content from refused_rows order by line_number"
         ).to_arrow_table()
-    if not _keep(parquet, file, project.root / load.path):
+    if not _keep(parsed.path, file, project.root / load.path):
         return None
     register.add(load, checks, statistics, refused_rows)
     return load
@@ -251,8 +257,8 @@ def _parse(
     table: SourceTable,
     arrival: Arrival,
     scratch: Path,
-) -> tuple[Load, Path]:
-    """Return the load that a file would be, and the Parquet file of its rows."""
+) -> tuple[Load, ParsedFile]:
+    """Return the load that a file would be, and what came of its rows."""
     _check_name(table, arrival.file)
     file, acceptance, loads = arrival.file, arrival.acceptance, register.loads()
     others = [load for load in register.in_force(loads) if load.file_hash != arrival.content_hash]
@@ -265,7 +271,7 @@ def _parse(
         load_id=arrival.load_id,
         source=table.source,
         table_name=table.name,
-        file_name=file.path.name,
+        file_name=file.name,
         file_hash=arrival.content_hash,
         byte_count=file.byte_count,
         row_count=parsed.row_count,
@@ -277,7 +283,7 @@ def _parse(
         accepted_by=acceptance.by if acceptance else None,
         accepted_because=acceptance.because if acceptance else None,
     )
-    return load, parsed.path
+    return load, parsed
 
 
 def _compare(
@@ -341,7 +347,7 @@ def _quarantine(
 ) -> QuarantinedFile:
     """Keep a refused file as it arrived, and record why it was refused."""
     file, load_id = arrival.file, arrival.load_id
-    target = project.quarantine / table.folder / load_id / file.path.name
+    target = project.quarantine / table.folder / load_id / file.name
     target.parent.mkdir(parents=True, exist_ok=True)
     if target != file.path:
         copy = project.loads / table.folder / f"{_INCOMING}{load_id}.refused"
@@ -351,7 +357,7 @@ def _quarantine(
         load_id=load_id,
         source=table.source,
         table_name=table.name,
-        file_name=file.path.name,
+        file_name=file.name,
         file_hash=arrival.content_hash,
         byte_count=file.byte_count,
         contract=table.terms,
@@ -408,7 +414,11 @@ def _blocking(table: SourceTable, files: Sequence[LandedFile]) -> tuple[Quaranti
 
 
 def _check_name(table: SourceTable, file: ArrivedFile) -> None:
-    """Refuse a file of a snapshot in parts whose name does not say which part it is."""
+    """Refuse a file whose name is no text, or of a snapshot in parts does not say which part it is."""
+    if file.name != file.path.name:
+        raise RefusalError(
+            table, "its name is not encoded in UTF-8", file.name, "give the file a name that can be written down."
+        )
     if table.keys.part and not table.part_of(file.path.name):
         raise RefusalError(
             table,

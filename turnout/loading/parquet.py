@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from turnout.engines import identifier, literal
+from turnout.engines import file_literal, identifier
 from turnout.engines.duckdb import connect
 from turnout.loading.contract import FileFormat
 from turnout.loading.rows import as_shown
@@ -33,7 +33,7 @@ def first_misfit(files: Sequence[Path], columns: Sequence[Column]) -> Misfit | N
 
     These are also those of which a plain cast, as views make it, would make another value.
     """
-    source = f"read_parquet([{', '.join(literal(str(file)) for file in files)}], union_by_name = true)"
+    source = f"read_parquet([{', '.join(map(file_literal, files))}], union_by_name = true, hive_partitioning = false)"
     with connect() as connection:
         stored = {row[0]: row[1] for row in connection.execute(f"describe select * from {source}").fetchall()}
         for column in columns:
@@ -82,9 +82,9 @@ def sampled_rows(root: Path, table: SourceTable, load: Load, count: int) -> list
     with connect() as connection:
         rows: list[dict[str, Any]] = (
             connection.sql(
-                f"""select file_row_number + 1 as row, {columns} from read_parquet(?, file_row_number = true)
-                where file_row_number in ({", ".join(map(str, places))})""",
-                params=[str(root / load.path)],
+                f"""select file_row_number + 1 as row, {columns}
+                from read_parquet({file_literal(root / load.path)}, file_row_number = true, hive_partitioning = false)
+                where file_row_number in ({", ".join(map(str, places))})"""
             )
             .to_arrow_table()
             .to_pylist()

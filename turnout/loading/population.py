@@ -68,7 +68,7 @@ class PopulationCheck:
     Parameters
     ----------
     name : str
-        What was measured: a name in `USUAL`, `future_events` or `always`.
+        What was measured: a name in `USUAL`, `future_events`, `always` or `unfinished_lines`.
     column_name : str
         The column; empty if it is about the whole table.
     value : float

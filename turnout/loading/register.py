@@ -12,8 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from turnout.engines import Session, Warehouse, identifier, literal
+from turnout.engines import Session, Warehouse, file_literal, identifier, literal
 from turnout.errors import LoadError
+from turnout.loading.contract import OURS
 from turnout.loading.parquet import first_misfit
 from turnout.loading.population import MAX_HISTORY, History, PopulationCheck
 from turnout.records import SCHEMA, opened
@@ -31,6 +32,8 @@ HISTORY_SCHEMA = "loads"
 TABLES = tuple(table.name for table in SAID if table is not BUILT_FROM)  # that one is dbt's to write
 
 _TABLE = "source = ? and table_name = ?"
+# Which file a row is from; a load may have a column `filename`.
+_FILE = f"{OURS}file"
 # What is read as a whole, in which order; and what of it is asked of the register for every file.
 _ORDER = {
     "loads": "loaded_at",
@@ -160,11 +163,11 @@ class Register:
             for column in self._table.columns
         ]
         # A file has the name of its load, so DuckDB opens only the files of the loads that a query asks for.
-        load_id = "parse_filename(filename, true)"
+        load_id = f"parse_filename({_FILE}, true)"
         times = _by_load({load.load_id: load.loaded_at for load in loads})
-        files = ", ".join(literal(str(self._root / load.path)) for load in loads)
+        files = ", ".join(file_literal(self._root / load.path) for load in loads)
         return f"""select {", ".join(columns)}, {load_id} as _load_id, {times}[{load_id}] as _loaded_at
-            from read_parquet([{files}], union_by_name = true, filename = true)"""
+            from read_parquet([{files}], union_by_name = true, filename = '{_FILE}', hive_partitioning = false)"""
 
     def _show(self, session: Session) -> None:
         """Point the views at the loads as they are registered now."""

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from turnout.engines import identifier, literal
-from turnout.loading.reading import OpenedFile, ends_in_a_line_break, open_file, unreadable
+from turnout.engines import file_literal, identifier, literal
+from turnout.loading.contract import OURS
+from turnout.loading.opened import PLACE, OpenedFile
+from turnout.loading.reading import open_file, read_exactly, unreadable
 from turnout.loading.refusal import RefusalError
+from turnout.loading.setting_aside import KEPT_CHARACTERS, SetAside
 from turnout.loading.values import canonical_types, check_formats, evaluated, local_time_of, map_of, reason_of, value_of
 from turnout.personal import MASK
 
@@ -21,10 +24,8 @@ if TYPE_CHECKING:
 
     from turnout.loading.contract import SourceTable
 
-# Lines that cannot be split into columns after which a file is refused without counting more of them.
-REJECTS_LIMIT = 100_000
-# Characters of an unfit row that are kept with its reason.
-KEPT_CHARACTERS = 4_000
+# Names of our own columns: why a row is unfit, and that row.
+_REASON, _CONTENT = f"{OURS}reason", f"{OURS}content"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class ParsedFile:
         Those of them that the contract does not name; they are kept, and not shown in raw.
     row_count, refused_row_count : int
         Rows that are in `path`, and rows that were set aside.
+    may_be_cut : bool
+        Whether it is a text that would look the same if it had been cut within its last value.
     """
 
     path: Path
@@ -48,6 +51,7 @@ class ParsedFile:
     undeclared: tuple[str, ...]
     row_count: int
     refused_row_count: int
+    may_be_cut: bool
 
 
 def parse(
@@ -87,8 +91,8 @@ def parse(
     """
     import duckdb
 
-    connection.execute("create table refused_rows (line_number bigint, reason varchar, content varchar, row bigint)")
-    opened = open_file(connection, file, scratch, table, REJECTS_LIMIT)
+    set_aside = SetAside(connection, table, file, is_accepted=is_accepted)
+    opened = open_file(connection, file, scratch, table, set_aside)
     types = canonical_types(connection, table)
     check_formats(connection, table)
     local = local_time_of(table)
@@ -99,36 +103,36 @@ def parse(
         else value_of(column, opened, types[column.name], table, local)
         for column in table.columns
     }
-    opened, values = evaluated(opened, values)
+    made, values = evaluated(values)
     in_maps = {name for columns in gathered.values() for name in columns}
     columns = (*(name for name in opened.types if name not in in_maps), *gathered)
     undeclared = tuple(name for name in columns if name not in values)
+    reason = reason_of(table, opened, values, types, local)
     try:
-        staged = _stage(
-            connection, opened, values, undeclared, reason_of(table, opened, values, types, local), scratch, table
-        )
-        _set_aside_rejected_lines(connection, opened, table, file, is_accepted=is_accepted)
-        rejected = _count(connection, "refused_rows")
-        total = _count(connection, "staged") + rejected
+        opened, staged = _stage_whole(connection, opened, made, values, undeclared, reason, scratch, table, set_aside)
+        set_aside.add_rejected(opened)
+        total = _count(connection, "staged") + set_aside.count
         if total == 0:
             raise RefusalError(
                 table, "it has no rows", str(file), "ask its sender whether that is meant; remove it from landing."
             )
-        _set_aside(connection, opened, "select _row, _reason, _content from staged where _reason is not null")
-        _check_share(connection, table, file, total, is_accepted=is_accepted)
+        set_aside.add(opened, f"select {PLACE}, {_REASON}, {_CONTENT} from staged where {_REASON} is not null")
+        set_aside.check_share(total)
         if table.keys.key:
-            _set_aside(connection, opened, _repeated_keys(table, earlier))
-            _check_share(connection, table, file, total, is_accepted=is_accepted)
-        _check_end(connection, opened, table, file, total, is_accepted=is_accepted)
-        refused = _count(connection, "refused_rows")
+            set_aside.add(opened, _repeated_keys(table, earlier))
+            set_aside.check_share(total)
+        set_aside.check_end(opened)
+        refused = set_aside.count
         if refused or staged is None:
             staged = scratch.with_suffix(".fit.parquet")
             fit = f"""select {_listed([*values, *undeclared])} from staged
-                where _row not in (select row from refused_rows where row is not null)"""
+                where {PLACE} not in (select row from refused_rows where row is not null)"""
             connection.execute(f"copy ({fit}) to {literal(str(staged))} (format parquet, compression zstd)")
-    except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
+    except (duckdb.OutOfMemoryException, duckdb.InterruptException):
+        raise
+    except duckdb.Error as error:
         raise unreadable(table, file, error) from None
-    return ParsedFile(staged, columns, undeclared, total - refused, refused)
+    return ParsedFile(staged, columns, undeclared, total - refused, refused, _may_be_cut(opened, table))
 
 
 def as_shown(name: str, table: SourceTable) -> str:
@@ -136,16 +140,51 @@ def as_shown(name: str, table: SourceTable) -> str:
     return f"case when {identifier(name)} is not null then '{MASK}' end" if table.hides(name) else identifier(name)
 
 
+def _stage_whole(
+    connection: duckdb.DuckDBPyConnection,
+    opened: OpenedFile,
+    made: str,
+    values: Mapping[str, str],
+    undeclared: Sequence[str],
+    reason: str,
+    scratch: Path,
+    table: SourceTable,
+    set_aside: SetAside,
+) -> tuple[OpenedFile, Path | None]:
+    """Make the view `staged`, see `_stage`, of all lines.
+
+    Where a text has more lines than DuckDB found records, values span lines, or seem to: its records are counted. If
+    they are more, too, it is read once more, without the lines that a quote has damaged.
+    """
+    import duckdb
+
+    is_parsed = True
+    try:
+        staged = _stage(connection, opened, made, values, undeclared, reason, scratch, table)
+        if opened.is_exact or set_aside.accounts_for(opened):
+            return opened, staged
+    except duckdb.InvalidInputException:
+        if opened.text is None or opened.is_exact:
+            raise
+        is_parsed = False
+    opened = read_exactly(connection, opened, scratch, table, set_aside)
+    if is_parsed and not set_aside.count and set_aside.accounts_for(opened):
+        return opened, staged
+    set_aside.forget_rejected()
+    return opened, _stage(connection, opened, made, values, undeclared, reason, scratch, table)
+
+
 def _stage(
     connection: duckdb.DuckDBPyConnection,
     opened: OpenedFile,
+    made: str,
     values: Mapping[str, str],
     undeclared: Iterable[str],
     reason: str,
     scratch: Path,
     table: SourceTable,
 ) -> Path | None:
-    """Make the view `staged`: parsed values, `_row` (the place, from 0 on), `_reason`, `_content` (the unfit row).
+    """Make the view `staged`: parsed values, the place of each row from 0 on, why it is unfit, and the unfit row.
 
     Text is parsed once and kept as Parquet, where a row's place is its place in the text. A Parquet file is read
     where it stands. Returns the file that is a load already if no row of it is unfit; None if there is none.
@@ -154,80 +193,31 @@ def _stage(
         [*(f"{value} as {identifier(name)}" for name, value in values.items()), *map(identifier, undeclared)]
     )
     content = ", ".join(f"{literal(name)}: {as_shown(name, table)}" for name in opened.types)
-    unfit = (
-        f"{reason} as _reason, case when _reason is not null then left(to_json({{{content}}}), {KEPT_CHARACTERS}) end"
-    )
+    relation = f"select {made} from ({opened.relation})"
+    unfit = f"""{reason} as {_REASON},
+        case when {_REASON} is not null then left(to_json({{{content}}}), {KEPT_CHARACTERS}) end as {_CONTENT}"""
     if table.keys.file.format == "parquet":
-        connection.execute(
-            f"create view staged as select {columns}, {unfit} as _content, _row from ({opened.relation})"
-        )
+        connection.execute(f"create view staged as select {columns}, {unfit}, {PLACE} from ({relation})")
         is_unchanged = all(value == identifier(name) for name, value in values.items())
         return opened.path if is_unchanged else None
     path = scratch.with_suffix(".staged.parquet")
     connection.execute(
-        f"""copy (select {columns}, {unfit} as _content from ({opened.relation}))
+        f"""copy (select {columns}, {unfit} from ({relation}))
             to {literal(str(path))} (format parquet, compression zstd)"""
     )
     connection.execute(
-        f"""create view staged as
-            select * exclude (file_row_number), file_row_number as _row
-            from read_parquet({literal(str(path))}, file_row_number = true)"""
+        f"""create or replace view staged as
+            select * exclude (file_row_number), file_row_number as {PLACE}
+            from read_parquet({file_literal(path)}, file_row_number = true, hive_partitioning = false)"""
     )
     return path
 
 
-def _set_aside_rejected_lines(
-    connection: duckdb.DuckDBPyConnection, opened: OpenedFile, table: SourceTable, file: Path, *, is_accepted: bool
-) -> None:
-    """Set aside the lines that could not be split into columns; DuckDB has listed them."""
-    if not opened.can_reject:
-        return
-    reason, content = "error_message", "csv_line"
-    if table.has_personal:
-        reason, content = "cast(error_type as varchar)", "cast(null as varchar)"
-    connection.execute(
-        f"""insert into refused_rows
-            select line, 'cannot be split into columns: ' || lower(any_value({reason})), any_value({content}), null
-            from reject_errors group by line"""
-    )
-    if _count(connection, "reject_errors") >= REJECTS_LIMIT:
-        raise RefusalError(
-            table,
-            f"more than {REJECTS_LIMIT:,} errors in splitting lines into columns",
-            str(file),
-            f"ask its sender, or correct the delimiter and the quote in {table.file}.",
-        )
-    first, undecodable = connection.execute(
-        "select min(line), count(distinct line) from reject_errors where error_type = 'INVALID ENCODING'"
-    ).fetchall()[0]
-    if undecodable and not is_accepted:
-        raise RefusalError(
-            table,
-            f"{undecodable:,} lines are not encoded in {table.keys.file.encoding}, the first of them line {first:,}",
-            str(file),
-            f"ask its sender how it is encoded, and correct the encoding in {table.file}; or accept it without "
-            "those lines.",
-            may_be_accepted=True,
-        )
-
-
-def _set_aside(connection: duckdb.DuckDBPyConnection, opened: OpenedFile, unfit: str) -> None:
-    """Set aside the rows that a query finds (place, reason, content), each with its line in the file.
-
-    Lines that could not be split are in no place, so the places after them have moved up.
-    """
-    connection.execute(
-        f"""insert into refused_rows
-            with
-            rejected as (
-                select line_number - row_number() over (order by line_number) + 1 as line_without, line_number
-                from refused_rows where row is null
-            ),
-            moved as (select line_without, max(line_number - line_without) + 1 as lines from rejected group by all),
-            unfit(row, reason, content) as ({unfit})
-            select row + 1 + {opened.header_lines} + coalesce(lines, 0), reason, content, row
-            from unfit asof left join moved on row + 1 + {opened.header_lines} >= line_without"""
-    )
+def _may_be_cut(opened: OpenedFile, table: SourceTable) -> bool:
+    """Return whether nothing follows the last value of a text: neither a line break, nor a quote or a brace."""
+    if opened.text is None or opened.text.is_ended or table.keys.file.format == "json_lines":
+        return False
+    return not table.keys.file.quote or opened.text.last_byte != table.keys.file.quote.encode()
 
 
 def _repeated_keys(table: SourceTable, earlier: Sequence[Path]) -> str:
@@ -235,70 +225,25 @@ def _repeated_keys(table: SourceTable, earlier: Sequence[Path]) -> str:
     key = _listed(table.keys.key)
     content = ", ".join(f"{literal(name)}: {as_shown(name, table)}" for name in table.keys.key)
     repeated = f"""
-        select staged._row, 'repeats the key of an earlier row', left(to_json({{{content}}}), {KEPT_CHARACTERS})
+        select staged.{PLACE}, 'repeats the key of an earlier row', left(to_json({{{content}}}), {KEPT_CHARACTERS})
         from staged
         inner join (
-            select {key}, min(_row) as first_row from staged where _reason is null group by {key} having count(*) > 1
+            select {key}, min({PLACE}) as {OURS}first
+            from staged where {_REASON} is null group by {key} having count(*) > 1
         ) using ({key})
-        where _reason is null and staged._row > first_row"""
+        where {_REASON} is null and staged.{PLACE} > {OURS}first"""
     if not earlier:
         return repeated
     types = {column.name: column.data_type for column in table.columns}
     casts = ", ".join(f"try_cast({identifier(name)} as {types[name]}) as {identifier(name)}" for name in table.keys.key)
-    loads = ", ".join(literal(str(path)) for path in earlier)
+    loads = ", ".join(map(file_literal, earlier))
     return f"""{repeated}
         union
-        select _row, 'repeats the key of an earlier load', left(to_json({{{content}}}), {KEPT_CHARACTERS})
+        select {PLACE}, 'repeats the key of an earlier load', left(to_json({{{content}}}), {KEPT_CHARACTERS})
         from staged
-        semi join (select {casts} from read_parquet([{loads}], union_by_name = true)) using ({key})
-        where _reason is null"""
-
-
-def _check_share(
-    connection: duckdb.DuckDBPyConnection, table: SourceTable, file: Path, total: int, *, is_accepted: bool
-) -> None:
-    """Refuse a file of which too much was set aside."""
-    refused = _count(connection, "refused_rows")
-    if refused < total and (is_accepted or refused <= table.keys.refuse_above * total):
-        return
-    kinds = connection.execute(
-        """select split_part(reason, ': ', 1), count(*), arg_min(reason, line_number), min(line_number)
-           from refused_rows group by 1 order by 2 desc limit 3"""
-    ).fetchall()
-    examples = "; ".join(
-        f"{count:,} because {kind} (line {line:,}{reason.removeprefix(kind)})" for kind, count, reason, line in kinds
-    )
-    raise RefusalError(
-        table,
-        f"{refused:,} of {total:,} rows do not keep the contract, more than {table.keys.refuse_above:.3g} of all: "
-        f"{examples}",
-        str(file),
-        f"ask its sender, correct the contract in {table.file}, or accept it without those rows.",
-        may_be_accepted=refused < total,
-    )
-
-
-def _check_end(
-    connection: duckdb.DuckDBPyConnection,
-    opened: OpenedFile,
-    table: SourceTable,
-    file: Path,
-    total: int,
-    *,
-    is_accepted: bool,
-) -> None:
-    """Refuse a text that ends in the middle of a line: nobody knows how many rows it has lost."""
-    if is_accepted or not opened.can_reject or ends_in_a_line_break(file, table):
-        return
-    last = _count(connection, f"refused_rows where line_number >= {total + opened.header_lines}")
-    if last:
-        raise RefusalError(
-            table,
-            f"it was cut off: its last line, {total + opened.header_lines:,}, is not whole",
-            str(file),
-            "ask its sender for the whole file; or accept it without that line.",
-            may_be_accepted=True,
-        )
+        semi join (select {casts} from read_parquet([{loads}], union_by_name = true, hive_partitioning = false))
+            using ({key})
+        where {_REASON} is null"""
 
 
 def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from turnout.engines import identifier, literal
 from turnout.errors import LoadError, did_you_mean
+from turnout.loading.contract import OURS
 from turnout.loading.local_time import LocalTime, zones
+from turnout.loading.opened import UNREADABLE
 
 if TYPE_CHECKING:
     import duckdb
 
     from turnout.loading.contract import Column, FileFormat, SourceTable
-    from turnout.loading.reading import OpenedFile
+    from turnout.loading.opened import OpenedFile
 
+# The name of our own column of made values.
+_VALUES = f"{OURS}values"
 # Characters of a value that are shown in a reason.
 SHOWN_CHARACTERS = 60
 
@@ -154,23 +157,20 @@ def converted(name: str, found: str, declared: str, layout: FileFormat, local: L
     return name if found == declared else _from_type(name, found, declared)
 
 
-def evaluated(opened: OpenedFile, values: Mapping[str, str]) -> tuple[OpenedFile, dict[str, str]]:
-    """Return a file whose relation holds the values, and SQL for them: what refers to one does not make it anew.
+def evaluated(values: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """Return what to select so that each value is made once, and SQL for the values over that: a reason asks again.
 
     Parameters
     ----------
-    opened : OpenedFile
-        The file.
     values : mapping of str to str
-        SQL by column, over the file's own relation.
+        SQL by column, over a file's relation.
     """
     made = {name: value for name, value in values.items() if value != identifier(name)}
     if not made:
-        return opened, dict(values)
+        return "*", dict(values)
     fields = ", ".join(f"{identifier(name)} := {value}" for name, value in made.items())
-    relation = f"select *, struct_pack({fields}) as _values from ({opened.relation})"
-    return replace(opened, relation=relation), {
-        name: f"_values.{identifier(name)}" if name in made else value for name, value in values.items()
+    return f"*, struct_pack({fields}) as {_VALUES}", {
+        name: f"{_VALUES}.{identifier(name)}" if name in made else value for name, value in values.items()
     }
 
 
@@ -188,7 +188,7 @@ def reason_of(
     local: LocalTime | None,
 ) -> str:
     """Return SQL that says in words why a row is unfit, and is null where it is fit."""
-    cases = ["when _unreadable is not null then 'is not JSON'"] if table.keys.file.format == "json_lines" else []
+    cases = [f"when {UNREADABLE} is not null then {UNREADABLE}"] if opened.has_unreadable else []
     for column in table.columns:
         name, found, declared = identifier(column.name), opened.types.get(column.name), types[column.name]
         if found is None:
