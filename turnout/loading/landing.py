@@ -116,6 +116,7 @@ class FilesSeen:
     def __init__(self, loads: Path) -> None:
         self._path = loads / "files_seen.json"
         self._hashes: dict[str, tuple[int, int, str]] = {}
+        self._is_saved = True
         if self._path.exists():
             self._hashes = {name: tuple(seen) for name, seen in json.loads(self._path.read_bytes()).items()}
 
@@ -129,14 +130,19 @@ class FilesSeen:
         return self._hashes.get(file.path.name, ("",))[-1] == content_hash
 
     def remember(self, file: ArrivedFile, content_hash: str) -> None:
-        """Remember a file that has been dealt with, whatever came of it."""
+        """Remember a file that has been dealt with, whatever came of it; `save` writes it down."""
         seen = (file.byte_count, file.modified_ns, content_hash)
-        if self._hashes.get(file.path.name) == seen:
-            return
+        self._is_saved = self._is_saved and self._hashes.get(file.path.name) == seen
         self._hashes[file.path.name] = seen
+
+    def save(self) -> None:
+        """Write down what is remembered, if it is not yet."""
+        if self._is_saved:
+            return
         partial = self._path.with_name(f".incoming.{os.getpid()}.json")
         partial.write_text(json.dumps(self._hashes, indent=1))
         partial.replace(self._path)
+        self._is_saved = True
 
 
 def hash_of(path: Path) -> str:

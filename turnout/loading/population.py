@@ -366,14 +366,14 @@ def _limit(name: str, seen: Sequence[float], override: float | None, slack: floa
     A one-sided prediction interval for the next of n normal observations, mean + t s sqrt(1 + 1/n) with n - 1 degrees
     of freedom (Hahn and Meeker 1991, Statistical Intervals, section 4.8).
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     if override is not None:
         return override
     recent = list(seen[-MAX_HISTORY:])
     limit = USUAL[name].limit + slack
     if len(recent) >= MIN_HISTORY:
-        quantile = float(t.ppf(CONFIDENCE, len(recent) - 1))
+        quantile = float(stdtrit(len(recent) - 1, CONFIDENCE))
         limit = min(limit, fmean(recent) + quantile * stdev(recent) * math.sqrt(1 + 1 / len(recent)))
     return max(limit, USUAL[name].floor, TOLERANCE * max(recent, default=0.0))
 
@@ -385,9 +385,9 @@ def _chance(share: float, rows: int) -> float:
 
 
 def _normal() -> float:
-    from scipy.stats import norm
+    from scipy.special import ndtri
 
-    return float(norm.ppf(CONFIDENCE))
+    return float(ndtri(CONFIDENCE))
 
 
 def _halve(connection: duckdb.DuckDBPyConnection, table: SourceTable) -> None:

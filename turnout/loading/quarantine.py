@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from turnout.advice import Action, Advice
 from turnout.errors import LoadError, did_you_mean
+from turnout.loading.intake import Acceptance, Arrival, Intake, load_id_of
 from turnout.loading.landing import ArrivedFile
-from turnout.loading.loader import Acceptance, Arrival, load_file, load_id_of, locked_register
+from turnout.loading.loader import locked_register
 from turnout.loading.register import Register
 from turnout.records.loads import Load, QuarantinedFile
 
@@ -76,7 +78,9 @@ def accept(project: Project, tables: Sequence[SourceTable], load_id: str, becaus
     acceptance = Acceptance(getpass.getuser(), because.strip())
     arrival = Arrival(stored, file.file_hash, load_id_of(file.file_hash, table, part), acceptance)
     with locked_register(project, table) as register:
-        load = load_file(project, register, table, arrival)
+        with closing(Intake(project, register, table)) as intake:
+            load = intake.take(arrival)
+        register.commit()
     assert isinstance(load, Load)  # nobody writes to what is in quarantine, and a refusal is raised
     return load
 

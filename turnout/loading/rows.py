@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,9 @@ REJECTS_LIMIT = 100_000
 # Characters of a value that are shown in a reason, and of a row that are kept with it.
 SHOWN_CHARACTERS = 60
 KEPT_CHARACTERS = 4_000
+
+# Rows that tell when the events of a file begin.
+LOOKED_INTO_ROWS = 1_000
 
 INTEGERS = {f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")} | {
     "INTEGER",
@@ -131,6 +135,26 @@ def parse(
     except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
         raise unreadable(table, file, error) from None
     return ParsedFile(staged, columns, undeclared, total - refused, refused)
+
+
+def first_event(
+    connection: duckdb.DuckDBPyConnection, file: Path, scratch: Path, table: SourceTable
+) -> datetime | None:
+    """Return the first event time among the first rows of a file; None if it has none there, or cannot be read."""
+    import duckdb
+
+    event = next((column for column in table.columns if column.name == table.event_time), None)
+    if event is None:
+        return None
+    try:
+        opened = open_file(connection, file, scratch, table, REJECTS_LIMIT)
+        value = _value(event, opened, _canonical_types(connection, table)[event.name], table)
+        rows = f"select {value} as event from ({opened.relation}) limit {LOOKED_INTO_ROWS}"
+        found = connection.execute(f"select min(cast(event as timestamp)) from ({rows})").fetchall()
+    except (RefusalError, duckdb.Error):
+        return None  # what is wrong with it is told when it is read
+    first: datetime | None = found[0][0]
+    return first
 
 
 def as_shown(name: str, table: SourceTable) -> str:
