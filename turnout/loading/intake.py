@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from turnout.engines import identifier, literal
 from turnout.loading.landing import ArrivedFile
 from turnout.loading.population import REFERENCE_LOADS, PopulationCheck, compare
-from turnout.loading.refusal import RefusalError, unexpected
+from turnout.loading.refusal import RefusalError
 from turnout.loading.register import Register, on_disk
 from turnout.loading.rows import first_event, parse
 from turnout.records.loads import Load, QuarantinedFile
@@ -142,7 +142,7 @@ class Intake:
                 checks += self._compare(connection, load, parquet)
                 failed = [check for check in checks if not check.passed]
                 if failed and arrival.acceptance is None:
-                    raise unexpected(self._table, str(file.path), failed)
+                    raise _unexpected(self._table, str(file.path), failed)
             except RefusalError as refusal:
                 self._remove(scratch)
                 if arrival.acceptance is not None:
@@ -321,3 +321,17 @@ def _check_name(table: SourceTable, file: ArrivedFile) -> None:
             str(file.path),
             f"give the file such a name, or correct 'part' in {table.file}.",
         )
+
+
+def _unexpected(table: SourceTable, where: str, failed: Sequence[PopulationCheck]) -> RefusalError:
+    """Return the refusal of a file that can be read, and is not the population we expect."""
+    findings = "; ".join(str(check) for check in failed)
+    return RefusalError(
+        table,
+        f"it is not the population we expect, by {len(failed)} of its checks: {findings}",
+        where,
+        "ask its sender; if it is right, accept it with a reason. What is so every time belongs into the contract, as "
+        f"a limit, in {table.file}.",
+        check="population",
+        may_be_accepted=True,
+    )

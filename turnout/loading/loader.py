@@ -215,7 +215,7 @@ def _known(
 
 
 def _is_outdated(register: Register, table: SourceTable, refused: QuarantinedFile, *, is_newest: bool) -> bool:
-    """Return whether what a file was compared with, when it was refused, has changed; an older snapshot may not return."""
+    """Return whether what a file was compared with has changed since; a snapshot before the newest stays refused."""
     loads = register.loads_of(table.part_of(refused.file_name))
     return (
         refused.failed_check == "population"

@@ -221,15 +221,16 @@ def _whole(connection: duckdb.DuckDBPyConnection, table: SourceTable, history: H
 
 def _columns(connection: duckdb.DuckDBPyConnection, table: SourceTable, history: History) -> list[PopulationCheck]:
     """Check the columns that are compared: nulls, values that are new or gone, and the distribution."""
-    counts = "select (select count(*) from now), (select count(*) from before)"
-    if 0 in _row(connection, counts):
+    columns = [column for column in table.columns if column.keys.compare and not column.keys.gather]
+    counted = ", ".join(["count(*)", *(f"count({identifier(column.name)})" for column in columns)])
+    now, before = (_row(connection, f"select {counted} from {relation}") for relation in ("now", "before"))
+    if 0 in {now[0], before[0]}:
         return []  # a first load of one row, or one moment, has no halves
     types = {row[0]: row[1] for row in connection.execute("describe now").fetchall()}
     checks = []
-    for column in table.columns:
-        if not column.keys.compare or column.keys.gather:
-            continue
-        compared = _Compared(connection, column, types[column.name], history)
+    for place, column in enumerate(columns, start=1):
+        counts = ((now[0], now[place]), (before[0], before[place]))
+        compared = _Compared(connection, column, types[column.name], history, counts)
         if column.keys.optional and not compared.has_values:
             continue  # it may be missing, and is, now or before
         checks.append(compared.null_share())
@@ -243,15 +244,21 @@ def _columns(connection: duckdb.DuckDBPyConnection, table: SourceTable, history:
 
 
 class _Compared:
-    """A column of `now` beside the same column of `before`."""
+    """A column of `now` beside the same column of `before`; `counts` are the rows and the values of each of them."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, column: Column, data_type: str, history: History) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        column: Column,
+        data_type: str,
+        history: History,
+        counts: tuple[tuple[int, int], tuple[int, int]],
+    ) -> None:
         self._connection, self._column, self._history = connection, column, history
         self._name = identifier(column.name)
         self._is_number = data_type in INTEGERS or data_type.startswith(("DOUBLE", "FLOAT", "DECIMAL"))
         self._is_discrete = data_type in INTEGERS or data_type in {"VARCHAR", "BOOLEAN", "UUID"}
-        self._rows, self._now = _row(connection, f"select count(*), count({self._name}) from now")
-        self._rows_before, self._before = _row(connection, f"select count(*), count({self._name}) from before")
+        (self._rows, self._now), (self._rows_before, self._before) = counts
 
     @property
     def has_values(self) -> bool:
@@ -281,12 +288,14 @@ class _Compared:
                 ) as there using (value)"""
         )
         sides = (("new_values", "now", "before", self._now), ("gone_values", "before", "now", self._before))
-        for name, here, there, rows in sides:
-            count, distinct, examples = _row(
-                self._connection,
-                f"""select coalesce(sum({here}), 0), count(*), max_by(value, {here}, 3)
-                    from occurring where {there} = 0""",
-            )
+        aggregates = ", ".join(
+            f"{aggregate} filter (where {there} = 0)"
+            for _, here, there, _ in sides
+            for aggregate in (f"sum({here})", "count(*)", f"max_by(value, {here}, 3)")
+        )
+        found = iter(_row(self._connection, f"select {aggregates} from occurring"))
+        for name, _, _, rows in sides:
+            count, distinct, examples = next(found) or 0, next(found), next(found)
             share = float(count) / rows
             limit = self._limit(name)
             limit = min(1.0, limit + _chance(limit, min(self._now, self._before)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from turnout.advice import Action, Advice
@@ -10,7 +9,6 @@ from turnout.errors import LoadError
 
 if TYPE_CHECKING:
     from turnout.loading.contract import SourceTable
-    from turnout.loading.population import PopulationCheck
     from turnout.records.loads import QuarantinedFile
 
 
@@ -50,20 +48,6 @@ class RefusalError(LoadError):
             rule=f"a file that enters keeps the contract of its table in {table.file}; refused, it changes nothing.",
             remedy=remedy,
         )
-
-
-def unexpected(table: SourceTable, where: str, failed: Sequence[PopulationCheck]) -> RefusalError:
-    """Return the refusal of a file that can be read, and is not the population we expect."""
-    findings = "; ".join(str(check) for check in failed)
-    return RefusalError(
-        table,
-        f"it is not the population we expect, by {len(failed)} of its checks: {findings}",
-        where,
-        "ask its sender; if it is right, accept it with a reason. What is so every time belongs into the contract, as "
-        f"a limit, in {table.file}.",
-        check="population",
-        may_be_accepted=True,
-    )
 
 
 def why(table: SourceTable, file: QuarantinedFile) -> LoadError:

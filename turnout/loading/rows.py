@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,7 +100,7 @@ def parse(
 
     connection.execute("create table refused_rows (line_number bigint, reason varchar, content varchar, row bigint)")
     opened = open_file(connection, file, scratch, table, REJECTS_LIMIT)
-    types = _canonical_types(connection, table)
+    types = _canonical_types(table)
     _check_formats(connection, table)
     gathered = {name: columns for name, columns in table.gathered(opened.types).items() if columns}
     values = {
@@ -148,7 +149,7 @@ def first_event(
         return None
     try:
         opened = open_file(connection, file, scratch, table, REJECTS_LIMIT)
-        value = _value(event, opened, _canonical_types(connection, table)[event.name], table)
+        value = _value(event, opened, _canonical_types(table)[event.name], table)
         rows = f"select {value} as event from ({opened.relation}) limit {LOOKED_INTO_ROWS}"
         found = connection.execute(f"select min(cast(event as timestamp)) from ({rows})").fetchall()
     except (RefusalError, duckdb.Error):
@@ -162,21 +163,29 @@ def as_shown(name: str, table: SourceTable) -> str:
     return f"case when {identifier(name)} is not null then '{MASK}' end" if table.hides(name) else identifier(name)
 
 
-def _canonical_types(connection: duckdb.DuckDBPyConnection, table: SourceTable) -> dict[str, str]:
+@cache
+def _canonical_type(data_type: str) -> str:
+    """Return a type as DuckDB spells it; the same for every file."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        return str(connection.execute(f"describe select cast(null as {data_type})").fetchall()[0][1])
+
+
+def _canonical_types(table: SourceTable) -> dict[str, str]:
     """Return each column's declared type as DuckDB spells it."""
     import duckdb
 
     types = {}
     for column in table.columns:
         try:
-            described = connection.execute(f"describe select cast(null as {column.data_type})").fetchall()
+            types[column.name] = _canonical_type(column.data_type)
         except duckdb.Error:
             raise _mistaken(
                 table,
                 f"the data_type '{column.data_type}' of the column '{column.name}' does not exist",
                 "write a type that DuckDB and Spark know, such as bigint, double, varchar, date or timestamp.",
             ) from None
-        types[column.name] = described[0][1]
     return types
 
 
