@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from turnout.engines import identifier, literal
 from turnout.loading.landing import ArrivedFile
 from turnout.loading.population import REFERENCE_LOADS, PopulationCheck, compare
+from turnout.loading.reading import unreadable
 from turnout.loading.refusal import RefusalError
 from turnout.loading.register import Register, on_disk
 from turnout.loading.rows import first_event, parse
@@ -139,10 +140,13 @@ class Intake:
         with self._connection() as connection:
             try:
                 load, parquet = self._parse(connection, arrival, scratch, others_wait=others_wait)
-                checks += self._compare(connection, load, parquet)
+                with self._readable(file.path):
+                    checks += self._compare(connection, load, parquet)
                 failed = [check for check in checks if not check.passed]
                 if failed and arrival.acceptance is None:
                     raise _unexpected(self._table, str(file.path), failed)
+                with self._readable(file.path):
+                    statistics = connection.sql(self._summary()).to_arrow_table()
             except RefusalError as refusal:
                 self._remove(scratch)
                 if arrival.acceptance is not None:
@@ -150,7 +154,6 @@ class Intake:
                 if file.has_changed():
                     return None
                 return self._quarantine(arrival, refusal, checks)
-            statistics = connection.sql(self._summary()).to_arrow_table()
             refused_rows = connection.sql(
                 "select line_number, reason, content from refused_rows order by line_number"
             ).to_arrow_table()
@@ -191,6 +194,16 @@ class Intake:
             finally:
                 with suppress(duckdb.Error):  # what is told is what failed first
                     connection.execute(f"drop schema {schema} cascade")
+
+    @contextmanager
+    def _readable(self, path: Path) -> Iterator[None]:
+        """Refuse a file that breaks only when all of it is read: a Parquet file is, when it is compared."""
+        import duckdb
+
+        try:
+            yield
+        except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
+            raise unreadable(self._table, path, error) from None
 
     def _remove(self, scratch: Path) -> None:
         """Remove what was written while a file was read."""

@@ -115,7 +115,7 @@ def _take_in(
     waiting = [file for file in arrivals if _known(register, table, arrivals[file], is_newest=is_newest(file)) is None]
     order = [file for file in arrivals if file not in set(waiting)] if table.keys.mode == "append" else list(arrivals)
     if table.keys.mode == "append":
-        order += _by_event(intake, waiting)
+        order += by_event(intake, waiting)
     file_count = byte_count = 0
     try:
         while order:
@@ -150,7 +150,7 @@ def _take_in(
     return landed
 
 
-def _by_event(intake: Intake, files: Sequence[ArrivedFile]) -> list[ArrivedFile]:
+def by_event(intake: Intake, files: Sequence[ArrivedFile]) -> list[ArrivedFile]:
     """Return files in the order of their first events; those that tell of none by their names, after the others."""
     if len(files) < 2:
         return list(files)
@@ -159,9 +159,10 @@ def _by_event(intake: Intake, files: Sequence[ArrivedFile]) -> list[ArrivedFile]
     return [*dated, *sorted(set(files).difference(dated), key=_name_order)]
 
 
-def _name_order(file: ArrivedFile) -> list[tuple[int, str]]:
+def _name_order(file: ArrivedFile) -> list[tuple[bool, int, str]]:
     """Return what puts names in the order in which people read them: the tenth after the second."""
-    return [(int(digits or -1), letters) for digits, letters in re.findall(r"([0-9]+)|([^0-9]+)", file.path.name)]
+    found = re.findall(r"([0-9]+)|([^0-9]+)", file.path.name)
+    return [(not digits, int(digits or 0), letters) for digits, letters in found]
 
 
 @contextmanager
