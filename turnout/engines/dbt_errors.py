@@ -56,7 +56,7 @@ _TYPES = {
 class Plugin(BasePlugin):
     """Changes what the adapter hears of DuckDB's errors; the adapter makes one as it starts."""
 
-    def initialize(self, plugin_config: dict[str, Any]) -> None:  # noqa: ARG002 - the adapter's signature
+    def initialize(self, plugin_config: dict[str, Any]) -> None:
         """Stand between DuckDB and the adapter."""
         if not getattr(DuckDBConnectionManager, "tells_no_values", False):
             DuckDBConnectionManager.exception_handler = _handler(DuckDBConnectionManager.exception_handler)

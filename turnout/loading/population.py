@@ -2,9 +2,11 @@
 
 Each check measures one thing and holds it against limits. Limits are learned: a *deviation* is how far a load is from
 the loads before it, the deviations of the accepted loads say how far is usual, and the limit is where the next one
-would lie with a probability of 99.9 % if they were normally distributed. With too few loads to learn from, and as
-long as nothing larger was accepted, fixed limits hold. Where rows are few, chance is allowed for. The contract may
-override every limit.
+would lie with a probability of 99.99 % if they were normally distributed: a load has dozens of checks, and all of them
+together should hardly ever be wrong. With too few loads to learn from, and as long as nothing larger was accepted,
+fixed limits hold, and wider ones where there is but one load. Where rows are few, chance is allowed for. A trend is
+allowed for by how much neighbouring loads differ; a season cannot be known before a year has passed, and the check of
+the number of rows says so. The contract may override every limit.
 """
 
 from __future__ import annotations
@@ -30,11 +32,13 @@ if TYPE_CHECKING:
 REFERENCE_LOADS = 8
 # Deviations from which limits are learned, at least and at most.
 MIN_HISTORY, MAX_HISTORY = 6, 26
-CONFIDENCE = 0.999
+CONFIDENCE = 0.9999
 # A deviation that was accepted before, and somewhat more, is accepted again.
 TOLERANCE = 1.25
 # A sender's clock may be ahead of ours by so much before an event counts as lying in the future.
 CLOCK_DAYS = 1
+# The days from which on a season is known, and what the number of rows may move by before it is: half as much again.
+YEAR_DAYS, SEASON = 365, math.log(1.5)
 # Bins of a number's distribution (quantiles of the loads before), and categories that are told apart.
 BINS = 20
 CATEGORIES = 30
@@ -42,22 +46,26 @@ CATEGORIES = 30
 
 @dataclass(frozen=True)
 class Usual:
-    """What holds for a deviation until it is learned: the limit, and what is never too much."""
+    """What holds for a deviation until it is learned: the limit, what is never too much, and the limit after one load.
+
+    One load does not tell how loads differ: the first is often a day, or all that there was until now.
+    """
 
     limit: float
     floor: float
+    limit_after_one: float
 
 
 # Deviations of the number of rows are the logarithm of the factor, those of event times days, the others shares and
 # distances as they are. A distance of 0.2 corresponds to a population stability index of about 0.25.
 USUAL: Mapping[str, Usual] = {
-    "row_count": Usual(math.log(2), math.log(1.25)),
-    "first_event": Usual(31, 1.5),
-    "last_event": Usual(31, 0.75),
-    "null_share": Usual(0.1, 0.01),
-    "new_values": Usual(0.5, 0.03),
-    "gone_values": Usual(0.5, 0.03),
-    "drift": Usual(0.2, 0.05),
+    "row_count": Usual(math.log(2), math.log(1.25), math.log(5)),
+    "first_event": Usual(31, 1.5, 31),
+    "last_event": Usual(31, 0.75, 31),
+    "null_share": Usual(0.1, 0.01, 0.1),
+    "new_values": Usual(0.5, 0.03, 0.8),
+    "gone_values": Usual(0.5, 0.03, 0.5),
+    "drift": Usual(0.2, 0.05, 0.4),
 }
 
 
@@ -113,10 +121,31 @@ class History:
         Their rows.
     deviations : mapping of (check, column) to sequence of float
         Those of the checks that they passed.
+    spread : float
+        How far the number of rows moves from one load to the next, as the standard deviation of the logarithm of the
+        factor; of loads that nobody had to accept.
+    first_loaded_at : datetime, optional
+        When the first of them was accepted.
     """
 
     row_counts: Sequence[int] = ()
     deviations: Mapping[tuple[str, str], Sequence[float]] = field(default_factory=dict)
+    spread: float = 0.0
+    first_loaded_at: datetime | None = None
+
+    def holds_a_year(self, received_at: datetime, days: float) -> bool:
+        """Return whether they tell of a year: by the time when they came, or by the days that each of them is about."""
+        known = (received_at - self.first_loaded_at) / timedelta(days=1) if self.first_loaded_at else 0.0
+        return max(known, len(self.row_counts) * days) >= YEAR_DAYS
+
+
+def spread_of(row_counts: Sequence[int | None]) -> float:
+    """Return how far the number of rows moves from one load to the next; None stands where a person accepted a load.
+
+    The first load is left out, as it is of any length.
+    """
+    changes = [math.log(after / before) for before, after in pairwise(row_counts[1:]) if before and after]
+    return stdev(changes) if len(changes) > 1 else 0.0
 
 
 def compare(
@@ -144,7 +173,7 @@ def compare(
     """
     checks = _expected(connection, table, received_at)
     if history.row_counts:
-        return [*checks, *_whole(connection, table, history), *_columns(connection, table, history)]
+        return [*checks, *_whole(connection, table, history, received_at), *_columns(connection, table, history)]
     if table.keys.mode == "append":
         _halve(connection, table)
         checks += [replace(check, is_learning_only=True) for check in _columns(connection, table, history)]
@@ -187,36 +216,56 @@ def _expected(
     return checks
 
 
-def _whole(connection: duckdb.DuckDBPyConnection, table: SourceTable, history: History) -> list[PopulationCheck]:
+def _whole(
+    connection: duckdb.DuckDBPyConnection, table: SourceTable, history: History, received_at: datetime
+) -> list[PopulationCheck]:
     """Check the number of rows and the range of event times."""
     override = None if table.keys.limits.row_count is None else math.log(table.keys.limits.row_count)
     is_append = table.keys.mode == "append"
     (rows,) = _row(connection, "select count(*) from now")
     usual = median(history.row_counts[-REFERENCE_LOADS:]) if is_append else history.row_counts[-1]
-    limit = _limit("row_count", history.deviations.get(("row_count", ""), ()), override)
-    limit += _normal() * math.sqrt(1 / rows + 1 / usual) if override is None else 0
+    first, last, first_before, last_before, rows_before = _events(connection, table)
+    days = days_before = 0.0
+    if first is not None and first_before is not None:
+        days, days_before = ((last - first) / timedelta(days=1), (last_before - first_before) / timedelta(days=1))
+    if is_append and min(days, days_before) > 0 and len(history.row_counts) < MIN_HISTORY:
+        # The first loads are of any length: a day, or all that there was until now. So they are told by their days.
+        by_days = rows_before / days_before * days
+        usual = min(usual, by_days, key=lambda expected: abs(math.log(rows / expected)))
+    limit = _limit("row_count", history, "", override)
+    told = [f"usual are {usual:,.0f}"]
+    if override is None:
+        if not history.holds_a_year(received_at, days if is_append else 0.0):
+            limit = max(limit, SEASON)
+            told.append(f"learned from {_counted(len(history.row_counts), 'load')}, a season is not known")
+        limit += history.spread + _normal() * math.sqrt(1 / rows + 1 / usual)
     low, high, deviation = usual / math.exp(limit), usual * math.exp(limit), abs(math.log(rows / usual))
-    checks = [PopulationCheck("row_count", "", rows, low, high, deviation, f"usual are {usual:,.0f}")]
-    if table.event_time is None:
-        return checks
-    ends = "select min(cast({0} as timestamp)), max(cast({0} as timestamp)) from {1}"
-    first, last = _row(connection, ends.format(identifier(table.event_time), "now"))
-    first_before, last_before = _row(connection, ends.format(identifier(table.event_time), "before"))
+    checks = [PopulationCheck("row_count", "", rows, low, high, deviation, "; ".join(told))]
     if first is None or first_before is None:
         return checks
     # What is appended begins where the last load ended; a snapshot begins where the last one began.
     expected = {"first_event": last_before if is_append else first_before, "last_event": last_before}
     for name, found in (("first_event", first), ("last_event", last)):
-        days = (found - expected[name]) / timedelta(days=1)
-        seen = history.deviations.get((name, table.event_time), ())[-MAX_HISTORY:]
+        apart = (found - expected[name]) / timedelta(days=1)
+        seen = history.deviations.get((name, str(table.event_time)), ())[-MAX_HISTORY:]
         span = (last_before - first_before) / timedelta(days=1)
         # A week's last event lies a week after the last one before: what is usual is not zero.
         middle = fmean(seen) if len(seen) >= MIN_HISTORY else 0.0
         around = [abs(earlier - middle) for earlier in seen]
-        limit = _limit(name, around, getattr(table.keys.limits, name), slack=span)
+        limit = _limit(name, history, table.event_time, getattr(table.keys.limits, name), around, slack=span)
         detail = "days" if table.hides(table.event_time) else f"days from {expected[name]} to {found}"
-        checks.append(PopulationCheck(name, table.event_time, days, middle - limit, middle + limit, days, detail))
+        ends = (middle - limit, middle + limit)
+        checks.append(PopulationCheck(name, str(table.event_time), apart, *ends, apart, detail))
     return checks
+
+
+def _events(connection: duckdb.DuckDBPyConnection, table: SourceTable) -> tuple[Any, ...]:
+    """Return the first and the last event of `now`, those of `before`, and the rows of `before`."""
+    if table.event_time is None:
+        return None, None, None, None, 0
+    time = f"cast({identifier(table.event_time)} as timestamp)"
+    ends = [_row(connection, f"select min({time}), max({time}), count(*) from {name}") for name in ("now", "before")]
+    return (*ends[0][:2], *ends[1])
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, table: SourceTable, history: History) -> list[PopulationCheck]:
@@ -364,11 +413,18 @@ class _Compared:
 
     def _limit(self, name: str) -> float:
         override = getattr(self._column.keys.limits, name)
-        return _limit(name, self._history.deviations.get((name, self._column.name), ()), override)
+        return _limit(name, self._history, self._column.name, override)
 
 
-def _limit(name: str, seen: Sequence[float], override: float | None, slack: float = 0.0) -> float:
-    """Return the limit of a deviation: the contract's, or what was learned from those seen.
+def _limit(
+    name: str,
+    history: History,
+    column: str | None,
+    override: float | None,
+    seen: Sequence[float] | None = None,
+    slack: float = 0.0,
+) -> float:
+    """Return the limit of a deviation: the contract's, or what was learned from those seen, by default in its history.
 
     Notes
     -----
@@ -379,12 +435,17 @@ def _limit(name: str, seen: Sequence[float], override: float | None, slack: floa
 
     if override is not None:
         return override
-    recent = list(seen[-MAX_HISTORY:])
-    limit = USUAL[name].limit + slack
+    recent = list((history.deviations.get((name, column or ""), ()) if seen is None else seen)[-MAX_HISTORY:])
+    usual = USUAL[name]
+    limit = slack + (usual.limit if len(history.row_counts) > 1 else usual.limit_after_one)
     if len(recent) >= MIN_HISTORY:
         quantile = float(stdtrit(len(recent) - 1, CONFIDENCE))
         limit = min(limit, fmean(recent) + quantile * stdev(recent) * math.sqrt(1 + 1 / len(recent)))
-    return max(limit, USUAL[name].floor, TOLERANCE * max(recent, default=0.0))
+    return max(limit, usual.floor, TOLERANCE * max(recent, default=0.0))
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _chance(share: float, rows: int) -> float:

@@ -18,7 +18,7 @@ from turnout.clock import utc_now
 from turnout.engines import Session, Warehouse, identifier, literal
 from turnout.errors import LoadError
 from turnout.loading.parquet import first_misfit
-from turnout.loading.population import MAX_HISTORY, History, PopulationCheck
+from turnout.loading.population import MAX_HISTORY, History, PopulationCheck, spread_of
 from turnout.records import SCHEMA, opened
 from turnout.records.loads import BUILT_FROM, Load, QuarantinedFile
 from turnout.records.loads import TABLES as SAID
@@ -139,7 +139,13 @@ class Register:
         known, deviations = self._checks_of(recent), dict[tuple[str, str], list[float]]()
         for check in (check for load_id in recent for check in known[load_id] if check.passed):
             deviations.setdefault((check.name, check.column_name), []).append(check.deviation)
-        return History([load.row_count for load in loads], deviations)
+        unaided = [None if load.accepted_by else load.row_count for load in loads[-MAX_HISTORY:]]
+        return History(
+            [load.row_count for load in loads],
+            deviations,
+            spread_of(unaided),
+            loads[0].loaded_at if loads else None,
+        )
 
     def in_force(self, loads: Sequence[Load] | None = None) -> list[Load]:
         """Return those of all loads, or of some, that raw shows: the newest of each part, or of each appended file."""
