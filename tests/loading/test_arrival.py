@@ -6,16 +6,21 @@ import os
 import random
 import re
 import signal
+import stat
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from visits import CSV, ID, LIMITS, UNCOMPARED, is_whole, lines, loader
 
 from turnout.errors import LoadError
+from turnout.loading.landing import files_in, remember_samples
 from turnout.loading.quarantine import accept, accept_all, quarantined
+from turnout.project.paths import Project
+from turnout.publication.shelf import shelf_of
 from turnout.records.loads import Load, QuarantinedFile
 
 COLUMNS = {"id": {"type": "bigint"}, "day": {"type": "date"}}
@@ -210,3 +215,91 @@ def test_where_nothing_is_new_nothing_is_written(arriving: Callable[..., Any]) -
     visits.change({**COLUMNS, "shop": {"optional": True}}, **APPENDED)
     visits.load()
     assert visits.raw("select count(*), count(shop) from raw.visits") == [(300, 0)]
+
+
+def test_a_message_tells_the_three_findings_that_matter_most_and_counts_the_rest(arriving: Callable[..., Any]) -> None:
+    columns = {"id": {"type": "bigint"}, **{f"c{number}": {"type": "double"} for number in range(40)}}
+
+    def table(shift: float, slight: float) -> str:
+        rows = (
+            ",".join([str(row), *(str(row % 50 + (shift if column == 7 else slight)) for column in range(40))])
+            for row in range(400)
+        )
+        return "\n".join([",".join(columns), *rows]) + "\n"
+
+    visits = arriving(columns, **CSV)
+    visits.arrive("a.csv", table(0, 0))
+    refused = visits.arrive("b.csv", table(1_000, 25))
+    assert len(refused.problem) < 700
+    assert "and 37 more, all in records.load_checks" in refused.problem
+    assert refused.problem.index("drift of c7 ") < refused.problem.index("; drift of c")
+    failed = [check for check in visits.register.checks(refused.load_id) if not check.passed]
+    assert len(failed) == 40
+
+
+def test_a_real_file_after_a_sample_is_told_so_first(arriving: Callable[..., Any]) -> None:
+    visits = arriving(ID, **CSV)
+    sample = visits.drop("sample.csv", lines(*range(1_000)))
+    remember_samples([sample], visits.project.landing, visits.project.loads)
+    visits.load()
+    refused = visits.arrive("real.csv", lines(*range(500_000, 510_000)))
+    assert refused.problem.startswith(
+        "shop.visits cannot be loaded: the load before it was a generated sample of an example, so it is compared with "
+        "what nobody sent; it is not the population we expect"
+    )
+    assert "accept this one with a reason" in refused.remedy
+    accept(visits.project, [visits.table], refused.load_id, "It is ours.")
+    later = visits.arrive("later.csv", lines(*range(5)))
+    assert "sample" not in later.problem
+
+
+@pytest.mark.parametrize("through", ["file", "folder"])
+def test_a_link_that_leads_out_of_landing_is_not_followed_unless_declared(
+    arriving: Callable[..., Any], tmp_path: Path, through: str
+) -> None:
+    visits = arriving(ID, **CSV)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "a.csv").write_text(lines(1, 2))
+    folder = visits.landed("a.csv").parent
+    if through == "file":
+        folder.mkdir(parents=True)
+        (folder / "a.csv").symlink_to(elsewhere / "a.csv")
+    else:
+        folder.parent.mkdir(parents=True)
+        folder.symlink_to(elsewhere)
+    with pytest.raises(LoadError, match=r"a\.csv is a link, or in one, that leads out of landing"):
+        visits.load()
+    assert files_in(folder) == []
+    visits.change(ID, follow_links=True, **CSV)
+    assert visits.load().blocking == ()
+    assert visits.raw() == [(1,), (2,)]
+
+
+def test_a_link_within_landing_and_landing_that_is_one_are_followed(
+    arriving: Callable[..., Any], tmp_path: Path
+) -> None:
+    visits = arriving(ID, **CSV)
+    (tmp_path / "disk").mkdir()
+    visits.project.landing.symlink_to(tmp_path / "disk")
+    (visits.drop("a.csv", lines(1)).parent / "b.csv").symlink_to("a.csv")
+    assert [landed.file_name for landed in visits.load().files] == ["a.csv", "b.csv"]
+
+
+def test_what_is_made_is_the_owners_alone_and_a_publication_as_open_as_its_folder(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.root.joinpath("warehouse").mkdir(mode=0o755)
+    before = os.umask(0o022)
+    try:
+        project.keep_private()
+        (tmp_path / "made").touch()
+        folders = {folder.name: stat.S_IMODE(folder.stat().st_mode) for folder in tmp_path.iterdir()}
+        assert folders == {"warehouse": 0o700, "published": 0o700, "made": 0o600}
+        for opened, expected in ((0o700, 0o400), (0o755, 0o444)):
+            project.published.parent.chmod(opened)
+            project.keep_private()  # a folder that was opened stays open
+            with shelf_of(project).switched(keep=False) as partial:
+                partial.write_bytes(b"a publication")
+            assert stat.S_IMODE(project.published.stat().st_mode) == expected
+    finally:
+        os.umask(before)

@@ -46,7 +46,9 @@ def test_dbt_leaves_a_value_on_no_terminal_and_in_no_file(tag: str, tmp_path: Pa
         f"models:\n  - name: people\n    columns:\n      - {{name: name, config: {{tags: [{tag}]}}}}\n"
     )
     (project / "models/people.sql").write_text("select chr(83) || 'ecret' as name")
-    (project / "models/failing.sql").write_text("select cast(name as int) as name from {{ ref('people') }}")
+    (project / "models/failing.sql").write_text(
+        "{{ config(materialized='table') }} select cast(name as int) as name from {{ ref('people') }}"
+    )
     dbt = [str(Path(sys.executable).with_name("dbt")), "build"]
     done = subprocess.run(dbt, cwd=project, capture_output=True, text=True, check=False)
     assert done.returncode == 1

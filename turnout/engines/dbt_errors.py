@@ -34,7 +34,7 @@ def without_values(error: duckdb.Error) -> str:
     """Return what can be told of an error of DuckDB whose words may quote values: its kind, the type and the line."""
     said = str(error)
     kind = re.match(r"[A-Z][A-Za-z ]* Error(?=:)", said)
-    target = re.search(r" to (?:type )?([A-Z][A-Z0-9_]*)\b", said)
+    target = re.search(r" (?:to|destination) (?:type )?([A-Z][A-Z0-9_]*)\b", said)
     lines = re.findall(r"\nLINE ([0-9]+):", said)
     told = [
         kind[0] if kind else type(error).__name__,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from turnout.engines import identifier, literal
-from turnout.loading.landing import ArrivedFile
+from turnout.loading.landing import ArrivedFile, samples_in
 from turnout.loading.population import REFERENCE_LOADS, PopulationCheck, compare
 from turnout.loading.reading import unreadable
 from turnout.loading.refusal import RefusalError
@@ -37,6 +37,8 @@ SUMMARIZED_ROWS = 500_000
 COMPARED_IN_MEMORY = 100_000
 # Files whose keys are put together, so that the next files look for theirs in one.
 MERGED_FILES = 32
+# Findings that a message tells; the others are counted.
+TOLD_FINDINGS = 3
 # The summary statistics that are values of the column, or tell of them.
 VALUES_SUMMARIZED = ("min", "max", "avg", "std", "q25", "q50", "q75")
 
@@ -97,6 +99,7 @@ class Intake:
         self._folder = project.loads / table.folder / f"{INCOMING}files"
         self._database: duckdb.DuckDBPyConnection | None = None
         self._connection_count = 0
+        self._sample_hashes = samples_in(project.loads / table.folder)
         # Files that hold the keys of many loads, and the ids of those loads.
         self._merged: list[Path] = []
         self._merged_ids: set[str] = set()
@@ -144,7 +147,7 @@ class Intake:
                     checks += self._compare(connection, load, parquet)
                 failed = [check for check in checks if not check.passed]
                 if failed and arrival.acceptance is None:
-                    raise _unexpected(self._table, str(file.path), failed)
+                    raise _unexpected(self._table, str(file.path), failed, self._samples_before(load))
                 with self._readable(file.path):
                     statistics = connection.sql(self._summary()).to_arrow_table()
             except RefusalError as refusal:
@@ -194,6 +197,11 @@ class Intake:
             finally:
                 with suppress(duckdb.Error):  # what is told is what failed first
                     connection.execute(f"drop schema {schema} cascade")
+
+    def _samples_before(self, load: Load) -> int:
+        """Return how many loads a load was compared with, if all of them came of samples; else none."""
+        reference = self._reference(load)
+        return len(reference) if all(known.file_hash in self._sample_hashes for known in reference) else 0
 
     @contextmanager
     def _readable(self, path: Path) -> Iterator[None]:
@@ -267,8 +275,7 @@ class Intake:
         """Return what was measured of a load beside those before it."""
         table, register = self._table, self._register
         loads = register.loads_of(table.part_of(load.file_name))
-        count = REFERENCE_LOADS if table.keys.mode == "append" else 1
-        reference = register.in_force(loads)[-count:]
+        reference = self._reference(load)
         is_small = load.row_count + sum(known.row_count for known in reference) <= COMPARED_IN_MEMORY
         kind = "table" if is_small else "view"
         connection.execute(f"create {kind} arrived as {register.relation([replace(load, path=str(parquet))])}")
@@ -278,6 +285,11 @@ class Intake:
             connection.execute(f"create {kind} before as {register.relation(reference, 'try_cast')}")
         connection.execute("create view now as from arrived")
         return compare(connection, table, register.history(loads), load.loaded_at)
+
+    def _reference(self, load: Load) -> list[Load]:
+        """Return the loads that a load is compared with."""
+        loads = self._register.loads_of(self._table.part_of(load.file_name))
+        return self._register.in_force(loads)[-(REFERENCE_LOADS if self._table.keys.mode == "append" else 1) :]
 
     def _summary(self) -> str:
         """Return SQL for summary statistics of the columns: of personal ones counts alone.
@@ -336,15 +348,22 @@ def _check_name(table: SourceTable, file: ArrivedFile) -> None:
         )
 
 
-def _unexpected(table: SourceTable, where: str, failed: Sequence[PopulationCheck]) -> RefusalError:
-    """Return the refusal of a file that can be read, and is not the population we expect."""
-    findings = "; ".join(str(check) for check in failed)
-    return RefusalError(
-        table,
-        f"it is not the population we expect, by {len(failed)} of its checks: {findings}",
-        where,
+def _unexpected(table: SourceTable, where: str, failed: Sequence[PopulationCheck], samples: int) -> RefusalError:
+    """Return the refusal of a file that can be read and is not the population we expect: what is furthest off first."""
+    worst = sorted(failed, key=lambda check: check.excess, reverse=True)
+    findings = "; ".join(str(check) for check in worst[:TOLD_FINDINGS])
+    more = len(worst) - TOLD_FINDINGS
+    rest = f"; and {more:,} more, all in records.load_checks" if more > 0 else ""
+    found = f"it is not the population we expect, by {len(failed)} of its checks: {findings}{rest}"
+    remedy = (
         "ask its sender; if it is right, accept it with a reason. What is so every time belongs into the contract, as "
-        f"a limit, in {table.file}.",
-        check="population",
-        may_be_accepted=True,
+        f"a limit, in {table.file}."
     )
+    if samples:
+        were = "the load before it was a generated sample" if samples == 1 else "the loads before it were samples"
+        found = f"{were} of an example, so it is compared with what nobody sent; {found}"
+        remedy = (
+            "if it is real, take the example's files out of landing, or the example out of the checkout, and accept "
+            f"this one with a reason; what follows is compared with it then. Else {remedy}"
+        )
+    return RefusalError(table, found, where, remedy, check="population", may_be_accepted=True)

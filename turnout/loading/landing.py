@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -18,6 +18,9 @@ from typing import Self
 SETTLE_SECONDS = 2.0
 # How programs that copy files name what they are still writing; a dot at the beginning says the same.
 UNFINISHED_SUFFIXES = {".part", ".partial", ".tmp", ".temp", ".filepart", ".crdownload", ".swp"}
+
+# Which files of a table are samples, beside its loads.
+_SAMPLES = "samples.json"
 
 
 @dataclass(frozen=True)
@@ -56,16 +59,29 @@ class ArrivedFile:
             return True
 
 
-def files_in(folder: Path) -> list[ArrivedFile]:
-    """Return the files that stand in a table's folder in landing, in the order in which they arrived."""
-    if not folder.is_dir():
-        return []
-    paths = (
-        path
-        for path in folder.iterdir()
-        if path.is_file() and not path.name.startswith(".") and path.suffix.lower() not in UNFINISHED_SUFFIXES
-    )
+def files_in(folder: Path, *, follow_links: bool = False) -> list[ArrivedFile]:
+    """Return the files that stand in a table's folder in landing, in the order in which they arrived.
+
+    Parameters
+    ----------
+    folder : Path
+        The table's folder in landing.
+    follow_links : bool
+        Whether what links lead to is taken in as well where it lies outside of landing.
+    """
+    paths = (path for path in _paths_in(folder) if follow_links or not leads_out(path))
     return sorted(_present(paths), key=lambda file: (file.changed_ns, file.path.name))
+
+
+def links_out(folder: Path) -> list[Path]:
+    """Return what stands in a table's folder in landing, by name, and lies elsewhere."""
+    return sorted(path for path in _paths_in(folder) if leads_out(path))
+
+
+def leads_out(path: Path) -> bool:
+    """Return whether a file, or a folder that it stands in below landing, is a link that leads out of landing."""
+    landing = path.parent.parent.parent
+    return not path.resolve().is_relative_to(landing.resolve())
 
 
 def settled(files: list[ArrivedFile]) -> tuple[list[ArrivedFile], list[ArrivedFile]]:
@@ -83,7 +99,7 @@ def settled(files: list[ArrivedFile]) -> tuple[list[ArrivedFile], list[ArrivedFi
     return [file for file in files if file not in growing], growing
 
 
-def unseen_files(folder: Path, loads: Path) -> list[ArrivedFile]:
+def unseen_files(folder: Path, loads: Path, *, follow_links: bool = False) -> list[ArrivedFile]:
     """Return the files of a table in landing that were not read yet and are whole, without waiting for any.
 
     Parameters
@@ -92,11 +108,13 @@ def unseen_files(folder: Path, loads: Path) -> list[ArrivedFile]:
         The table's folder in landing.
     loads : Path
         The table's folder of loads.
+    follow_links : bool
+        As in `files_in`.
     """
     known, now = FilesSeen(loads), time.time()
     return [
         file
-        for file in files_in(folder)
+        for file in files_in(folder, follow_links=follow_links)
         if known.hash_of(file) is None and now - file.changed_ns / 1e9 >= SETTLE_SECONDS
     ]
 
@@ -145,10 +163,34 @@ class FilesSeen:
         self._is_saved = True
 
 
+def remember_samples(files: Iterable[Path], landing: Path, loads: Path) -> None:
+    """Remember which files in landing a worked example has made, by their content, beside the loads of their tables."""
+    for path in files:
+        folder = loads / path.parent.relative_to(landing)
+        folder.mkdir(parents=True, exist_ok=True)
+        known = samples_in(folder) | {hash_of(path)}
+        partial = folder / f".incoming.{os.getpid()}.json"
+        partial.write_text(json.dumps(sorted(known), indent=1))
+        partial.replace(folder / _SAMPLES)
+
+
+def samples_in(loads: Path) -> frozenset[str]:
+    """Return the SHA-256 of the files of a table that a worked example has made; `loads` is its folder of loads."""
+    path = loads / _SAMPLES
+    return frozenset(json.loads(path.read_bytes())) if path.exists() else frozenset()
+
+
 def hash_of(path: Path) -> str:
     """Return the SHA-256 of a file's content, as hexadecimal digits."""
     with path.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _paths_in(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        for path in folder.iterdir():
+            if path.is_file() and not path.name.startswith(".") and path.suffix.lower() not in UNFINISHED_SUFFIXES:
+                yield path
 
 
 def _present(paths: Iterator[Path]) -> Iterator[ArrivedFile]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from turnout.errors import LoadError
 from turnout.loading.intake import INCOMING, Arrival, Intake, load_id_of
-from turnout.loading.landing import ArrivedFile, FilesSeen, files_in, hash_of, settled
+from turnout.loading.landing import ArrivedFile, FilesSeen, files_in, hash_of, links_out, settled
 from turnout.loading.refusal import RefusalError, why
 from turnout.loading.register import Register
 from turnout.records.loads import Load, QuarantinedFile
@@ -76,7 +76,8 @@ def load_landed(project: Project, table: SourceTable) -> Loaded:
     """
     landing = project.landing / table.folder
     with locked_register(project, table) as register:
-        whole, growing = settled(files_in(landing))
+        _check_links(table, landing)
+        whole, growing = settled(files_in(landing, follow_links=table.keys.follow_links))
         seen = FilesSeen(project.loads / table.folder)
         with closing(Intake(project, register, table)) as intake:
             landed = _take_in(register, table, intake, whole, seen)
@@ -243,6 +244,20 @@ def _blocking(table: SourceTable, files: Sequence[LandedFile]) -> tuple[Quaranti
 
     latest = {place(landed_file): landed_file.entered for landed_file in files}
     return tuple(entered for entered in latest.values() if isinstance(entered, QuarantinedFile))
+
+
+def _check_links(table: SourceTable, landing: Path) -> None:
+    """Refuse a table in whose folder a link leads out of landing, unless that is declared."""
+    if not table.keys.follow_links and (links := links_out(landing)):
+        raise LoadError(
+            f"{table.label} cannot be loaded: {links[0].name} is a link, or in one, that leads out of landing, and is "
+            "not followed.",
+            where=str(links[0]),
+            rule="what is loaded stands in landing; a link may lead to any file of the machine, and to another one "
+            "tomorrow.",
+            remedy="put the file itself there, or declare 'follow_links: true' under config.meta.load in "
+            f"{table.file}.",
+        )
 
 
 def _nothing_to_show(

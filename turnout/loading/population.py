@@ -105,6 +105,19 @@ class PopulationCheck:
         """Whether the value lies within the limits."""
         return self.is_learning_only or self.low <= self.value <= self.high
 
+    @property
+    def excess(self) -> float:
+        """How far beyond the limits the value lies, in widths of what is expected; more is worse."""
+        beyond = max(self.low - self.value, self.value - self.high)
+        if self.name == "row_count":  # a factor, up or down
+            width, beyond = (
+                math.log(self.high / self.low) / 2,
+                abs(math.log(self.value / math.sqrt(self.low * self.high))),
+            )
+            return beyond / width - 1 if width else math.inf
+        width = self.high - max(self.low, 0.0) if self.low <= 0 else (self.high - self.low) / 2
+        return beyond / width if width else math.inf
+
     def __str__(self) -> str:
         column = f" of {self.column_name}" if self.column_name else ""
         limits = f"at most {self.high:,.4g}" if self.low == 0 else f"{self.low:,.4g} to {self.high:,.4g}"

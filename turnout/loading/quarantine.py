@@ -108,7 +108,10 @@ def accept_all(
         )
     accept_these = Action("accept", "accept them with a reason", {"source": source, "table": table_name})
     _require_reason(because, f"What waits of {table.label}", str(project.quarantine / table.folder), accept_these)
-    seen, landed = FilesSeen(project.loads / table.folder), files_in(project.landing / table.folder)
+    seen, landed = (
+        FilesSeen(project.loads / table.folder),
+        files_in(project.landing / table.folder, follow_links=table.keys.follow_links),
+    )
     standing = {seen.hash_of(file) or hash_of(file.path) for file in landed}
     waiting = [file for file in quarantined(project, table) if file.may_be_accepted and file.file_hash in standing]
     if table.keys.mode == "snapshot":
