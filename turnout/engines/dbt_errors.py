@@ -30,6 +30,9 @@ TELLS_NO_VALUES = (
 )
 
 
+_ORIGINAL = DuckDBConnectionManager.exception_handler
+
+
 def without_values(error: duckdb.Error) -> str:
     """Return what can be told of an error of DuckDB whose words may quote values: its kind, the type and the line."""
     said = str(error)
@@ -58,25 +61,21 @@ class Plugin(BasePlugin):
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
         """Stand between DuckDB and the adapter."""
-        if not getattr(DuckDBConnectionManager, "tells_no_values", False):
-            DuckDBConnectionManager.exception_handler = _handler(DuckDBConnectionManager.exception_handler)
-            DuckDBConnectionManager.tells_no_values = True
+        if DuckDBConnectionManager.exception_handler is _ORIGINAL:
+            DuckDBConnectionManager.exception_handler = _exception_handler  # type: ignore[method-assign]
 
 
-def _handler(original: Any) -> Any:  # noqa: ANN401 - the adapter's method
-    @contextmanager
-    def exception_handler(self: Any, sql: str, connection_name: str = "master") -> Iterator[None]:  # noqa: ANN401
-        with original(self, sql, connection_name):
-            try:
-                yield
-            except TELLS_NO_VALUES:
+@contextmanager
+def _exception_handler(self: DuckDBConnectionManager, sql: str, connection_name: str = "master") -> Iterator[None]:
+    with _ORIGINAL(self, sql, connection_name):
+        try:
+            yield
+        except TELLS_NO_VALUES:
+            raise
+        except duckdb.Error as error:
+            if not _has_personal(Path("models")):
                 raise
-            except duckdb.Error as error:
-                if not _has_personal(Path("models")):
-                    raise
-                raise RuntimeError(without_values(error)) from None
-
-    return exception_handler
+            raise RuntimeError(without_values(error)) from None
 
 
 def _has_personal(models: Path) -> bool:

@@ -2,7 +2,7 @@
 
 Each check measures one thing and holds it against limits. Limits are learned: a *deviation* is how far a load is from
 the loads before it, the deviations of the accepted loads say how far is usual, and the limit is where the next one
-would lie with a probability of 99.99 % if they were normally distributed: a load has dozens of checks, and all of them
+would lie with a probability of 99.95 % if they were normally distributed: a load has dozens of checks, and all of them
 together should hardly ever be wrong. With too few loads to learn from, and as long as nothing larger was accepted,
 fixed limits hold, and wider ones where there is but one load. Where rows are few, chance is allowed for. A trend is
 allowed for by how much neighbouring loads differ; a season cannot be known before a year has passed, and the check of
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 REFERENCE_LOADS = 8
 # Deviations from which limits are learned, at least and at most.
 MIN_HISTORY, MAX_HISTORY = 6, 26
-CONFIDENCE = 0.9999
+CONFIDENCE = 0.9995
 # A deviation that was accepted before, and somewhat more, is accepted again.
 TOLERANCE = 1.25
 # A sender's clock may be ahead of ours by so much before an event counts as lying in the future.

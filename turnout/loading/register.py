@@ -107,7 +107,10 @@ class Register:
     def __init__(self, warehouse: Warehouse, root: Path, table: SourceTable) -> None:
         self._warehouse, self._root, self._table = warehouse, root, table
         self._key = (table.source, table.name)
-        self._forget()
+        self._checks: dict[str, list[PopulationCheck]] = {}
+        self._unplaced: dict[str, Path] = {}
+        self._added: list[_Added] = []
+        self._refused: dict[str, QuarantinedFile] = {}
 
     def loads(self) -> list[Load]:
         """Return all loads, oldest first."""
@@ -291,10 +294,7 @@ class Register:
 
     def _forget(self) -> None:
         self.__dict__.pop("_remembered", None)
-        self._checks: dict[str, list[PopulationCheck]] = {}
-        self._unplaced: dict[str, Path] = {}
-        self._added: list[_Added] = []
-        self._refused: dict[str, QuarantinedFile] = {}
+        self._checks, self._unplaced, self._added, self._refused = {}, {}, [], {}
 
     def _checks_of(self, load_ids: Sequence[str]) -> dict[str, list[PopulationCheck]]:
         """Return what was measured of loads; those that were not asked for before are read together."""
