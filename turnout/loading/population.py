@@ -2,8 +2,7 @@
 
 Each check measures one thing and holds it against limits. Limits are learned: a *deviation* is how far a load is from
 the loads before it, the deviations of the accepted loads say how far is usual, and the limit is where the next one
-would lie with a probability of 99.95 % if they were normally distributed: a load has dozens of checks, and all of them
-together should hardly ever be wrong. With too few loads to learn from, and as long as nothing larger was accepted,
+would lie with a probability of 99.9 % if they were normally distributed. With too few loads to learn from, and as long as nothing larger was accepted,
 fixed limits hold, and wider ones where there is but one load. Where rows are few, chance is allowed for. A trend is
 allowed for by how much neighbouring loads differ; a season cannot be known before a year has passed, and the check of
 the number of rows says so. The contract may override every limit.
@@ -32,7 +31,9 @@ if TYPE_CHECKING:
 REFERENCE_LOADS = 8
 # Deviations from which limits are learned, at least and at most.
 MIN_HISTORY, MAX_HISTORY = 6, 26
-CONFIDENCE = 0.9995
+CONFIDENCE = 0.999
+# A load has dozens of checks, and chance alone should hardly ever raise an alarm in any of them.
+CHANCE = 0.9999
 # A deviation that was accepted before, and somewhat more, is accepted again.
 TOLERANCE = 1.25
 # A sender's clock may be ahead of ours by so much before an event counts as lying in the future.
@@ -292,7 +293,8 @@ def _columns(connection: duckdb.DuckDBPyConnection, table: SourceTable, history:
     checks = []
     for place, column in enumerate(columns, start=1):
         counts = ((now[0], now[place]), (before[0], before[place]))
-        compared = _Compared(connection, column, types[column.name], history, counts)
+        may_grow = table.keys.mode == "snapshot"
+        compared = _Compared(connection, column, types[column.name], history, counts, may_grow=may_grow)
         if column.keys.optional and not compared.has_values:
             continue  # it may be missing, and is, now or before
         checks.append(compared.null_share())
@@ -315,12 +317,15 @@ class _Compared:
         data_type: str,
         history: History,
         counts: tuple[tuple[int, int], tuple[int, int]],
+        *,
+        may_grow: bool,
     ) -> None:
         self._connection, self._column, self._history = connection, column, history
         self._name = identifier(column.name)
         self._is_number = data_type in INTEGERS or data_type.startswith(("DOUBLE", "FLOAT", "DECIMAL"))
         self._is_discrete = data_type in INTEGERS or data_type in {"VARCHAR", "BOOLEAN", "UUID"}
         (self._rows, self._now), (self._rows_before, self._before) = counts
+        self._may_grow, self._gone_share = may_grow, 1.0
 
     @property
     def has_values(self) -> bool:
@@ -359,6 +364,7 @@ class _Compared:
         for name, _, _, rows in sides:
             count, distinct, examples = next(found) or 0, next(found), next(found)
             share = float(count) / rows
+            self._gone_share = share  # of the two sides the second stays
             limit = self._limit(name)
             limit = min(1.0, limit + _chance(limit, min(self._now, self._before)))
             shown = "" if self._column.is_personal else ": " + ", ".join(str(example) for example in examples or [])
@@ -374,8 +380,11 @@ class _Compared:
             return
         bins = self._binned() if self._is_number else self._categories()
         now, before = [found[1] for found in bins], [found[2] for found in bins]
-        distance, by_chance_squared = drift_between(now, before, (self._now, self._before), CONFIDENCE)
+        distance, by_chance_squared = drift_between(now, before, (self._now, self._before), CHANCE)
         limit = min(1.0, math.sqrt(self._limit("drift") ** 2 + by_chance_squared))
+        if self._may_grow and self._gone_share <= USUAL["gone_values"].floor and self._now > self._before:
+            # All that was there still is. What was added is judged by the number of rows and by the new values.
+            limit = max(limit, _most_by_adding(self._before / self._now))
         name, rows, rows_before = max(bins, key=lambda found: abs(found[1] / self._now - found[2] / self._before))
         name = "one value or range" if self._column.is_personal else name
         shares = f"{name}: {rows / self._now:.1%} of the rows, before {rows_before / self._before:.1%}"
@@ -457,6 +466,22 @@ def _limit(
     return max(limit, usual.floor, TOLERANCE * max(recent, default=0.0))
 
 
+def _most_by_adding(kept: float) -> float:
+    """Return the distance between a sample and itself with rows added that share no bin with it.
+
+    Parameters
+    ----------
+    kept : float
+        Which share of the rows is not added.
+
+    Notes
+    -----
+    The Jensen-Shannon distance to base 2 of p and s p + (1 - s) q, where p and q have no value in common.
+    """
+    of_now = kept * math.log2(2 * kept / (1 + kept)) + 1 - kept
+    return math.sqrt((math.log2(2 / (1 + kept)) + of_now) / 2)
+
+
 def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
@@ -470,7 +495,7 @@ def _chance(share: float, rows: int) -> float:
 def _normal() -> float:
     from scipy.special import ndtri
 
-    return float(ndtri(CONFIDENCE))
+    return float(ndtri(CHANCE))
 
 
 def _halve(connection: duckdb.DuckDBPyConnection, table: SourceTable) -> None:
