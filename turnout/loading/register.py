@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -111,6 +112,16 @@ class Register:
         self._unplaced: dict[str, Path] = {}
         self._added: list[_Added] = []
         self._refused: dict[str, QuarantinedFile] = {}
+        self._session: Session | None = None
+
+    @contextmanager
+    def held_open(self) -> Iterator[None]:
+        """Let all that is read meanwhile be read in one session; to open the warehouse is most of what a look costs."""
+        with opened(self._warehouse) as self._session:
+            try:
+                yield
+            finally:
+                self._session = None
 
     def loads(self) -> list[Load]:
         """Return all loads, oldest first."""
@@ -164,13 +175,13 @@ class Register:
     def statistics(self, load_id: str) -> list[dict[str, Any]]:
         """Return the summary statistics of a load, a row for each column, in the order of the contract."""
         places = {column.name: place for place, column in enumerate(self._table.columns)}
-        with opened(self._warehouse) as session:
+        with self._reading() as session:
             found = _rows(session, "load_statistics", (*self._key, load_id), f"{_TABLE} and load_id = ?")
         return sorted(found, key=lambda row: places.get(row["column_name"], len(places)))
 
     def refused_rows(self, load_id: str, limit: int) -> list[dict[str, Any]]:
         """Return the first rows of a load that were set aside: `line_number`, `reason`, `content`."""
-        with self._warehouse.session() as session:
+        with self._reading() as session:
             return session.rows(
                 f"""select line_number, reason, content from {SCHEMA}.refused_rows
                     where load_id = ? and {_TABLE} order by line_number limit {limit}""",
@@ -279,7 +290,7 @@ class Register:
         """What the warehouse remembers, read at once when it is asked for first."""
         remembered = _Remembered()
         if self._warehouse.path.exists():
-            with opened(self._warehouse) as session:
+            with self._reading() as session:
                 for row in _rows(session, "loads", self._key):
                     remembered.add(_load(row), self._table)
                 for row in _rows(session, "quarantine", self._key):
@@ -291,6 +302,14 @@ class Register:
                 if len(current) == 1 and session.has_table(self._table.schema, self._table.identifier):
                     remembered.shown_as = current[0]["shown_as"]
         return remembered
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        if self._session is not None:
+            yield self._session
+        else:
+            with opened(self._warehouse) as session:
+                yield session
 
     def _forget(self) -> None:
         self.__dict__.pop("_remembered", None)
@@ -304,7 +323,7 @@ class Register:
             marks = ", ".join("?" for _ in unread)
             rows: list[dict[str, Any]] = []
             if self._warehouse.path.exists():
-                with opened(self._warehouse) as session:
+                with self._reading() as session:
                     rows = _rows(session, "load_checks", (*self._key, *unread), f"{_TABLE} and load_id in ({marks})")
             for row in rows:
                 measured = {name: row[name] for name in _MEASURED}
