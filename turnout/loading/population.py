@@ -249,10 +249,11 @@ def _whole(
     limit = _limit("row_count", history, "", override)
     told = [f"usual are {usual:,.0f}"]
     if override is None:
-        if not history.holds_a_year(received_at, days if is_append else 0.0):
-            limit = max(limit, SEASON)
-            told.append(f"learned from {_counted(len(history.row_counts), 'load')}, a season is not known")
+        is_season_known = history.holds_a_year(received_at, days if is_append else 0.0)
+        learned, limit = limit, limit if is_season_known else max(limit, SEASON)
         limit += history.spread + _normal() * math.sqrt(1 / rows + 1 / usual)
+        if not is_season_known and (learned < SEASON or abs(math.log(rows / usual)) > limit):
+            told.append(f"learned from {_counted(len(history.row_counts), 'load')}, a season is not known")
     low, high, deviation = usual / math.exp(limit), usual * math.exp(limit), abs(math.log(rows / usual))
     checks = [PopulationCheck("row_count", "", rows, low, high, deviation, "; ".join(told))]
     if first is None or first_before is None:
