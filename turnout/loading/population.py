@@ -256,13 +256,13 @@ def _whole(
             told.append(f"learned from {_counted(len(history.row_counts), 'load')}, a season is not known")
     low, high, deviation = usual / math.exp(limit), usual * math.exp(limit), abs(math.log(rows / usual))
     checks = [PopulationCheck("row_count", "", rows, low, high, deviation, "; ".join(told))]
-    if first is None or first_before is None:
+    if first is None or first_before is None or table.event_time is None:
         return checks
     # What is appended begins where the last load ended; a snapshot begins where the last one began.
     expected = {"first_event": last_before if is_append else first_before, "last_event": last_before}
     for name, found in (("first_event", first), ("last_event", last)):
         apart = (found - expected[name]) / timedelta(days=1)
-        seen = history.deviations.get((name, str(table.event_time)), ())[-MAX_HISTORY:]
+        seen = history.deviations.get((name, table.event_time), ())[-MAX_HISTORY:]
         span = (last_before - first_before) / timedelta(days=1)
         # A week's last event lies a week after the last one before: what is usual is not zero.
         middle = fmean(seen) if len(seen) >= MIN_HISTORY else 0.0
@@ -270,7 +270,7 @@ def _whole(
         limit = _limit(name, history, table.event_time, getattr(table.keys.limits, name), around, slack=span)
         detail = "days" if table.hides(table.event_time) else f"days from {expected[name]} to {found}"
         ends = (middle - limit, middle + limit)
-        checks.append(PopulationCheck(name, str(table.event_time), apart, *ends, apart, detail))
+        checks.append(PopulationCheck(name, table.event_time, apart, *ends, apart, detail))
     return checks
 
 
