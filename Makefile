@@ -34,8 +34,8 @@ run: $(ENVIRONMENT)/run ## Land, build, train, score, test and publish everythin
 quarantine: $(ENVIRONMENT)/run ## List the files that were refused and wait for a person
 	@$(BIN)/python -m orchestration quarantine
 
-accept: $(ENVIRONMENT)/run ## Load a refused file as it is: make accept LOAD=id BECAUSE="the reason"
-	@$(BIN)/python -m orchestration accept "$$LOAD" "$$BECAUSE"
+accept: $(ENVIRONMENT)/run ## Load refused files as they are: make accept LOAD=id BECAUSE="the reason", or SOURCE=name TABLE=name
+	@$(BIN)/python -m orchestration accept "$$LOAD" "$$BECAUSE" $(if $(SOURCE)$(TABLE),--source "$$SOURCE" --table "$$TABLE")
 
 release: $(ENVIRONMENT)/run
 	@$(BIN)/python -m orchestration release $(if $(LOAD),"$$LOAD")

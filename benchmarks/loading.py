@@ -24,7 +24,8 @@ from rich.table import Table
 
 from turnout.loading import landing
 from turnout.loading.contract import Column, FileFormat, SourceTable, TableKeys
-from turnout.loading.loader import MEMORY_LIMIT, load_landed
+from turnout.loading.intake import MEMORY_LIMIT
+from turnout.loading.loader import load_landed
 from turnout.project.paths import Project
 
 COLUMNS = {

@@ -34,8 +34,9 @@ def _train(prediction: str) -> str:
     return f"train again: materialize model_versions/{prediction}"
 
 
-def _accept(load: str) -> str:
-    return f"make accept LOAD={load} BECAUSE='the reason'"
+def _accept(load: str | None = None, source: str = "", table: str = "") -> str:
+    which = f"LOAD={load}" if load else f"SOURCE={shlex.quote(source)} TABLE={shlex.quote(table)}"
+    return f"make accept {which} BECAUSE='the reason'"
 
 
 def _restore(publication: int | None = None) -> str:

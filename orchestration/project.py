@@ -78,7 +78,11 @@ def sample_modules(project: Project) -> list[Any]:
 
 
 def prepare(project: Project) -> None:
-    """Make Dagster's home, with our settings in it, and name it in the environment, with those of MLflow."""
+    """Make Dagster's home, with our settings in it, and name it in the environment, with those of MLflow.
+
+    What is made from then on is the owner's alone.
+    """
+    project.keep_private()
     project.dagster_home.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(Path(__file__).with_name("dagster.yaml"), project.dagster_home / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(project.dagster_home)

@@ -43,8 +43,8 @@ def drift_between(here: Sequence[int], there: Sequence[int], sizes: tuple[int, i
     expansion to the second order shows.
     """
     from scipy.spatial.distance import jensenshannon
-    from scipy.stats import chi2
+    from scipy.special import gammaincinv
 
     distance = float(jensenshannon(here, there, base=2)) if len(here) > 1 else 0.0
-    quantile = float(chi2.ppf(confidence, max(1, len(here) - 1)))
+    quantile = 2 * float(gammaincinv(max(1, len(here) - 1) / 2, confidence))  # of chi-squared
     return Drift(distance, quantile * (1 / sizes[0] + 1 / sizes[1]) / (8 * math.log(2)))

@@ -116,11 +116,16 @@ def quarantine() -> None:
 
 
 @app.command()
-def accept(load: Annotated[str, Argument(help="the id that the file is listed with")], because: Because) -> None:
-    """Load a quarantined file as it is; who did it and why is recorded."""
-    from orchestration.command_line.quarantine import accept_file
+def accept(
+    load: Annotated[str, Argument(help="the id that the file is listed with; empty with a source and a table")],
+    because: Because,
+    source: Annotated[str, Option(help="of a table, all of whose files that wait are accepted")] = "",
+    table: Annotated[str, Option(help="the table")] = "",
+) -> None:
+    """Load a quarantined file as it is, or all that wait of a table; who did it and why is recorded."""
+    from orchestration.command_line.quarantine import accept_files
 
-    accept_file(this_project(), console(), load, because)
+    accept_files(this_project(), console(), because, load=load, source=source, table=table)
 
 
 @app.command(hidden=True)

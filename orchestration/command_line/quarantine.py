@@ -1,14 +1,14 @@
-"""What a person does with files that were refused: list them, and accept one as it is."""
+"""What a person does with files that were refused: list them, and accept them as they are."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestration.commands import error_in_words
+from orchestration.commands import command, error_in_words
 from turnout.advice import Action, Advice
 from turnout.errors import TurnoutError
 from turnout.loading.contract import source_tables
-from turnout.loading.quarantine import accept, quarantined
+from turnout.loading.quarantine import accept, accept_all, quarantined
 from turnout.loading.refusal import why
 from turnout.project.manifest import manifest_of
 
@@ -18,33 +18,55 @@ if TYPE_CHECKING:
     from turnout.project.paths import Project
 
 
+class AcceptError(TurnoutError):
+    """It is not clear what is to be accepted."""
+
+
 class RenamedCommandError(TurnoutError):
     """A command of an earlier release has another name now."""
 
 
 def print_quarantine(project: Project, console: Console) -> None:
     """Print every file in quarantine: why it is there, and what can be done."""
-    files = [(table, file) for table in source_tables(manifest_of(project)) for file in quarantined(project, table)]
-    for table, file in files:
-        console.print(f"\n{file.quarantined_at:%Y-%m-%d %H:%M} UTC  {error_in_words(why(table, file))}", markup=False)
-    console.print(f"\n{len(files)} files wait in {project.quarantine}" if files else "Quarantine is empty.")
+    count = 0
+    for table in source_tables(manifest_of(project)):
+        files = quarantined(project, table)
+        for file in files:
+            said = error_in_words(why(table, file))
+            console.print(f"\n{file.quarantined_at:%Y-%m-%d %H:%M} UTC  {said}", markup=False)
+        if sum(file.may_be_accepted for file in files) > 1:
+            accept_them = command(Action("accept", "", {"source": table.source, "table": table.name}))
+            console.print(f"\nTo load all that wait of {table.label} as they are: {accept_them}.", markup=False)
+        count += len(files)
+    console.print(f"\n{count} files wait in {project.quarantine}" if count else "Quarantine is empty.")
 
 
-def accept_file(project: Project, console: Console, load_id: str, because: str) -> None:
-    """Load a quarantined file on the word of the person who asks, and say what came of it.
+def accept_files(
+    project: Project, console: Console, because: str, *, load: str = "", source: str = "", table: str = ""
+) -> None:
+    """Load a quarantined file, or all that wait of a table, on the word of the person who asks; say what came of it.
 
     Raises
     ------
     TurnoutError
-        If there is no such file, no reason, or it cannot be loaded at all.
+        If there is no such file or table, no reason, or a file cannot be loaded at all; if both are named, or neither.
     """
-    load = accept(project, source_tables(manifest_of(project)), load_id, because)
-    console.print(
-        f"{load.file_name} is loaded into {load.source}.{load.table_name} as {load.load_id}: {load.row_count:,} rows, "
-        f"{load.refused_row_count:,} set aside; accepted by {load.accepted_by}: {load.accepted_because}\n"
-        "Next: 'make run' makes everything anew that comes from it.",
-        markup=False,
-    )
+    if bool(load) == bool(source or table):
+        raise AcceptError(
+            "Nothing is accepted: it is not clear what." if load else "Nothing is accepted: nothing is named.",
+            where="the command line",
+            rule="one file is accepted by its id, or all that wait of one table by its source and its name.",
+            remedy="make accept LOAD=id BECAUSE='the reason', or make accept SOURCE=source TABLE=table BECAUSE='...'.",
+        )
+    tables = source_tables(manifest_of(project))
+    accepted = [accept(project, tables, load, because)] if load else accept_all(project, tables, source, table, because)
+    for one in accepted:
+        console.print(
+            f"{one.file_name} is loaded into {one.source}.{one.table_name} as {one.load_id}: {one.row_count:,} rows, "
+            f"{one.refused_row_count:,} set aside; accepted by {one.accepted_by}: {one.accepted_because}",
+            markup=False,
+        )
+    console.print("Next: 'make run' makes everything anew that comes from it.", markup=False)
 
 
 def refuse_release(load_id: str) -> None:

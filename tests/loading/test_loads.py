@@ -16,22 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from projects import ROOT
+from visits import CSV, ID, LIMITS, UNCOMPARED, is_whole, lines, loader
 
 from turnout.errors import LoadError, WarehouseError
 from turnout.loading import landing
 from turnout.loading.quarantine import accept, quarantined
 from turnout.records.loads import Load, QuarantinedFile
-
-ID = {"id": {"type": "bigint", "not_null": True}}
-CSV = {"file": {"format": "csv"}}
-# Nothing to compare with: these tests are about files, not about what is in them.
-LIMITS = {"limits": {"row_count": 1_000}}
-UNCOMPARED = {"id": {"type": "bigint", "not_null": True, "compare": False}}
-
-
-def lines(*numbers: int) -> str:
-    return "id\n" + "".join(f"{number}\n" for number in numbers)
 
 
 def test_a_snapshot_takes_the_place_of_the_one_before_and_both_are_kept(arriving: Callable[..., Any]) -> None:
@@ -319,40 +309,6 @@ def test_the_first_part_takes_the_place_of_what_came_in_one_file(arriving: Calla
     visits.arrive("SOUTH_1.csv", lines(3))
     assert [load.file_name for load in visits.load().in_force] == ["NORTH_1.csv", "SOUTH_1.csv"]
     assert visits.raw() == [(1,), (2,), (3,)]
-
-
-LOAD = """
-import sys
-from pathlib import Path
-sys.path[:0] = [{root!r}, {tests!r}]
-from tables import manifest_of
-from turnout.loading import landing
-from turnout.loading.contract import source_tables
-from turnout.loading.loader import load_landed
-from turnout.project.paths import Project
-landing.SETTLE_SECONDS = 0
-(table,) = source_tables(manifest_of({columns!r}, **{keys!r}))
-load_landed(Project(Path({project!r})), table)
-"""
-
-
-def loader(visits: Any, columns: Any, keys: Any) -> subprocess.Popen[str]:
-    script = LOAD.format(
-        root=str(ROOT), tests=str(ROOT / "tests"), columns=columns, keys=keys, project=str(visits.project.root)
-    )
-    return subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True)
-
-
-def is_whole(visits: Any, expected: dict[str, int]) -> None:
-    """The register, the folders and raw tell the same: every file once, and nothing half-made."""
-    loads = visits.register.loads()
-    assert {load.file_name: load.row_count for load in loads} == expected
-    folder = visits.project.loads / visits.table.folder
-    assert {str(path.relative_to(visits.project.root)) for path in folder.rglob("*.parquet")} == {
-        load.path for load in loads
-    }
-    assert not list(folder.glob(".incoming*"))
-    assert visits.raw("select count(*) from raw.visits") == [(sum(expected.values()),)]
 
 
 def test_two_loaders_at_once_make_every_load_once(arriving: Callable[..., Any]) -> None:

@@ -7,9 +7,12 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from struct import pack
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tables import manifest_of
 
@@ -136,6 +139,20 @@ def test_the_words_of_duckdb_are_left_out_where_they_may_quote_a_value(arriving:
     refusal = str(unreadable(visits.table, visits.landed("a.csv"), error.value))
     assert "ConversionException, whose words may quote personal values" in refusal
     assert "Secret" not in refusal
+
+
+def test_a_first_load_does_not_tell_a_value_that_is_no_text(arriving: Callable[..., Any], tmp_path: Path) -> None:
+    visits = arriving({"id": {"type": "bigint"}, "name": {"tags": PERSONAL}, "town": {}})
+    broken = b"Secret\xff\xfe"
+    name = pa.Array.from_buffers(
+        pa.string(), 2, [None, pa.py_buffer(pack("<3i", 0, 9, 17)), pa.py_buffer(b"Secret ok" + broken)]
+    )
+    pq.write_table(pa.table({"id": [1, 2], "name": name, "town": ["Salem", "Salem"]}), tmp_path / "a.parquet")
+    with pytest.raises(LoadError, match="whose words may quote personal values") as refusal:
+        visits.arrive("a.parquet", (tmp_path / "a.parquet").read_bytes())
+    assert "Secret" not in str(refusal.value)
+    (waiting,) = visits.register.quarantined()
+    assert (waiting.failed_check, "Secret" in waiting.problem) == ("contract", False)
 
 
 def test_values_that_a_changed_contract_does_not_take_are_not_told(arriving: Callable[..., Any]) -> None:

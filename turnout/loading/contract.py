@@ -45,7 +45,7 @@ BLANKS = "blanks"
 _NO_ENCODINGS = {"idna", "punycode", "raw-unicode-escape", "unicode-escape"}
 
 # Keys that came later; where they are not used, they are not among the terms, which stay what they were.
-_LATER_KEYS = {"gather", "part", "is_personal", "sheet", "time_zone", "width"}
+_LATER_KEYS = {"follow_links", "gather", "part", "is_personal", "sheet", "time_zone", "width"}
 
 
 def _known_encoding(name: str) -> str:
@@ -210,6 +210,8 @@ class TableKeys:
         Share of rows that may be set aside; above it, the file is quarantined.
     limits : TableLimits
         What the load may differ by from those before it, where that is not to be learned.
+    follow_links : bool
+        Whether links in landing may lead out of it. Default: a link that does is refused, as it may lead anywhere.
     """
 
     mode: Literal["snapshot", "append"] = "snapshot"
@@ -218,6 +220,7 @@ class TableKeys:
     file: FileFormat = FileFormat()
     refuse_above: Share = 0.01
     limits: TableLimits = TableLimits()
+    follow_links: bool = False
 
 
 @strict(frozen=True, config=STRICT)

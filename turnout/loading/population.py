@@ -3,8 +3,9 @@
 Each check measures one thing and holds it against limits. Limits are learned: a *deviation* is how far a load is from
 the loads before it, the deviations of the accepted loads say how far is usual, and the limit is where the next one
 would lie with a probability of 99.9 % if they were normally distributed. With too few loads to learn from, and as
-long as nothing larger was accepted, fixed limits hold. Where rows are few, chance is allowed for. The contract may
-override every limit.
+long as nothing larger was accepted, fixed limits hold, and wider ones after one load. Where rows are few, chance is
+allowed for. A trend is allowed for by how much neighbouring loads differ; a season cannot be known before a year has
+passed, and the check of the number of rows says so. The contract may override every limit.
 """
 
 from __future__ import annotations
@@ -31,10 +32,14 @@ REFERENCE_LOADS = 8
 # Deviations from which limits are learned, at least and at most.
 MIN_HISTORY, MAX_HISTORY = 6, 26
 CONFIDENCE = 0.999
+# A load has dozens of checks, and chance alone should hardly ever raise an alarm in any of them.
+CHANCE = 0.9999
 # A deviation that was accepted before, and somewhat more, is accepted again.
 TOLERANCE = 1.25
 # A sender's clock may be ahead of ours by so much before an event counts as lying in the future.
 CLOCK_DAYS = 1
+# The days from which on a season is known, and what the number of rows may move by before it is: half as much again.
+YEAR_DAYS, SEASON = 365, math.log(1.5)
 # Bins of a number's distribution (quantiles of the loads before), and categories that are told apart.
 BINS = 20
 CATEGORIES = 30
@@ -42,22 +47,26 @@ CATEGORIES = 30
 
 @dataclass(frozen=True)
 class Usual:
-    """What holds for a deviation until it is learned: the limit, and what is never too much."""
+    """What holds for a deviation until it is learned: the limit, what is never too much, and the limit after one load.
+
+    One load does not tell how loads differ: the first is often a day, or all that there was until now.
+    """
 
     limit: float
     floor: float
+    limit_after_one: float
 
 
 # Deviations of the number of rows are the logarithm of the factor, those of event times days, the others shares and
 # distances as they are. A distance of 0.2 corresponds to a population stability index of about 0.25.
 USUAL: Mapping[str, Usual] = {
-    "row_count": Usual(math.log(2), math.log(1.25)),
-    "first_event": Usual(31, 1.5),
-    "last_event": Usual(31, 0.75),
-    "null_share": Usual(0.1, 0.01),
-    "new_values": Usual(0.5, 0.03),
-    "gone_values": Usual(0.5, 0.03),
-    "drift": Usual(0.2, 0.05),
+    "row_count": Usual(math.log(2), math.log(1.25), math.log(5)),
+    "first_event": Usual(31, 1.5, 31),
+    "last_event": Usual(31, 0.75, 31),
+    "null_share": Usual(0.1, 0.01, 0.1),
+    "new_values": Usual(0.5, 0.03, 0.8),
+    "gone_values": Usual(0.5, 0.03, 0.5),
+    "drift": Usual(0.2, 0.05, 0.4),
 }
 
 
@@ -97,6 +106,19 @@ class PopulationCheck:
         """Whether the value lies within the limits."""
         return self.is_learning_only or self.low <= self.value <= self.high
 
+    @property
+    def excess(self) -> float:
+        """How far beyond the limits the value lies, in widths of what is expected; more is worse."""
+        beyond = max(self.low - self.value, self.value - self.high)
+        if self.name == "row_count":  # a factor, up or down
+            width, beyond = (
+                math.log(self.high / self.low) / 2,
+                abs(math.log(self.value / math.sqrt(self.low * self.high))),
+            )
+            return beyond / width - 1 if width else math.inf
+        width = self.high - max(self.low, 0.0) if self.low <= 0 else (self.high - self.low) / 2
+        return beyond / width if width else math.inf
+
     def __str__(self) -> str:
         column = f" of {self.column_name}" if self.column_name else ""
         limits = f"at most {self.high:,.4g}" if self.low == 0 else f"{self.low:,.4g} to {self.high:,.4g}"
@@ -113,10 +135,31 @@ class History:
         Their rows.
     deviations : mapping of (check, column) to sequence of float
         Those of the checks that they passed.
+    spread : float
+        How far the number of rows moves from one load to the next, as the standard deviation of the logarithm of the
+        factor; of loads that nobody had to accept.
+    first_loaded_at : datetime, optional
+        When the first of them was accepted.
     """
 
     row_counts: Sequence[int] = ()
     deviations: Mapping[tuple[str, str], Sequence[float]] = field(default_factory=dict)
+    spread: float = 0.0
+    first_loaded_at: datetime | None = None
+
+    def holds_a_year(self, received_at: datetime, days: float) -> bool:
+        """Return whether they tell of a year: by the time when they came, or by the days that each of them is about."""
+        known = (received_at - self.first_loaded_at) / timedelta(days=1) if self.first_loaded_at else 0.0
+        return max(known, len(self.row_counts) * days) >= YEAR_DAYS
+
+
+def spread_of(row_counts: Sequence[int | None]) -> float:
+    """Return how far the number of rows moves from one load to the next; None stands where a person accepted a load.
+
+    The first load is left out, as it is of any length.
+    """
+    changes = [math.log(after / before) for before, after in pairwise(row_counts[1:]) if before and after]
+    return stdev(changes) if len(changes) > 1 else 0.0
 
 
 def compare(
@@ -144,7 +187,7 @@ def compare(
     """
     checks = _expected(connection, table, received_at)
     if history.row_counts:
-        return [*checks, *_whole(connection, table, history), *_columns(connection, table, history)]
+        return [*checks, *_whole(connection, table, history, received_at), *_columns(connection, table, history)]
     if table.keys.mode == "append":
         _halve(connection, table)
         checks += [replace(check, is_learning_only=True) for check in _columns(connection, table, history)]
@@ -187,49 +230,72 @@ def _expected(
     return checks
 
 
-def _whole(connection: duckdb.DuckDBPyConnection, table: SourceTable, history: History) -> list[PopulationCheck]:
+def _whole(
+    connection: duckdb.DuckDBPyConnection, table: SourceTable, history: History, received_at: datetime
+) -> list[PopulationCheck]:
     """Check the number of rows and the range of event times."""
     override = None if table.keys.limits.row_count is None else math.log(table.keys.limits.row_count)
     is_append = table.keys.mode == "append"
     (rows,) = _row(connection, "select count(*) from now")
     usual = median(history.row_counts[-REFERENCE_LOADS:]) if is_append else history.row_counts[-1]
-    limit = _limit("row_count", history.deviations.get(("row_count", ""), ()), override)
-    limit += _normal() * math.sqrt(1 / rows + 1 / usual) if override is None else 0
+    first, last, first_before, last_before, rows_before = _events(connection, table)
+    days = days_before = 0.0
+    if first is not None and first_before is not None:
+        days, days_before = ((last - first) / timedelta(days=1), (last_before - first_before) / timedelta(days=1))
+    if is_append and min(days, days_before) > 0 and len(history.row_counts) < MIN_HISTORY:
+        # The first loads are of any length: a day, or all that there was until now. So they are told by their days.
+        by_days = rows_before / days_before * days
+        usual = min(usual, by_days, key=lambda expected: abs(math.log(rows / expected)))
+    limit = _limit("row_count", history, "", override)
+    told = [f"usual are {usual:,.0f}"]
+    if override is None:
+        is_season_known = history.holds_a_year(received_at, days if is_append else 0.0)
+        learned, limit = limit, limit if is_season_known else max(limit, SEASON)
+        limit += history.spread + _normal() * math.sqrt(1 / rows + 1 / usual)
+        if not is_season_known and (learned < SEASON or abs(math.log(rows / usual)) > limit):
+            told.append(f"learned from {_counted(len(history.row_counts), 'load')}, a season is not known")
     low, high, deviation = usual / math.exp(limit), usual * math.exp(limit), abs(math.log(rows / usual))
-    checks = [PopulationCheck("row_count", "", rows, low, high, deviation, f"usual are {usual:,.0f}")]
-    if table.event_time is None:
-        return checks
-    ends = "select min(cast({0} as timestamp)), max(cast({0} as timestamp)) from {1}"
-    first, last = _row(connection, ends.format(identifier(table.event_time), "now"))
-    first_before, last_before = _row(connection, ends.format(identifier(table.event_time), "before"))
-    if first is None or first_before is None:
+    checks = [PopulationCheck("row_count", "", rows, low, high, deviation, "; ".join(told))]
+    if first is None or first_before is None or table.event_time is None:
         return checks
     # What is appended begins where the last load ended; a snapshot begins where the last one began.
     expected = {"first_event": last_before if is_append else first_before, "last_event": last_before}
     for name, found in (("first_event", first), ("last_event", last)):
-        days = (found - expected[name]) / timedelta(days=1)
+        apart = (found - expected[name]) / timedelta(days=1)
         seen = history.deviations.get((name, table.event_time), ())[-MAX_HISTORY:]
         span = (last_before - first_before) / timedelta(days=1)
         # A week's last event lies a week after the last one before: what is usual is not zero.
         middle = fmean(seen) if len(seen) >= MIN_HISTORY else 0.0
         around = [abs(earlier - middle) for earlier in seen]
-        limit = _limit(name, around, getattr(table.keys.limits, name), slack=span)
+        limit = _limit(name, history, table.event_time, getattr(table.keys.limits, name), around, slack=span)
         detail = "days" if table.hides(table.event_time) else f"days from {expected[name]} to {found}"
-        checks.append(PopulationCheck(name, table.event_time, days, middle - limit, middle + limit, days, detail))
+        ends = (middle - limit, middle + limit)
+        checks.append(PopulationCheck(name, table.event_time, apart, *ends, apart, detail))
     return checks
+
+
+def _events(connection: duckdb.DuckDBPyConnection, table: SourceTable) -> tuple[Any, ...]:
+    """Return the first and the last event of `now`, those of `before`, and the rows of `before`."""
+    if table.event_time is None:
+        return None, None, None, None, 0
+    time = f"cast({identifier(table.event_time)} as timestamp)"
+    ends = [_row(connection, f"select min({time}), max({time}), count(*) from {name}") for name in ("now", "before")]
+    return (*ends[0][:2], *ends[1])
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, table: SourceTable, history: History) -> list[PopulationCheck]:
     """Check the columns that are compared: nulls, values that are new or gone, and the distribution."""
-    counts = "select (select count(*) from now), (select count(*) from before)"
-    if 0 in _row(connection, counts):
+    columns = [column for column in table.columns if column.keys.compare and not column.keys.gather]
+    counted = ", ".join(["count(*)", *(f"count({identifier(column.name)})" for column in columns)])
+    now, before = (_row(connection, f"select {counted} from {relation}") for relation in ("now", "before"))
+    if 0 in {now[0], before[0]}:
         return []  # a first load of one row, or one moment, has no halves
     types = {row[0]: row[1] for row in connection.execute("describe now").fetchall()}
     checks = []
-    for column in table.columns:
-        if not column.keys.compare or column.keys.gather:
-            continue
-        compared = _Compared(connection, column, types[column.name], history)
+    for place, column in enumerate(columns, start=1):
+        counts = ((now[0], now[place]), (before[0], before[place]))
+        may_grow = table.keys.mode == "snapshot"
+        compared = _Compared(connection, column, types[column.name], history, counts, may_grow=may_grow)
         if column.keys.optional and not compared.has_values:
             continue  # it may be missing, and is, now or before
         checks.append(compared.null_share())
@@ -243,15 +309,24 @@ def _columns(connection: duckdb.DuckDBPyConnection, table: SourceTable, history:
 
 
 class _Compared:
-    """A column of `now` beside the same column of `before`."""
+    """A column of `now` beside the same column of `before`; `counts` are the rows and the values of each of them."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, column: Column, data_type: str, history: History) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        column: Column,
+        data_type: str,
+        history: History,
+        counts: tuple[tuple[int, int], tuple[int, int]],
+        *,
+        may_grow: bool,
+    ) -> None:
         self._connection, self._column, self._history = connection, column, history
         self._name = identifier(column.name)
         self._is_number = data_type in INTEGERS or data_type.startswith(("DOUBLE", "FLOAT", "DECIMAL"))
         self._is_discrete = data_type in INTEGERS or data_type in {"VARCHAR", "BOOLEAN", "UUID"}
-        self._rows, self._now = _row(connection, f"select count(*), count({self._name}) from now")
-        self._rows_before, self._before = _row(connection, f"select count(*), count({self._name}) from before")
+        (self._rows, self._now), (self._rows_before, self._before) = counts
+        self._may_grow, self._gone_share = may_grow, 1.0
 
     @property
     def has_values(self) -> bool:
@@ -281,13 +356,16 @@ class _Compared:
                 ) as there using (value)"""
         )
         sides = (("new_values", "now", "before", self._now), ("gone_values", "before", "now", self._before))
-        for name, here, there, rows in sides:
-            count, distinct, examples = _row(
-                self._connection,
-                f"""select coalesce(sum({here}), 0), count(*), max_by(value, {here}, 3)
-                    from occurring where {there} = 0""",
-            )
+        aggregates = ", ".join(
+            f"{aggregate} filter (where {there} = 0)"
+            for _, here, there, _ in sides
+            for aggregate in (f"sum({here})", "count(*)", f"max_by(value, {here}, 3)")
+        )
+        found = iter(_row(self._connection, f"select {aggregates} from occurring"))
+        for name, _, _, rows in sides:
+            count, distinct, examples = next(found) or 0, next(found), next(found)
             share = float(count) / rows
+            self._gone_share = share  # of the two sides the second stays
             limit = self._limit(name)
             limit = min(1.0, limit + _chance(limit, min(self._now, self._before)))
             shown = "" if self._column.is_personal else ": " + ", ".join(str(example) for example in examples or [])
@@ -303,8 +381,11 @@ class _Compared:
             return
         bins = self._binned() if self._is_number else self._categories()
         now, before = [found[1] for found in bins], [found[2] for found in bins]
-        distance, by_chance_squared = drift_between(now, before, (self._now, self._before), CONFIDENCE)
+        distance, by_chance_squared = drift_between(now, before, (self._now, self._before), CHANCE)
         limit = min(1.0, math.sqrt(self._limit("drift") ** 2 + by_chance_squared))
+        if self._may_grow and self._gone_share <= USUAL["gone_values"].floor and self._now > self._before:
+            # All that was there still is. What was added is judged by the number of rows and by the new values.
+            limit = max(limit, _most_by_adding(self._before / self._now))
         name, rows, rows_before = max(bins, key=lambda found: abs(found[1] / self._now - found[2] / self._before))
         name = "one value or range" if self._column.is_personal else name
         shares = f"{name}: {rows / self._now:.1%} of the rows, before {rows_before / self._before:.1%}"
@@ -355,27 +436,55 @@ class _Compared:
 
     def _limit(self, name: str) -> float:
         override = getattr(self._column.keys.limits, name)
-        return _limit(name, self._history.deviations.get((name, self._column.name), ()), override)
+        return _limit(name, self._history, self._column.name, override)
 
 
-def _limit(name: str, seen: Sequence[float], override: float | None, slack: float = 0.0) -> float:
-    """Return the limit of a deviation: the contract's, or what was learned from those seen.
+def _limit(
+    name: str,
+    history: History,
+    column: str | None,
+    override: float | None,
+    seen: Sequence[float] | None = None,
+    slack: float = 0.0,
+) -> float:
+    """Return the limit of a deviation: the contract's, or what was learned from those seen, by default in its history.
 
     Notes
     -----
     A one-sided prediction interval for the next of n normal observations, mean + t s sqrt(1 + 1/n) with n - 1 degrees
     of freedom (Hahn and Meeker 1991, Statistical Intervals, section 4.8).
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     if override is not None:
         return override
-    recent = list(seen[-MAX_HISTORY:])
-    limit = USUAL[name].limit + slack
+    recent = list((history.deviations.get((name, column or ""), ()) if seen is None else seen)[-MAX_HISTORY:])
+    usual = USUAL[name]
+    limit = slack + (usual.limit if len(history.row_counts) > 1 else usual.limit_after_one)
     if len(recent) >= MIN_HISTORY:
-        quantile = float(t.ppf(CONFIDENCE, len(recent) - 1))
+        quantile = float(stdtrit(len(recent) - 1, CONFIDENCE))
         limit = min(limit, fmean(recent) + quantile * stdev(recent) * math.sqrt(1 + 1 / len(recent)))
-    return max(limit, USUAL[name].floor, TOLERANCE * max(recent, default=0.0))
+    return max(limit, usual.floor, TOLERANCE * max(recent, default=0.0))
+
+
+def _most_by_adding(kept: float) -> float:
+    """Return the distance between a sample and itself with rows added that share no bin with it.
+
+    Parameters
+    ----------
+    kept : float
+        Which share of the rows is not added.
+
+    Notes
+    -----
+    The Jensen-Shannon distance to base 2 of p and s p + (1 - s) q, where p and q have no value in common.
+    """
+    of_now = kept * math.log2(2 * kept / (1 + kept)) + 1 - kept
+    return math.sqrt((math.log2(2 / (1 + kept)) + of_now) / 2)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _chance(share: float, rows: int) -> float:
@@ -385,9 +494,9 @@ def _chance(share: float, rows: int) -> float:
 
 
 def _normal() -> float:
-    from scipy.stats import norm
+    from scipy.special import ndtri
 
-    return float(norm.ppf(CONFIDENCE))
+    return float(ndtri(CHANCE))
 
 
 def _halve(connection: duckdb.DuckDBPyConnection, table: SourceTable) -> None:

@@ -5,18 +5,22 @@ A load is registered, and the views moved on to it, in one transaction: it is wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from turnout.clock import utc_now
 from turnout.engines import Session, Warehouse, file_literal, identifier, literal
 from turnout.errors import LoadError
 from turnout.loading.contract import OURS
 from turnout.loading.parquet import first_misfit
-from turnout.loading.population import MAX_HISTORY, History, PopulationCheck
+from turnout.loading.population import MAX_HISTORY, History, PopulationCheck, spread_of
 from turnout.records import SCHEMA, opened
 from turnout.records.loads import BUILT_FROM, Load, QuarantinedFile
 from turnout.records.loads import TABLES as SAID
@@ -34,21 +38,65 @@ TABLES = tuple(table.name for table in SAID if table is not BUILT_FROM)  # that 
 _TABLE = "source = ? and table_name = ?"
 # Which file a row is from; a load may have a column `filename`.
 _FILE = f"{OURS}file"
-# What is read as a whole, in which order; and what of it is asked of the register for every file.
+# In which order the rows of a table are read.
 _ORDER = {
     "loads": "loaded_at",
     "quarantine": "quarantined_at",
     "load_checks": "check_name, column_name",
     "load_statistics": "column_name",
 }
-_ALWAYS_READ = ("loads", "quarantine", "load_checks")
 _MEASURED = ("column_name", "value", "low", "high", "deviation", "detail", "is_learning_only")
+_NUMBERS = ("value", "low", "high", "deviation")
+
+
+class _Remembered:
+    """What is remembered of a table: its loads in their order, which of them are in force, and what was refused."""
+
+    def __init__(self) -> None:
+        self.loads: list[Load] = []
+        self.by_id: dict[str, Load] = {}
+        self.by_part: dict[str, list[Load]] = {}
+        # The loads in force by the place that they take, and when another took the place of the others.
+        self.in_force: dict[str, Load] = {}
+        self.replaced: dict[str, datetime] = {}
+        self.quarantined: dict[str, QuarantinedFile] = {}
+        # The ids of files of which something was written down when they were refused.
+        self.refused_before: set[str] = set()
+        self.shown_as: str | None = None
+
+    def add(self, load: Load, table: SourceTable) -> None:
+        """Take in the next load, in the place of the one before.
+
+        A load from before its table came in parts was all of them: the first part takes its place.
+        """
+        part = table.part_of(load.file_name)
+        place = load.file_hash if table.keys.mode == "append" else part
+        for taken in {place, ""} & self.in_force.keys():
+            self.replaced[self.in_force.pop(taken).load_id] = load.loaded_at
+        self.in_force[place] = load
+        self.loads.append(load)
+        self.by_id[load.load_id] = load
+        self.by_part.setdefault(part, []).append(load)
+
+    def refuse(self, file: QuarantinedFile) -> None:
+        """Take in what is said of a file now."""
+        self.quarantined.pop(file.load_id, None)
+        self.quarantined[file.load_id] = file
+
+
+@dataclass(frozen=True)
+class _Added:
+    """A load that is not written down yet."""
+
+    load: Load
+    rows: Mapping[str, pa.Table]
 
 
 class Register:
     """What the warehouse remembers of the loads of one source table.
 
-    What was read is kept until this register writes, so it is for somebody who is alone with the table.
+    What was read is kept, so it is for somebody who is alone with the table. What is added is known here at once and
+    written by `commit`: many files are one transaction.
 
     Parameters
     ----------
@@ -63,96 +111,167 @@ class Register:
     def __init__(self, warehouse: Warehouse, root: Path, table: SourceTable) -> None:
         self._warehouse, self._root, self._table = warehouse, root, table
         self._key = (table.source, table.name)
-        self._read: dict[str, list[dict[str, Any]]] = {}
+        self._checks: dict[str, list[PopulationCheck]] = {}
+        self._unplaced: dict[str, Path] = {}
+        self._added: list[_Added] = []
+        self._refused: dict[str, QuarantinedFile] = {}
+        self._session: Session | None = None
+
+    @contextmanager
+    def held_open(self) -> Iterator[None]:
+        """Let all that is read meanwhile be read in one session; to open the warehouse is most of what a look costs."""
+        with opened(self._warehouse) as self._session:
+            try:
+                yield
+            finally:
+                self._session = None
 
     def loads(self) -> list[Load]:
         """Return all loads, oldest first."""
-        return [_load(row) for row in self._rows("loads")]
+        return self._remembered.loads
+
+    def loads_of(self, part: str) -> list[Load]:
+        """Return all loads of a part, oldest first; of no part where files are none."""
+        return self._remembered.by_part.get(part, [])
+
+    def load(self, load_id: str) -> Load | None:
+        """Return the load of an id."""
+        return self._remembered.by_id.get(load_id)
 
     def quarantined(self) -> list[QuarantinedFile]:
         """Return the files that were quarantined, oldest first, accepted ones included."""
-        return [QuarantinedFile(**row) for row in self._rows("quarantine")]
+        return list(self._remembered.quarantined.values())
+
+    def refusal(self, load_id: str) -> QuarantinedFile | None:
+        """Return what was said last of a file that was quarantined."""
+        return self._remembered.quarantined.get(load_id)
 
     def checks(self, load_id: str) -> list[PopulationCheck]:
         """Return what was measured of a load."""
-        return [
-            PopulationCheck(name=row["check_name"], **{name: row[name] for name in _MEASURED})
-            for row in self._rows("load_checks")
-            if row["load_id"] == load_id
-        ]
+        return self._checks_of([load_id])[load_id]
 
     def history(self, loads: Sequence[Load]) -> History:
         """Return what limits are learned from: what these loads passed by themselves."""
-        recent = {load.load_id: place for place, load in enumerate(loads[-MAX_HISTORY:])}
-        passed = [row for row in self._rows("load_checks") if row["load_id"] in recent and row["passed"]]
-        deviations: dict[tuple[str, str], list[float]] = {}
-        for row in sorted(passed, key=lambda row: recent[row["load_id"]]):
-            deviations.setdefault((row["check_name"], row["column_name"]), []).append(row["deviation"])
-        return History([load.row_count for load in loads], deviations)
+        recent = [load.load_id for load in loads[-MAX_HISTORY:]]
+        known, deviations = self._checks_of(recent), dict[tuple[str, str], list[float]]()
+        for check in (check for load_id in recent for check in known[load_id] if check.passed):
+            deviations.setdefault((check.name, check.column_name), []).append(check.deviation)
+        unaided = [None if load.accepted_by else load.row_count for load in loads[-MAX_HISTORY:]]
+        return History(
+            [load.row_count for load in loads],
+            deviations,
+            spread_of(unaided),
+            loads[0].loaded_at if loads else None,
+        )
 
-    def in_force(self, loads: Sequence[Load]) -> list[Load]:
-        """Return the loads that raw shows: the newest snapshot of each part, or of each file that is appended."""
-        replaced = self._replaced(loads)
+    def in_force(self, loads: Sequence[Load] | None = None) -> list[Load]:
+        """Return those of all loads, or of some, that raw shows: the newest of each part, or of each appended file."""
+        loads = self.loads() if loads is None else loads
+        replaced = self._remembered.replaced
         return [load for load in loads if load.load_id not in replaced]
+
+    def next_moment(self) -> datetime:
+        """Return the time now, later than all loads: times tell their order, whatever the clock does."""
+        loads = self.loads()
+        return max([utc_now(), *(load.loaded_at + timedelta(microseconds=1) for load in loads[-1:])])
 
     def statistics(self, load_id: str) -> list[dict[str, Any]]:
         """Return the summary statistics of a load, a row for each column, in the order of the contract."""
         places = {column.name: place for place, column in enumerate(self._table.columns)}
-        found = [row for row in self._rows("load_statistics") if row["load_id"] == load_id]
+        with self._reading() as session:
+            found = _rows(session, "load_statistics", (*self._key, load_id), f"{_TABLE} and load_id = ?")
         return sorted(found, key=lambda row: places.get(row["column_name"], len(places)))
 
     def refused_rows(self, load_id: str, limit: int) -> list[dict[str, Any]]:
         """Return the first rows of a load that were set aside: `line_number`, `reason`, `content`."""
-        with self._warehouse.session() as session:
+        with self._reading() as session:
             return session.rows(
                 f"""select line_number, reason, content from {SCHEMA}.refused_rows
                     where load_id = ? and {_TABLE} order by line_number limit {limit}""",
                 (load_id, *self._key),
             )
 
-    def add(self, load: Load, checks: Iterable[PopulationCheck], statistics: pa.Table, refused_rows: pa.Table) -> None:
-        """Register a load with all that belongs to it, and let the views show it; all or nothing.
+    def add(
+        self,
+        load: Load,
+        parquet: Path,
+        checks: Sequence[PopulationCheck],
+        statistics: pa.Table,
+        refused_rows: pa.Table,
+    ) -> None:
+        """Take in a load with all that belongs to it; `commit` writes it down.
 
         Parameters
         ----------
         load : Load
-            The load; its Parquet file is in its place.
-        checks : iterable of PopulationCheck
+            The load.
+        parquet : Path
+            Its rows, whole and on disk, in a file that is called by its id; `commit` puts it into the load's place.
+        checks : sequence of PopulationCheck
             What was measured of it.
         statistics : Table
             The columns of DuckDB's `summarize`, a row for each column of the load.
         refused_rows : Table
             `line_number`, `reason` and `content` of the rows that were set aside.
+        """
+        self._remembered.add(load, self._table)
+        self._checks[load.load_id] = list(checks)
+        self._unplaced[load.load_id] = parquet
+        self._added.append(_Added(load, {"load_statistics": statistics, "refused_rows": refused_rows}))
+
+    def quarantine(self, file: QuarantinedFile, checks: Sequence[PopulationCheck]) -> None:
+        """Take in a file that was not accepted, in place of what was said of it before; `commit` writes it down."""
+        self._remembered.refuse(file)
+        self._checks[file.load_id] = list(checks)
+        self._refused[file.load_id] = file
+
+    def commit(self) -> None:
+        """Write down what was added, and let the views show it; all or nothing.
 
         Raises
         ------
         LoadError
             If the loads in force cannot be shown by today's contract.
         """
-        with self._writing() as session:
-            session.append(SCHEMA, "loads", [{**asdict(load), "columns": list(load.columns)}])
-            self._remember(session, load.load_id, checks)
-            for name, rows in (("load_statistics", statistics), ("refused_rows", refused_rows)):
-                session.append(SCHEMA, name, self._with_key(load.load_id, rows))
-            self._show(session)
-
-    def quarantine(self, file: QuarantinedFile, checks: Iterable[PopulationCheck]) -> None:
-        """Register a file that was not accepted, in place of what was said of it before."""
-        with self._writing() as session:
-            session.delete(SCHEMA, "quarantine", self._key_of(file.load_id))
-            session.append(SCHEMA, "quarantine", [asdict(file)])
-            self._remember(session, file.load_id, checks)
+        if not (self._added or self._refused):
+            return
+        try:
+            self._place()
+            with opened(self._warehouse) as session, session.transaction():
+                self._write(session)
+                if self._added:
+                    self._show(session)
+        except BaseException:
+            self._forget()  # what is remembered here was never written
+            raise
+        self._remembered.refused_before |= self._refused.keys()
+        self._added, self._refused = [], {}
 
     def show(self) -> None:
-        """Make the views anew, as the contract may have changed or the project moved.
+        """Make the views anew, as the project may have moved.
 
         Raises
         ------
         LoadError
             If the loads in force cannot be shown by today's contract.
         """
-        with self._writing() as session:
+        with opened(self._warehouse) as session, session.transaction():
             self._show(session)
+
+    def show_if_changed(self) -> None:
+        """Make the views anew if they are not what they would be: the contract may have changed, or the project moved.
+
+        Raises
+        ------
+        LoadError
+            If the loads in force cannot be shown by today's contract.
+        """
+        if self._remembered.shown_as != self._shown_as():
+            self.show()
+
+    def path_of(self, load: Load) -> Path:
+        """Return where the rows of a load stand."""
+        return self._unplaced.get(load.load_id, self._root / load.path)
 
     def relation(self, loads: Sequence[Load], cast: str = "cast") -> str:
         """Return SQL that selects the rows of loads: the declared columns, `_load_id` and `_loaded_at`."""
@@ -165,25 +284,127 @@ class Register:
         # A file has the name of its load, so DuckDB opens only the files of the loads that a query asks for.
         load_id = f"parse_filename({_FILE}, true)"
         times = _by_load({load.load_id: load.loaded_at for load in loads})
-        files = ", ".join(file_literal(self._root / load.path) for load in loads)
+        files = ", ".join(file_literal(self.path_of(load)) for load in loads)
         return f"""select {", ".join(columns)}, {load_id} as _load_id, {times}[{load_id}] as _loaded_at
             from read_parquet([{files}], union_by_name = true, filename = '{_FILE}', hive_partitioning = false)"""
 
+    @cached_property
+    def _remembered(self) -> _Remembered:
+        """What the warehouse remembers, read at once when it is asked for first."""
+        remembered = _Remembered()
+        if self._warehouse.path.exists():
+            with self._reading() as session:
+                for row in _rows(session, "loads", self._key):
+                    remembered.add(_load(row), self._table)
+                for row in _rows(session, "quarantine", self._key):
+                    remembered.refuse(QuarantinedFile(**row))
+                remembered.refused_before = set(remembered.quarantined)
+                current = session.rows(
+                    f"select distinct shown_as from {SCHEMA}.current_loads where {_TABLE}", self._key
+                )
+                if len(current) == 1 and session.has_table(self._table.schema, self._table.identifier):
+                    remembered.shown_as = current[0]["shown_as"]
+        return remembered
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        if self._session is not None:
+            yield self._session
+        else:
+            with opened(self._warehouse) as session:
+                yield session
+
+    def _forget(self) -> None:
+        self.__dict__.pop("_remembered", None)
+        self._checks, self._unplaced, self._added, self._refused = {}, {}, [], {}
+
+    def _checks_of(self, load_ids: Sequence[str]) -> dict[str, list[PopulationCheck]]:
+        """Return what was measured of loads; those that were not asked for before are read together."""
+        unread = [load_id for load_id in load_ids if load_id not in self._checks]
+        if unread:
+            self._checks |= {load_id: [] for load_id in unread}
+            marks = ", ".join("?" for _ in unread)
+            rows: list[dict[str, Any]] = []
+            if self._warehouse.path.exists():
+                with self._reading() as session:
+                    rows = _rows(session, "load_checks", (*self._key, *unread), f"{_TABLE} and load_id in ({marks})")
+            for row in rows:
+                measured = {name: row[name] for name in _MEASURED}
+                self._checks[row["load_id"]].append(PopulationCheck(name=row["check_name"], **measured))
+        return {load_id: self._checks[load_id] for load_id in load_ids}
+
+    def _place(self) -> None:
+        """Put the rows of what was added into their places, such that after a loss of power they are there."""
+        folders = set()
+        for added in self._added:
+            target, parquet = self._root / added.load.path, self._unplaced[added.load.load_id]
+            for orphan in target.parent.parent.glob(f"*/{target.name}"):
+                orphan.unlink()  # a loader was killed before it could register this load
+            target.parent.mkdir(exist_ok=True)
+            parquet.replace(target)
+            del self._unplaced[added.load.load_id]
+            folders.add(target.parent)
+        for folder in folders:
+            on_disk(folder)
+
+    def _write(self, session: Session) -> None:
+        """Write down what was added, in place of what was said before of the same files."""
+        import pyarrow as pa
+
+        written = [*self._refused, *(added.load.load_id for added in self._added)]
+        for load_id in self._remembered.refused_before.intersection(written):
+            session.delete(SCHEMA, "load_checks", self._key_of(load_id))
+            if load_id in self._refused:
+                session.delete(SCHEMA, "quarantine", self._key_of(load_id))
+        loads = [{**asdict(added.load), "columns": list(added.load.columns)} for added in self._added]
+        measured = [
+            {
+                **self._key_of(load_id),
+                "check_name": check.name,
+                **{name: float(value) if name in _NUMBERS else value for name, value in _measured(check).items()},
+                "passed": check.passed,
+            }
+            for load_id in dict.fromkeys(written)
+            for check in self._checks[load_id]
+        ]
+        refused = [asdict(file) for file in self._refused.values()]
+        for name, rows in (("loads", loads), ("quarantine", refused), ("load_checks", measured)):
+            if rows:
+                session.append(SCHEMA, name, pa.Table.from_pylist(rows))
+        for name in ("load_statistics", "refused_rows") if self._added else ():
+            tables = [self._with_key(added.load.load_id, added.rows[name]) for added in self._added]
+            session.append(SCHEMA, name, pa.concat_tables(tables, promote_options="permissive"))
+
     def _show(self, session: Session) -> None:
         """Point the views at the loads as they are registered now."""
-        table = self._table
-        loads = [_load(row) for row in _rows(session, "loads", self._key)]
+        import pyarrow as pa
+
+        table, in_force = self._table, self.in_force()
         session.delete(SCHEMA, "current_loads", self._key_of())
-        if not loads:
+        if not in_force:
             return
-        in_force = self.in_force(loads)
-        self._check_columns(in_force)
-        self._check_types(in_force)
-        session.append(SCHEMA, "current_loads", [{**self._key_of(), "load_id": load.load_id} for load in in_force])
-        replaced_at = f"{_by_load(self._replaced(loads))}[_load_id] as _replaced_at"
-        history = f"select *, {replaced_at} from ({self.relation(loads, 'try_cast')})"
+        # What this contract has read is as it says.
+        by_another = [load for load in in_force if load.contract != table.terms]
+        if by_another:
+            self._check_columns(by_another)
+            self._check_types(by_another)
+        shown_as = self._shown_as()
+        current = [{**self._key_of(), "load_id": load.load_id, "shown_as": shown_as} for load in in_force]
+        session.append(SCHEMA, "current_loads", pa.Table.from_pylist(current))
         session.show(table.schema, table.identifier, self.relation(in_force))
-        session.show(HISTORY_SCHEMA, table.identifier, history)
+        session.show(HISTORY_SCHEMA, table.identifier, self._history())
+        self._remembered.shown_as = shown_as
+
+    def _history(self) -> str:
+        """Return SQL that selects the rows of all loads, with the time from which on another one took their place."""
+        replaced_at = f"{_by_load(self._remembered.replaced)}[_load_id] as _replaced_at"
+        return f"select *, {replaced_at} from ({self.relation(self.loads(), 'try_cast')})"
+
+    def _shown_as(self) -> str:
+        """Return a hash of all that the views are made of."""
+        table = self._table
+        said = (table.schema, table.identifier, table.terms, self.relation(self.in_force()), self._history())
+        return hashlib.sha256("\n".join(said).encode()).hexdigest()
 
     def _check_columns(self, loads: Sequence[Load]) -> None:
         """Refuse a declared column that a load in force does not have: the contract has changed since."""
@@ -198,7 +419,7 @@ class Register:
 
     def _check_types(self, loads: Sequence[Load]) -> None:
         """Refuse a `data_type` that values of a load in force are not of: the contract has changed since."""
-        misfit = first_misfit([self._root / load.path for load in loads], self._table.columns)
+        misfit = first_misfit([self.path_of(load) for load in loads], self._table.columns)
         if misfit is not None:
             column = misfit.column
             example = "" if column.is_personal else f", such as {misfit.example!r}"
@@ -207,35 +428,6 @@ class Register:
                 f"of the loads in force are not{example}",
                 "correct the data_type, or put a file that keeps it into landing.",
             )
-
-    def _replaced(self, loads: Sequence[Load]) -> dict[str, datetime]:
-        """Return the loads that are no longer in force, with the time when another took their place.
-
-        A load from before its table came in parts was all of them: the first part takes its place.
-        """
-        newest: dict[str, Load] = {}
-        replaced = {}
-        for load in loads:
-            is_append = self._table.keys.mode == "append"
-            place = load.file_hash if is_append else self._table.part_of(load.file_name)
-            for taken in {place, ""} & newest.keys():
-                replaced[newest.pop(taken).load_id] = load.loaded_at
-            newest[place] = load
-        return replaced
-
-    def _remember(self, session: Session, load_id: str, checks: Iterable[PopulationCheck]) -> None:
-        key = self._key_of(load_id)
-        session.delete(SCHEMA, "load_checks", key)
-        measured = [
-            {
-                **key,
-                "check_name": check.name,
-                **{name: getattr(check, name) for name in _MEASURED},
-                "passed": check.passed,
-            }
-            for check in checks
-        ]
-        session.append(SCHEMA, "load_checks", measured)
 
     def _key_of(self, load_id: str | None = None) -> dict[str, str]:
         """Return the values that all rows of this table have, or of one of its loads."""
@@ -250,24 +442,6 @@ class Register:
             rows = rows.add_column(place, name, pa.repeat(value, rows.num_rows))
         return rows
 
-    def _rows(self, name: str) -> list[dict[str, Any]]:
-        """Return the rows of a table that are about ours; the first look reads what is always asked for, at once."""
-        if name not in self._read:
-            wanted = _ALWAYS_READ if name in _ALWAYS_READ else (name,)
-            self._read |= {one: [] for one in wanted}
-            if self._warehouse.path.exists():
-                with opened(self._warehouse) as session:
-                    self._read |= {one: _rows(session, one, self._key) for one in wanted}
-        return self._read[name]
-
-    @contextmanager
-    def _writing(self) -> Iterator[Session]:
-        with opened(self._warehouse) as session, session.transaction():
-            yield session
-            # Opening the file once more for each of them would be most of the time that a small file takes.
-            read = {name: _rows(session, name, self._key) for name in _ALWAYS_READ}
-        self._read = read
-
     def _cannot_be_shown(self, found: str, remedy: str) -> LoadError:
         return LoadError(
             f"{self._table.label} cannot be shown: {found}.",
@@ -277,8 +451,21 @@ class Register:
         )
 
 
-def _rows(session: Session, name: str, key: Sequence[str]) -> list[dict[str, Any]]:
-    return session.rows(f"select * from {SCHEMA}.{name} where {_TABLE} order by {_ORDER[name]}", key)
+def _rows(session: Session, name: str, values: Sequence[str], where: str = _TABLE) -> list[dict[str, Any]]:
+    return session.rows(f"select * from {SCHEMA}.{name} where {where} order by {_ORDER[name]}", values)
+
+
+def _measured(check: PopulationCheck) -> dict[str, Any]:
+    return {name: getattr(check, name) for name in _MEASURED}
+
+
+def on_disk(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on disk: after a loss of power they are there."""
+    opened_path = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened_path)
+    finally:
+        os.close(opened_path)
 
 
 def _load(row: Mapping[str, Any]) -> Load:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 # Names of our own columns: why a row is unfit, and that row.
 _REASON, _CONTENT = f"{OURS}reason", f"{OURS}content"
+# Rows that tell when the events of a file begin.
+LOOKED_INTO_ROWS = 1_000
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def parse(
 
     set_aside = SetAside(connection, table, file, is_accepted=is_accepted)
     opened = open_file(connection, file, scratch, table, set_aside)
-    types = canonical_types(connection, table)
+    types = canonical_types(table)
     check_formats(connection, table)
     local = local_time_of(table)
     gathered = {name: columns for name, columns in table.gathered(opened.types).items() if columns}
@@ -133,6 +136,27 @@ def parse(
     except duckdb.Error as error:
         raise unreadable(table, file, error) from None
     return ParsedFile(staged, columns, undeclared, total - refused, refused, _may_be_cut(opened, table))
+
+
+def first_event(
+    connection: duckdb.DuckDBPyConnection, file: Path, scratch: Path, table: SourceTable
+) -> datetime | None:
+    """Return the first event time among the first rows of a file; None if it has none there, or cannot be read."""
+    import duckdb
+
+    event = next((column for column in table.columns if column.name == table.event_time), None)
+    if event is None:
+        return None
+    try:
+        set_aside = SetAside(connection, table, file, is_accepted=True)
+        opened = open_file(connection, file, scratch, table, set_aside)
+        value = value_of(event, opened, canonical_types(table)[event.name], table, local_time_of(table))
+        rows = f"select {value} as event from ({opened.relation}) limit {LOOKED_INTO_ROWS}"
+        found = connection.execute(f"select min(cast(event as timestamp)) from ({rows})").fetchall()
+    except (RefusalError, duckdb.Error):
+        return None  # what is wrong with it is told when it is read
+    first: datetime | None = found[0][0]
+    return first
 
 
 def as_shown(name: str, table: SourceTable) -> str:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 from turnout.engines import identifier, literal
+from turnout.engines.duckdb import connect
 from turnout.errors import LoadError, did_you_mean
 from turnout.loading.contract import OURS
 from turnout.loading.local_time import LocalTime, zones
@@ -52,21 +54,27 @@ _OFFSET = " ?[+-](?:0[0-9]|1[0-5])(?::?[0-5][0-9])?"
 _BLANKS = literal(" \t\r\n")
 
 
-def canonical_types(connection: duckdb.DuckDBPyConnection, table: SourceTable) -> dict[str, str]:
+@cache
+def _canonical_type(data_type: str) -> str:
+    """Return a type as DuckDB spells it; the same for every file."""
+    with connect() as connection:
+        return str(connection.execute(f"describe select cast(null as {data_type})").fetchall()[0][1])
+
+
+def canonical_types(table: SourceTable) -> dict[str, str]:
     """Return each column's declared type as DuckDB spells it."""
     import duckdb
 
     types = {}
     for column in table.columns:
         try:
-            described = connection.execute(f"describe select cast(null as {column.data_type})").fetchall()
+            types[column.name] = _canonical_type(column.data_type)
         except duckdb.Error:
             raise _mistaken(
                 table,
                 f"the data_type '{column.data_type}' of the column '{column.name}' does not exist",
                 "write a type that DuckDB and Spark know, such as bigint, double, varchar, date or timestamp.",
             ) from None
-        types[column.name] = described[0][1]
     return types
 
 

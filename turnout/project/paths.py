@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,3 +71,17 @@ class Project:
     def manifest_folder(self) -> Path:
         """A folder of our own: any dbt command, with any target, writes its manifest to the usual place."""
         return self.dbt / "target" / "manifest"
+
+    def keep_private(self) -> None:
+        """Let what this process makes, and those that it starts, be for nobody else to read, and all of `warehouse/`.
+
+        What people send is theirs to guard. `published/` is made for the owner alone; whoever opens the folder to
+        others declares with it that they may read what is published in it from then on.
+        """
+        os.umask(0o077)
+        for folder in (self.root / "warehouse", self.published.parent):
+            is_new = not folder.exists()
+            folder.mkdir(parents=True, exist_ok=True)
+            if is_new or folder != self.published.parent:
+                with suppress(PermissionError):  # another person's folder, who guards it
+                    folder.chmod(0o700)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,8 +80,9 @@ class Shelf:
                         rule="a publication is one file.",
                         remedy="run it again; the last publication is untouched.",
                     )
-                # Who opens it to write, which would lock out all readers, is refused. Who may read it is left as it is.
-                partial.chmod(partial.stat().st_mode & 0o444)
+                # Who opens it to write, which would lock out all readers, is refused. Who may read the folder may read
+                # it.
+                partial.chmod(partial.parent.stat().st_mode & 0o444 | stat.S_IRUSR)
                 # A kill is harmless between any two lines, as each is atomic and the name that BI opens moves in one of
                 # them alone. A full disk shows before that, in the writing, or here. A loss of power is another matter:
                 # the system may bring what was done to the disk in another order. So, whatever comes later relies on
@@ -117,6 +119,7 @@ class Shelf:
         if replaced is None:
             return
         self._kept.mkdir(exist_ok=True)
+        self._kept.chmod(self._kept.parent.stat().st_mode & 0o777)
         _fsync(self._kept.parent)
         name = self._kept / f"{replaced.publication_id}.duckdb"
         if not name.exists():

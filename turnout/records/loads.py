@@ -119,6 +119,9 @@ class CurrentLoad:
     source: Annotated[str, "The dbt source."]
     table_name: Annotated[str, "The table of that source."]
     load_id: Annotated[str, "Id of the load."]
+    shown_as: Annotated[str | None, "A hash of all that the table's views are made of; null in an earlier release."] = (
+        None
+    )
 
 
 @dataclass(frozen=True)

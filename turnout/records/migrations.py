@@ -122,6 +122,11 @@ def _words(session: Session) -> None:
     session.append(SCHEMA, reviews.FEATURE_REVIEWS.name, reviewed)
 
 
+def _views(session: Session) -> None:
+    """Remember what the views of loads are made of, so that they are made anew only where that has changed."""
+    _rewrite(session, loads.CURRENT_LOADS, {})
+
+
 def _rewrite(session: Session, table: Table, filled: Mapping[str, str]) -> None:
     """Make a table anew as it is said here, with the rows that it has; what a column lacks is filled, by SQL."""
     held = f"{SCHEMA}.{table.name}"
@@ -178,4 +183,4 @@ RENAMED_VALUES: Mapping[str, Mapping[str, Mapping[str, str]]] = {
 }
 SCORES = "scores"
 WAS_TREATED = ("is_released", "is_treated")
-STEPS: tuple[Callable[[Session], None], ...] = (_constraints, _words)
+STEPS: tuple[Callable[[Session], None], ...] = (_constraints, _words, _views)

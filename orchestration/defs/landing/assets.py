@@ -20,6 +20,7 @@ from dagster import (
 from orchestration.failures import as_dagster_failure
 from orchestration.keys import landing_key
 from orchestration.project import sample_modules
+from turnout.loading.landing import remember_samples
 from turnout.project.paths import Project
 
 
@@ -42,6 +43,7 @@ def _landing_asset(project: Project, module: Any) -> AssetsDefinition:  # noqa: 
     def landing(context: AssetExecutionContext) -> Iterator[MaterializeResult[Any]]:
         with as_dagster_failure():
             files = module.land(project.landing)
+            remember_samples(files, project.landing, project.loads)
         for source in module.SOURCES:
             if landing_key(source) not in context.selected_asset_keys:
                 continue

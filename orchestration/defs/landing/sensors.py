@@ -18,8 +18,8 @@ from dagster import (
 
 from orchestration.keys import asset_key, model_versions_key
 from orchestration.project import predictions_of
-from turnout.loading.contract import source_tables
-from turnout.loading.landing import unseen_files
+from turnout.loading.contract import SourceTable, source_tables
+from turnout.loading.landing import ArrivedFile, unseen_files
 from turnout.project.manifest import manifest_of
 from turnout.project.paths import Project
 
@@ -30,6 +30,11 @@ INTERVAL_SECONDS = 30
 def defs(context: ComponentLoadContext) -> Definitions:
     """Return the sensor that sees new files."""
     return Definitions(sensors=[_landing_sensor(Project(context.project_root))])
+
+
+def _unseen(project: Project, table: SourceTable) -> list[ArrivedFile]:
+    folders = (project.landing / table.folder, project.loads / table.folder)
+    return unseen_files(*folders, follow_links=table.keys.follow_links)
 
 
 def _landing_sensor(project: Project) -> SensorDefinition:
@@ -51,11 +56,7 @@ def _landing_sensor(project: Project) -> SensorDefinition:
         description="Loads new files in landing, and makes everything but the models anew that comes from them.",
     )
     def landing(context: SensorEvaluationContext) -> RunRequest | SkipReason:
-        new = {
-            key: files
-            for key, table in tables.items()
-            if (files := unseen_files(project.landing / table.folder, project.loads / table.folder))
-        }
+        new = {key: files for key, table in tables.items() if (files := _unseen(project, table))}
         if not new:
             return SkipReason("There is no new file in landing, or it is still being written.")
         assert context.repository_def is not None

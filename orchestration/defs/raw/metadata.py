@@ -34,6 +34,11 @@ def load_metadata(project: Project, source_table: SourceTable, loaded: Loaded) -
     it is in quarantine.
     """
     register = Register(project.warehouse, project.root, source_table)
+    with register.held_open():
+        return _metadata(project, register, source_table, loaded)
+
+
+def _metadata(project: Project, register: Register, source_table: SourceTable, loaded: Loaded) -> dict[str, Any]:
     loads, newest = register.loads(), loaded.in_force[-1]
     part = source_table.part_of(newest.file_name)
     earlier = [
