@@ -37,7 +37,7 @@ def read(values: pa.Array | Sequence[str], declared: str, **file: Any) -> list[A
         connection.execute(f"create view found as from read_parquet('{kept.name}')")
         ((_, found, *_),) = connection.execute("describe found").fetchall()
         check_formats(connection, table)
-        kind = canonical_types(connection, table)["x"]
+        kind = canonical_types(table)["x"]
         value = converted('"x"', found, kind, table.keys.file, local_time_of(table))
         rows = connection.execute(f"select x is not null and {value} is null, {value} from found").fetchall()
     return [REFUSED if is_refused else value for is_refused, value in rows]
