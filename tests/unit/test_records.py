@@ -24,7 +24,7 @@ from turnout.engines import QueryError, Session
 from turnout.engines.duckdb import DuckDB
 from turnout.errors import WarehouseError
 from turnout.records import SCHEMA, TABLES, Column, Table, bring_up, opened, trainings, write
-from turnout.records.migrations import GREATER_IS_BETTER
+from turnout.records.migrations import GREATER_IS_BETTER, STEPS
 
 # The records as the release before had made them, where a number, a way to say it, or a table has come since.
 EARLIER = (Path(__file__).parent / "records_of_an_earlier_release.sql").read_text()
@@ -340,7 +340,8 @@ BEFORE = """
     create schema scores;
     create table scores.will_return (entity bigint, score double check (score <= 1), is_released boolean);
     insert into scores.will_return values (1, 0.5, true);
-    delete from records.migrations where number = 2;
+    create or replace table records.current_loads as select * exclude (shown_as) from records.current_loads;
+    delete from records.migrations where number >= 2;
 """
 
 
@@ -387,7 +388,8 @@ def test_a_version_may_be_of_any_task_beside_those_of_before(session: Session) -
     session.append(SCHEMA, table.name, [row])
     with pytest.raises(QueryError, match="CHECK constraint failed"):
         session.append(SCHEMA, table.name, [{**row, "task": "my_tasks.INTERVAL", "version": 2}])
-    session.delete(SCHEMA, "migrations", {"number": 2})
+    for step in range(2, len(STEPS) + 1):
+        session.delete(SCHEMA, "migrations", {"number": step})
     bring_up(session)
     session.append(SCHEMA, table.name, [{**row, "task": "my_tasks.INTERVAL", "version": 2}])
     found = session.rows("select version, task from records.model_versions order by version")
