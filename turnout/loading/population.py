@@ -2,9 +2,9 @@
 
 Each check measures one thing and holds it against limits. Limits are learned: a *deviation* is how far a load is from
 the loads before it, the deviations of the accepted loads say how far is usual, and the limit is where the next one
-would lie with a probability of 99.9 % if they were normally distributed. With too few loads to learn from, and as
-long as nothing larger was accepted, fixed limits hold, and wider ones after one load. Where rows are few, chance is
-allowed for. A trend is allowed for by how much neighbouring loads differ; a season cannot be known before a year has
+would lie with a probability of 99.9 % if they were normally distributed. With too few loads to learn from, fixed limits
+hold, and wider ones after one load; what is learned goes beyond them by half as much at most. Where rows are few, chance
+is allowed for. A trend is allowed for by how much neighbouring loads differ; a season cannot be known before a year has
 passed, and the check of the number of rows says so. The contract may override every limit.
 """
 
@@ -34,8 +34,10 @@ MIN_HISTORY, MAX_HISTORY = 6, 26
 CONFIDENCE = 0.999
 # A load has dozens of checks, and chance alone should hardly ever raise an alarm in any of them.
 CHANCE = 0.9999
-# A deviation that was accepted before, and somewhat more, is accepted again.
+# A deviation that a load passed with, and somewhat more, is passed again.
 TOLERANCE = 1.25
+# What is learned of a restless column may go beyond the fixed limit by so much, and no further.
+RESTLESS = 1.5
 # A sender's clock may be ahead of ours by so much before an event counts as lying in the future.
 CLOCK_DAYS = 1
 # The days from which on a season is known, and what the number of rows may move by before it is: half as much again.
@@ -242,7 +244,7 @@ def _whole(
     days = days_before = 0.0
     if first is not None and first_before is not None:
         days, days_before = ((last - first) / timedelta(days=1), (last_before - first_before) / timedelta(days=1))
-    if is_append and min(days, days_before) > 0 and len(history.row_counts) < MIN_HISTORY:
+    if min(days, days_before) > 0 and len(history.row_counts) < MIN_HISTORY:
         # The first loads are of any length: a day, or all that there was until now. So they are told by their days.
         by_days = rows_before / days_before * days
         usual = min(usual, by_days, key=lambda expected: abs(math.log(rows / expected)))
@@ -326,7 +328,7 @@ class _Compared:
         self._is_number = data_type in INTEGERS or data_type.startswith(("DOUBLE", "FLOAT", "DECIMAL"))
         self._is_discrete = data_type in INTEGERS or data_type in {"VARCHAR", "BOOLEAN", "UUID"}
         (self._rows, self._now), (self._rows_before, self._before) = counts
-        self._may_grow, self._gone_share = may_grow, 1.0
+        self._may_grow, self._gone_share = may_grow, 1.0  # until `values` has counted
 
     @property
     def has_values(self) -> bool:
@@ -361,16 +363,24 @@ class _Compared:
             for _, here, there, _ in sides
             for aggregate in (f"sum({here})", "count(*)", f"max_by(value, {here}, 3)")
         )
-        found = iter(_row(self._connection, f"select {aggregates} from occurring"))
-        for name, _, _, rows in sides:
-            count, distinct, examples = next(found) or 0, next(found), next(found)
-            share = float(count) / rows
-            self._gone_share = share  # of the two sides the second stays
+        found = _row(self._connection, f"select {aggregates} from occurring")
+        self._gone_share = float(found[3] or 0) / self._before
+        for place, (name, _, _, rows) in enumerate(sides):
+            count, distinct, examples = found[3 * place : 3 * place + 3]
+            share = float(count or 0) / rows
             limit = self._limit(name)
             limit = min(1.0, limit + _chance(limit, min(self._now, self._before)))
+            if name == "new_values" and self._only_adds and len(self._history.row_counts) < MIN_HISTORY:
+                # The first snapshots grow by any factor, which the number of rows judges by the days that they tell of.
+                limit = max(limit, 1 - self._before / self._now)
             shown = "" if self._column.is_personal else ": " + ", ".join(str(example) for example in examples or [])
             detail = f"of the rows have {distinct:,} such values{shown}" if count else ""
             yield PopulationCheck(name, self._column.name, share, 0, limit, share, detail)
+
+    @property
+    def _only_adds(self) -> bool:
+        """Whether all that was there still is, and rows were added; `values` has counted."""
+        return self._may_grow and self._gone_share <= USUAL["gone_values"].floor and self._now > self._before
 
     def drift(self) -> Iterator[PopulationCheck]:
         """Compare the distributions: over quantiles of numbers, over the commonest of other values.
@@ -383,8 +393,8 @@ class _Compared:
         now, before = [found[1] for found in bins], [found[2] for found in bins]
         distance, by_chance_squared = drift_between(now, before, (self._now, self._before), CHANCE)
         limit = min(1.0, math.sqrt(self._limit("drift") ** 2 + by_chance_squared))
-        if self._may_grow and self._gone_share <= USUAL["gone_values"].floor and self._now > self._before:
-            # All that was there still is. What was added is judged by the number of rows and by the new values.
+        if self._only_adds:
+            # What was added is judged by the number of rows and by the new values.
             limit = max(limit, _most_by_adding(self._before / self._now))
         name, rows, rows_before = max(bins, key=lambda found: abs(found[1] / self._now - found[2] / self._before))
         name = "one value or range" if self._column.is_personal else name
@@ -463,7 +473,7 @@ def _limit(
     limit = slack + (usual.limit if len(history.row_counts) > 1 else usual.limit_after_one)
     if len(recent) >= MIN_HISTORY:
         quantile = float(stdtrit(len(recent) - 1, CONFIDENCE))
-        limit = min(limit, fmean(recent) + quantile * stdev(recent) * math.sqrt(1 + 1 / len(recent)))
+        limit = min(RESTLESS * limit, fmean(recent) + quantile * stdev(recent) * math.sqrt(1 + 1 / len(recent)))
     return max(limit, usual.floor, TOLERANCE * max(recent, default=0.0))
 
 
