@@ -21,6 +21,7 @@ from visits import CSV, ID, LIMITS, UNCOMPARED, is_whole, lines, loader
 from turnout.errors import LoadError, WarehouseError
 from turnout.loading import landing
 from turnout.loading.quarantine import accept, quarantined
+from turnout.loading.register import TABLES
 from turnout.records.loads import Load, QuarantinedFile
 
 
@@ -72,6 +73,21 @@ def test_an_unchanged_file_is_not_read_again(arriving: Callable[..., Any], monke
     monkeypatch.setattr("turnout.loading.loader.hash_of", lambda path: pytest.fail(f"{path} was read"))
     (landed,) = visits.load().files
     assert (landed.entered, landed.is_new) == (first, False)
+
+
+def test_where_nothing_is_new_the_warehouse_is_not_even_opened(
+    arriving: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visits = arriving(ID, **CSV)
+    first = visits.arrive("a.csv", lines(1, 2))
+    assert visits.load().in_force == (first,)
+    with monkeypatch.context() as patched:
+        patched.setattr("turnout.engines.duckdb.connect", lambda *_, **__: pytest.fail("it was opened"))
+        assert visits.load().in_force == (first,)
+    # What others do to the warehouse meanwhile is seen all the same.
+    visits.raw("; ".join(f"delete from records.{name}" for name in TABLES))
+    assert [landed.is_new for landed in visits.load().files] == [True]
+    assert visits.raw() == [(1,), (2,)]
 
 
 def test_any_past_state_can_be_asked_for(arriving: Callable[..., Any]) -> None:

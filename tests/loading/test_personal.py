@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from dagster import AssetMaterialization
 from tables import manifest_of
 
 from orchestration.defs.raw.metadata import load_metadata
@@ -81,6 +82,25 @@ def test_no_record_and_no_page_tells_a_personal_value(arriving: Callable[..., An
     statistics = {row["column_name"]: row for row in visits.register.statistics(loaded.in_force[-1].load_id)}
     assert (statistics["town"]["min"], statistics["name"]["min"], statistics["wage"]["avg"]) == ("Salem", None, None)
     assert statistics["name"]["approx_unique"] == 3
+
+
+def test_a_page_is_shown_again_while_its_state_lasts_and_the_contract_is_part_of_it(
+    arriving: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visits = arriving({**COLUMNS, "name": {}}, file=CSV)
+    visits.arrive("a.csv", rows(9))
+
+    def page(shown_before: dict[str, Any] | None = None) -> dict[str, Any]:
+        shown = load_metadata(visits.project, visits.table, visits.load(), shown_before)
+        return dict(AssetMaterialization("visits", metadata=shown).metadata)
+
+    shown = page()
+    assert "Secret1" in str(shown)
+    with monkeypatch.context() as patched:
+        patched.setattr("turnout.engines.duckdb.connect", lambda *_, **__: pytest.fail("it was opened"))
+        assert page(shown) == shown
+    visits.change(COLUMNS, file=CSV)
+    assert "Secret1" not in str(page(shown))
 
 
 def mart(visits: Any, name: str) -> str:

@@ -82,6 +82,12 @@ class DuckDB:
                 connection.execute(f"set memory_limit = {literal(memory)}")
             yield DuckDBSession(connection, self.path)
 
+    def state(self) -> tuple[tuple[int, int, int], ...]:
+        """Return which files there are, and when they changed; what is not yet in the database stands in its log."""
+        files = (self.path, self.path.with_name(f"{self.path.name}.wal"))
+        stats = (file.stat() for file in files if file.exists())
+        return tuple((stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in stats)
+
     @contextmanager
     def scratch(self, name: str, *, memory: str) -> Iterator[DuckDBSession]:
         """Open an empty database file beside the warehouse's, with the same access, and remove it after use."""
@@ -233,8 +239,11 @@ class DuckDBSession:
         described = ", ".join([*(f"{identifier(name)} {kind}" for name, kind in columns.items()), *constraints])
         self._execute(f"create schema if not exists {identifier(schema)}")
         self._execute(f"create table if not exists {target} ({described})")
+        with _in_words():
+            held = {row[0].lower() for row in self._connection.execute(f"describe {target}").fetchall()}
         for name, kind in columns.items():
-            self._execute(f"alter table {target} add column if not exists {identifier(name)} {kind}")
+            if name.lower() not in held:
+                self._execute(f"alter table {target} add column {identifier(name)} {kind}")
 
     def rename_column(self, schema: str, table: str, column: str, name: str) -> None:
         """Give a column of a table another name; a column that has this name already is dropped."""

@@ -6,7 +6,7 @@ what has other words on each engine, `Session.expressions` returns the words. Pa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -232,6 +232,10 @@ class Warehouse(Protocol):
         WarehouseError
             If others hold it for too long.
         """
+        ...
+
+    def state(self) -> Hashable | None:
+        """Return what is another one after every change of what the warehouse holds; None if that cannot be told."""
         ...
 
     def scratch(self, name: str, *, memory: str) -> AbstractContextManager[Session]:

@@ -3,9 +3,9 @@
 Each check measures one thing and holds it against limits. Limits are learned: a *deviation* is how far a load is from
 the loads before it, the deviations of the accepted loads say how far is usual, and the limit is where the next one
 would lie with a probability of 99.9 % if they were normally distributed. With too few loads to learn from, fixed limits
-hold, and wider ones after one load; what is learned goes beyond them by half as much at most. Where rows are few, chance
-is allowed for. A trend is allowed for by how much neighbouring loads differ; a season cannot be known before a year has
-passed, and the check of the number of rows says so. The contract may override every limit.
+hold, and wider ones after one load; what is learned goes beyond them by half as much at most. Where rows are few,
+chance is allowed for. A trend is allowed for by how much neighbouring loads differ; a season cannot be known before a
+year has passed, and the check of the number of rows says so. The contract may override every limit.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from turnout.errors import LoadError
 from turnout.loading.contract import OURS
 from turnout.loading.parquet import first_misfit
 from turnout.loading.population import MAX_HISTORY, History, PopulationCheck, spread_of
+from turnout.loading.remembered import Remembered, remembered_of
 from turnout.records import SCHEMA, opened
 from turnout.records.loads import BUILT_FROM, Load, QuarantinedFile
 from turnout.records.loads import TABLES as SAID
@@ -40,48 +41,11 @@ _TABLE = "source = ? and table_name = ?"
 _FILE = f"{OURS}file"
 # In which order the rows of a table are read.
 _ORDER = {
-    "loads": "loaded_at",
-    "quarantine": "quarantined_at",
     "load_checks": "check_name, column_name",
     "load_statistics": "column_name",
 }
 _MEASURED = ("column_name", "value", "low", "high", "deviation", "detail", "is_learning_only")
 _NUMBERS = ("value", "low", "high", "deviation")
-
-
-class _Remembered:
-    """What is remembered of a table: its loads in their order, which of them are in force, and what was refused."""
-
-    def __init__(self) -> None:
-        self.loads: list[Load] = []
-        self.by_id: dict[str, Load] = {}
-        self.by_part: dict[str, list[Load]] = {}
-        # The loads in force by the place that they take, and when another took the place of the others.
-        self.in_force: dict[str, Load] = {}
-        self.replaced: dict[str, datetime] = {}
-        self.quarantined: dict[str, QuarantinedFile] = {}
-        # The ids of files of which something was written down when they were refused.
-        self.refused_before: set[str] = set()
-        self.shown_as: str | None = None
-
-    def add(self, load: Load, table: SourceTable) -> None:
-        """Take in the next load, in the place of the one before.
-
-        A load from before its table came in parts was all of them: the first part takes its place.
-        """
-        part = table.part_of(load.file_name)
-        place = load.file_hash if table.keys.mode == "append" else part
-        for taken in {place, ""} & self.in_force.keys():
-            self.replaced[self.in_force.pop(taken).load_id] = load.loaded_at
-        self.in_force[place] = load
-        self.loads.append(load)
-        self.by_id[load.load_id] = load
-        self.by_part.setdefault(part, []).append(load)
-
-    def refuse(self, file: QuarantinedFile) -> None:
-        """Take in what is said of a file now."""
-        self.quarantined.pop(file.load_id, None)
-        self.quarantined[file.load_id] = file
 
 
 @dataclass(frozen=True)
@@ -289,22 +253,11 @@ class Register:
             from read_parquet([{files}], union_by_name = true, filename = '{_FILE}', hive_partitioning = false)"""
 
     @cached_property
-    def _remembered(self) -> _Remembered:
+    def _remembered(self) -> Remembered:
         """What the warehouse remembers, read at once when it is asked for first."""
-        remembered = _Remembered()
-        if self._warehouse.path.exists():
-            with self._reading() as session:
-                for row in _rows(session, "loads", self._key):
-                    remembered.add(_load(row), self._table)
-                for row in _rows(session, "quarantine", self._key):
-                    remembered.refuse(QuarantinedFile(**row))
-                remembered.refused_before = set(remembered.quarantined)
-                current = session.rows(
-                    f"select distinct shown_as from {SCHEMA}.current_loads where {_TABLE}", self._key
-                )
-                if len(current) == 1 and session.has_table(self._table.schema, self._table.identifier):
-                    remembered.shown_as = current[0]["shown_as"]
-        return remembered
+        if not self._warehouse.path.exists():
+            return Remembered()
+        return remembered_of(self._warehouse, self._table)
 
     @contextmanager
     def _reading(self) -> Iterator[Session]:
@@ -466,10 +419,6 @@ def on_disk(path: Path) -> None:
         os.fsync(opened_path)
     finally:
         os.close(opened_path)
-
-
-def _load(row: Mapping[str, Any]) -> Load:
-    return Load(**{**row, "columns": tuple(row["columns"])})
 
 
 def _by_load(times: Mapping[str, datetime]) -> str:

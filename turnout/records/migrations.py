@@ -75,22 +75,35 @@ def bring_up(session: Session) -> None:
     if taken == len(STEPS):
         return
     with session.transaction():
-        for number, step in enumerate(STEPS[taken:], start=taken + 1):
-            step(session)
-            session.append(SCHEMA, MIGRATIONS.name, [{"number": number, "migrated_at": utc_now()}])
+        if not taken and not _held(session):
+            _make_missing(session)  # as they are said today, so no step changes them
+        else:
+            for step in STEPS[taken:]:
+                step(session)
+        steps = range(taken + 1, len(STEPS) + 1)
+        session.append(SCHEMA, MIGRATIONS.name, [{"number": step, "migrated_at": utc_now()} for step in steps])
+
+
+def _held(session: Session) -> set[str]:
+    """Return the names of the tables that there are."""
+    sql = "select table_name as name from information_schema.tables where table_schema = ?"
+    return {row["name"] for row in session.rows(sql, (SCHEMA,))}
+
+
+def _make_missing(session: Session) -> set[str]:
+    """Make the tables that are missing, and return the names of those that there were."""
+    held = _held(session)
+    for table in TABLES:
+        if table.name not in held:
+            session.create(SCHEMA, table.name, table.types, table.constraints)
+    return held
 
 
 def _constraints(session: Session) -> None:
     """Every table is made as it is said, and tells for each value of a metric which way is better."""
-    sql = "select table_name as name from information_schema.tables where table_schema = ?"
-    held = {row["name"] for row in session.rows(sql, (SCHEMA,))}
-    for table in TABLES:
-        if table.name not in held:
-            session.create(SCHEMA, table.name, table.types, table.constraints)
-        elif table in JUDGED:
-            _rewrite(session, table, {DIRECTION: GREATER_IS_BETTER})
-        else:
-            _rewrite(session, table, {})
+    held = _make_missing(session)
+    for table in (table for table in TABLES if table.name in held):
+        _rewrite(session, table, {DIRECTION: GREATER_IS_BETTER} if table in JUDGED else {})
     # Versions that a release promoted which had no outcomes and no table of champions.
     session.insert(
         SCHEMA,

@@ -7,6 +7,7 @@ from typing import Any
 from dagster import (
     AssetCheckResult,
     AssetCheckSpec,
+    AssetExecutionContext,
     AssetKey,
     AssetsDefinition,
     ComponentLoadContext,
@@ -62,11 +63,13 @@ def _load_asset(project: Project, table: SourceTable, *, after: list[AssetKey]) 
             AssetCheckSpec(name, asset=key, blocking=True, description=promise) for name, promise in CHECKS.items()
         ],
     )
-    def raw() -> Iterator[MaterializeResult[Any]]:
+    def raw(context: AssetExecutionContext) -> Iterator[MaterializeResult[Any]]:
         with as_dagster_failure():
             loaded = load_landed(project, table)
+        before = context.instance.get_latest_materialization_event(key)
+        shown_before = before.asset_materialization.metadata if before and before.asset_materialization else None
         yield MaterializeResult(
-            metadata=load_metadata(project, table, loaded),
+            metadata=load_metadata(project, table, loaded, shown_before),
             check_results=[_check_result(table, loaded, name) for name in CHECKS],
         )
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
+
+from dagster import MetadataValue
 
 from orchestration.metadata import table
 from turnout.loading.parquet import sampled_rows
 from turnout.loading.register import Register
-from turnout.records.loads import Load
+from turnout.records.loads import Load, QuarantinedFile
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from turnout.loading.contract import SourceTable
     from turnout.loading.loader import LandedFile, Loaded
     from turnout.project.paths import Project
 
 SHOWN_ROWS = 10
+# The entry by which it is known what state a page shows.
+STATE = "state"
 # What is shown of DuckDB's summary, under which heading.
 _STATISTICS = {
     "null_percentage": "null %",
@@ -27,24 +34,28 @@ _STATISTICS = {
 }
 
 
-def load_metadata(project: Project, source_table: SourceTable, loaded: Loaded) -> dict[str, Any]:
+def load_metadata(
+    project: Project, source_table: SourceTable, loaded: Loaded, shown_before: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Show a table's loads.
 
     Sampled rows and statistics are those of the newest load; checks are those of the file that arrived last, also if
     it is in quarantine.
+
+    Parameters
+    ----------
+    project : Project
+        Where the loads are.
+    source_table : SourceTable
+        The contract.
+    loaded : Loaded
+        What came of the look through landing.
+    shown_before : mapping, optional
+        What was shown last. If it was the same state it is shown again, and nothing has to be looked up.
     """
-    register = Register(project.warehouse, project.root, source_table)
-    with register.held_open():
-        return _metadata(project, register, source_table, loaded)
-
-
-def _metadata(project: Project, register: Register, source_table: SourceTable, loaded: Loaded) -> dict[str, Any]:
-    loads, newest = register.loads(), loaded.in_force[-1]
-    part = source_table.part_of(newest.file_name)
-    earlier = [
-        load for load in loads if load.loaded_at < newest.loaded_at and source_table.part_of(load.file_name) == part
-    ]
+    newest = loaded.in_force[-1]
     last = loaded.files[-1].entered if loaded.files else newest
+    state = _state(source_table, newest, last)
     shown = {
         "dagster/row_count": sum(load.row_count for load in loaded.in_force),
         "loads in force": len(loaded.in_force),
@@ -52,18 +63,44 @@ def _metadata(project: Project, register: Register, source_table: SourceTable, l
         "file": newest.file_name,
         "loaded at (UTC)": str(newest.loaded_at),
         "files in landing": table([_file(landed_file, source_table) for landed_file in loaded.files]),
-        "sampled rows": table(sampled_rows(project.root, source_table, newest, SHOWN_ROWS)),
-        "statistics": table(_statistics(register, newest, earlier[-1] if earlier else None)),
-        f"checks of {last.file_name}": table(_checks(register, last.load_id)),
         "rows set aside": newest.refused_row_count,
+        STATE: state,
     }
-    if newest.refused_row_count:
-        shown["some rows that were set aside"] = table(register.refused_rows(newest.load_id, SHOWN_ROWS))
     if newest.accepted_by:
         shown["accepted by a person"] = f"by {newest.accepted_by}: {newest.accepted_because}"
     if loaded.growing:
         shown["still being written"] = list(loaded.growing)
-    return shown
+    if shown_before and shown_before.get(STATE) == MetadataValue.text(state):
+        return shown | {name: shown_before[name] for name in _looked_up(newest, last)}
+    register = Register(project.warehouse, project.root, source_table)
+    with register.held_open():
+        rows = (
+            sampled_rows(project.root, source_table, newest, SHOWN_ROWS),
+            _statistics(register, newest, _before(register, source_table, newest)),
+            _checks(register, last.load_id),
+            *([register.refused_rows(newest.load_id, SHOWN_ROWS)] if newest.refused_row_count else []),
+        )
+    return shown | dict(zip(_looked_up(newest, last), map(table, rows), strict=True))
+
+
+def _looked_up(newest: Load, last: Load | QuarantinedFile) -> list[str]:
+    """Return the names of what is shown and has to be looked up, and is the same in the same state."""
+    aside = ["some rows that were set aside"] if newest.refused_row_count else []
+    return ["sampled rows", "statistics", f"checks of {last.file_name}", *aside]
+
+
+def _state(source_table: SourceTable, newest: Load, last: Load | QuarantinedFile) -> str:
+    """Return a hash of all that decides about what is looked up: the contract says what people may see."""
+    judged_at = last.loaded_at if isinstance(last, Load) else last.quarantined_at
+    said = (source_table.terms, newest.load_id, last.load_id, last.file_name, str(judged_at))
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
+
+
+def _before(register: Register, source_table: SourceTable, newest: Load) -> Load | None:
+    """Return the load before the newest, of its part."""
+    loads = register.loads_of(source_table.part_of(newest.file_name))
+    earlier = [load for load in loads if load.loaded_at < newest.loaded_at]
+    return earlier[-1] if earlier else None
 
 
 def _file(landed_file: LandedFile, source_table: SourceTable) -> dict[str, Any]:
