@@ -22,7 +22,11 @@ from turnout.personal import PERSONAL
 TELLS_NO_VALUES = (
     duckdb.BinderException,
     duckdb.CatalogException,
+    duckdb.ConnectionException,
+    duckdb.DependencyException,
     duckdb.ParserException,
+    duckdb.PermissionException,
+    duckdb.SyntaxException,
     duckdb.IOException,
     duckdb.NotSupportedError,
     duckdb.OutOfMemoryException,
