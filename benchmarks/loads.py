@@ -867,12 +867,12 @@ def main() -> None:
 
 
 def _honest_table(honest: list[Honesty]) -> Table:
-    table = Table(title="honest weekly deliveries of real tables", box=SIMPLE_HEAD)
+    table = Table(title="honest deliveries of real tables, weekly unless they say otherwise", box=SIMPLE_HEAD)
     for heading in ("delivered", "mode"):
         table.add_column(heading)
     for heading in ("loads", "rows", "set aside", "s per load", "false alarms", "per load", "checks", "per check"):
         table.add_column(heading, justify="right")
-    table.add_column("the checks that failed, by week")
+    table.add_column("the checks that failed, by delivery")
     for found in honest:
         failed = sum(len(names) for names in found.alarms.values())
         table.add_row(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,10 @@ IN_PARALLEL = "PYTEST_XDIST_WORKER" in os.environ
 if IN_PARALLEL:
     # scikit-learn's threads wait by spinning; one for each core in every worker would take the cores from the others.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # What a shell begins in the background ignores interruptions, and so would all that the tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes depends on what the other worker does, and on who has imported scikit-learn already.
 settings.register_profile("turnout", deadline=None)

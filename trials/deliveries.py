@@ -31,7 +31,7 @@ from turnout.records.loads import Load, QuarantinedFile
 
 @dataclass(frozen=True)
 class Series:
-    """Weekly deliveries of a real table.
+    """Deliveries of a real table, weekly unless it says otherwise.
 
     Parameters
     ----------
@@ -82,6 +82,8 @@ STARTED = "(select campaign_id from campaign_descriptions where start_date < {un
 # The shop's weeks begin on Monday; the first of 2017 had one day.
 REDEEMED = "datediff('day', date '2016-12-26', redemption_date) // 7 + 1 = {week}"
 
+IN_2017 = "year({time}) = 2017 and month({time}) = {{week}}"
+
 _HONEST = (
     Series("transactions", "transactions", "append", "from transactions where week = {week}"),
     Series(
@@ -93,6 +95,20 @@ _HONEST = (
         first=20,
     ),
     Series("redemptions", "coupon_redemptions", "append", f"from coupon_redemptions where {REDEEMED}"),
+    Series(
+        "transactions, monthly",
+        "transactions",
+        "append",
+        f"from transactions where {IN_2017.format(time='transaction_timestamp')}",
+        weeks=12,
+    ),
+    Series(
+        "redemptions, monthly",
+        "coupon_redemptions",
+        "append",
+        f"from coupon_redemptions where {IN_2017.format(time='redemption_date')}",
+        weeks=12,
+    ),
     Series("promotions", "promotions", "append", "from promotions where week = {week}", weeks=20),
     Series("transactions so far", "transactions", "snapshot", "from transactions where week <= {week}", weeks=10),
     Series("products", "products", "snapshot", f"from products where product_id in {SOLD} order by product_id"),
