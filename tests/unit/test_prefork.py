@@ -111,6 +111,14 @@ def test_killed_it_leaves_nothing_running(waiting: tuple[subprocess.Popen[str], 
     assert within_seconds(lambda: is_gone(process))
 
 
+@pytest.mark.slow
+def test_the_server_practises_on_a_project_that_dbt_can_parse(monkeypatch: pytest.MonkeyPatch) -> None:
+    from turnout.prefork.practice import practise
+
+    monkeypatch.setenv("DBT_TARGET", "of another project")
+    assert practise()
+
+
 def test_the_server_ends_with_who_started_it(tmp_path: Path) -> None:
     script = """
 from turnout import prefork
