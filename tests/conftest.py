@@ -39,7 +39,7 @@ os.environ["TURNOUT_SAMPLE_VOTERS"] = "3000"
 settings.load_profile("turnout")
 
 
-# Tests that look at the same run or build, for which two workers would both wait.
+# Tests that look at the same run, build or training, for which two workers would both wait, or which both would make.
 TOGETHER = {
     "tests/end_to_end/test_treatment.py": "treatment",
     "tests/end_to_end/": "grocery",
@@ -47,6 +47,10 @@ TOGETHER = {
     "tests/dbt/test_point_in_time_macros.py": "gym",
     "tests/orchestration/test_leakage.py::test_a_leak_stops_training": "",
     "tests/orchestration/test_leakage.py": "leakage",
+    "tests/loading/test_mutations.py": "mutations",
+    "tests/unit/test_linking.py": "linking",
+    "tests/unit/test_third_task.py": "third task",
+    "tests/unit/test_tracking.py": "tracking",
 }
 # What takes longest is begun first: the run on the real data, then what needs a shop or a build of its own.
 LONGEST = {"grocery", "elections", "warehouse"}
@@ -74,7 +78,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if any(not (LONGEST | LONG).isdisjoint(item.fixturenames) for item in items):
         prefork.start(*IMPORTED)
     if IN_PARALLEL:
-        items.sort(key=lambda item: (LONGEST.isdisjoint(item.fixturenames), LONG.isdisjoint(item.fixturenames)))
+        items.sort(key=_after)
+
+
+def _after(item: pytest.Item) -> tuple[bool, bool, bool]:
+    return (
+        LONGEST.isdisjoint(item.fixturenames),
+        LONG.isdisjoint(item.fixturenames),
+        not item.nodeid.startswith(tuple(TOGETHER)),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import sys
 
 from projects import ROOT
 
-PUBLICATIONS = 12
+PUBLICATIONS = 8
 
 
 def under_fire(*arguments: str) -> subprocess.CompletedProcess[str]:
