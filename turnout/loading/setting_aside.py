@@ -83,9 +83,12 @@ class SetAside:
         """Return whether every line of a text is a row, was rejected or left out, or is the header."""
         if opened.text is None:
             return True
-        rejected = self._count("(select distinct line from reject_errors)")
-        found = opened.header_lines + self._count("staged") + rejected + self._count("lines_left_out")
-        return self._count("reject_errors") < REJECTS_LIMIT and found == opened.text.line_count
+        errors, *counts = self._row(
+            """select
+                (select count(*) from reject_errors), (select count(distinct line) from reject_errors),
+                (select count(*) from staged), (select count(*) from lines_left_out)"""
+        )
+        return errors < REJECTS_LIMIT and opened.header_lines + sum(counts) == opened.text.line_count
 
     def forget_rejected(self) -> None:
         """Forget the lines that DuckDB could not split into columns, as the text is read once more."""
@@ -101,7 +104,8 @@ class SetAside:
         """
         if opened.text is None:
             return
-        if self._count("reject_errors") >= REJECTS_LIMIT:
+        errors = self._count("reject_errors")
+        if errors >= REJECTS_LIMIT:
             raise self._refusal(
                 f"more than {REJECTS_LIMIT:,} errors in splitting lines into columns",
                 f"ask its sender, or correct the delimiter and the quote in {self._table.file}.",
@@ -111,6 +115,8 @@ class SetAside:
                 f"not all of its {opened.text.line_count:,} lines can be accounted for, as values seem to span lines",
                 f"ask its sender about quotes and line breaks within values, and correct {self._table.file}.",
             )
+        if not errors:
+            return
         wrongly = "select distinct line, '', '', null from reject_errors where error_type = 'INVALID ENCODING'"
         first, undecodable = self._row(f"select min(line), count(*) from ({self._placed(wrongly)})")
         reason, content = "error_message", "csv_line"
