@@ -244,6 +244,7 @@ _UNITS = (
         POPULATION,
         where(one_in(10), "sales_value * 100", "sales_value"),
         ("of sales_value",),
+        missed_because="its distance is .139, as is the limit; bins of approximate quantiles decide each time anew",
     ),
     Mutation(
         "sales_value in cents for a hundredth of the rows",
