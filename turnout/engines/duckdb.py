@@ -84,9 +84,12 @@ class DuckDB:
 
     def state(self) -> tuple[tuple[int, int, int], ...]:
         """Return which files there are, and when they changed; what is not yet in the database stands in its log."""
-        files = (self.path, self.path.with_name(f"{self.path.name}.wal"))
-        stats = (file.stat() for file in files if file.exists())
-        return tuple((stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in stats)
+        found = []
+        for file in (self.path, self.path.with_name(f"{self.path.name}.wal")):
+            with suppress(FileNotFoundError):  # the log is gone as soon as another process is done
+                stat = file.stat()
+                found.append((stat.st_ino, stat.st_size, stat.st_mtime_ns))
+        return tuple(found)
 
     @contextmanager
     def scratch(self, name: str, *, memory: str) -> Iterator[DuckDBSession]:
