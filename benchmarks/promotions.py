@@ -30,7 +30,7 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.grocery import grocery
-from ml.judging.promotion import Comparison, compare
+from ml.judging.comparison import Comparison, compare
 from ml.judging.resampling import resample
 from ml.models.candidates import BASELINE
 from ml.tasks.metrics import ROUNDING

@@ -34,7 +34,7 @@ from ml.declaration import Prediction, SearchBudget
 from ml.examples.inspection import inspect
 from ml.examples.reading import read_matured
 from ml.examples.split import divide
-from ml.judging.promotion import Comparison, compare
+from ml.judging.comparison import Comparison, compare
 from ml.judging.resampling import resample
 from ml.models.candidates import BASELINE, Candidate, Parameters, Range, fit
 from ml.models.feature import Feature

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from ml.declaration import Prediction, ReportedGroups, SearchBudget, SearchPlan, SplitPlan
+from ml.declaration import Prediction, ReportedGroups, SearchPlan, SplitPlan
 from ml.examples.inspection import Examples, inspect
 from ml.examples.reading import read_matured
 from ml.judging.gate import Gate
@@ -121,7 +121,6 @@ def world_in(folder: Path) -> World:
         split=SplitPlan(gap_days=14, holdout_dates=3),
         search=SearchPlan(
             candidates=(Candidate("linear"), Candidate("lightgbm")),
-            budget=SearchBudget(trials=0),
         ),
         gate=Gate(metric=LOG_LOSS),
     )

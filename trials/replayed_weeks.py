@@ -21,7 +21,7 @@ from ml.declaration import Prediction, SearchBudget
 from ml.examples.inspection import inspect
 from ml.examples.reading import read_matured
 from ml.examples.split import day_of
-from ml.judging.promotion import Comparison, compare
+from ml.judging.comparison import Comparison, compare
 from ml.judging.resampling import interval_of, resample
 from ml.models import persistence
 from ml.models.candidates import BASELINE, Candidate

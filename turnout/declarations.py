@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from types import MappingProxyType
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -137,7 +137,7 @@ def validated(
     Parameters
     ----------
     kind : type
-        Its fields are the keys. A field that is such a dataclass itself has a default.
+        Its fields are the keys; one of them may be such a dataclass itself.
     declared : object
         What stands in dbt's manifest.
     error : callable
@@ -168,5 +168,6 @@ def validated(
 def _beside(kind: type, path: Sequence[str]) -> type:
     """Return the dataclass of which the last key of a path would be a field."""
     for key in path[:-1]:
-        kind = type(next(one.default for one in fields(kind) if one.name == key))
+        hint = get_type_hints(kind)[key]
+        kind = next(one for one in (hint, *get_args(hint)) if is_dataclass(one))
     return kind

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ml.declaration.finding_names import FINDINGS, RENAMED_FINDINGS
-from ml.declaration.keys import Declaration
+from ml.declaration.keys import BY_TIME, Declaration
 from ml.tasks import Task
 from ml.tasks.metrics import CALIBRATION_ERROR, METRICS
 from turnout.declarations import Place
@@ -31,6 +31,7 @@ def check(declaration: Declaration, task: Task, columns: Mapping[str, Any], plac
     """
     _check_task(declaration, task, place)
     _check_gap(declaration, place)
+    _check_split(declaration, place)
     _check_columns(declaration, list(columns), place)
     _check_personal(declaration, columns, place)
     _check_acknowledged(declaration.acknowledged, list(columns), place)
@@ -72,6 +73,24 @@ def _check_gap(declaration: Declaration, place: Place) -> None:
         )
 
 
+def _check_split(declaration: Declaration, place: Place) -> None:
+    """Refuse two answers to one question about the holdout."""
+    if declaration.holdout_dates is not None and declaration.holdout_from is not None:
+        raise place.error(
+            "both 'holdout_dates' and 'holdout_from' say what the holdout is.", "declare one of them.", "holdout_from"
+        )
+    if declaration.split == BY_TIME:
+        return
+    for key in ("group", "holdout_dates", "holdout_from", "fold_dates", "gap_days"):
+        if getattr(declaration, key) is not None:
+            raise place.error(
+                f"'split' is '{declaration.split}', so entities are judged on the dates that were learned from, and "
+                f"'{key}' has no meaning.",
+                f"leave '{key}' out, or leave 'split' out to judge on later dates.",
+                "split",
+            )
+
+
 def _check_columns(declaration: Declaration, columns: Sequence[str], place: Place) -> None:
     named = {
         "entity": [declaration.entity],
@@ -80,8 +99,9 @@ def _check_columns(declaration: Declaration, columns: Sequence[str], place: Plac
         "sensitive": list(declaration.sensitive),
         "unseen_groups": [] if declaration.unseen_groups is None else [declaration.unseen_groups],
     }
-    group = [] if declaration.group is None else [declaration.group]
-    for key, names in {**named, "group": group}.items():
+    shared = {"group": declaration.group, "split": None if declaration.split == BY_TIME else declaration.split}
+    dealt = {key: [name] for key, name in shared.items() if name is not None}
+    for key, names in {**named, **dealt}.items():
         for name in names:
             if name not in columns:
                 raise place.column_error(
@@ -98,12 +118,13 @@ def _check_columns(declaration: Declaration, columns: Sequence[str], place: Plac
             raise place.error(
                 f"the column '{name}' is named twice ({roles}).", "give every role a column of its own.", roles
             )
-    if declaration.group in {declaration.as_of, declaration.label}:
-        raise place.error(
-            f"'group' names the column '{declaration.group}', which is the as-of date or the label.",
-            f"name what rows have in common, such as '{declaration.entity}', or leave 'group' out.",
-            "group",
-        )
+    for key, (name,) in dealt.items():
+        if name in {declaration.as_of, declaration.label}:
+            raise place.error(
+                f"'{key}' names the column '{name}', which is the as-of date or the label.",
+                f"name what rows have in common, such as '{declaration.entity}', or leave '{key}' out.",
+                key,
+            )
 
 
 def _check_personal(declaration: Declaration, columns: Mapping[str, Any], place: Place) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field, fields
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
@@ -12,6 +13,9 @@ from pydantic.dataclasses import dataclass
 from ml.judging.limits import Limits
 from ml.tasks import TASKS
 from ml.tasks.task import BaselineKind
+
+# What `split` says where no column divides.
+BY_TIME = "time"
 
 # What earlier releases called a key, and what is written today.
 RENAMED_KEYS: Mapping[str, str] = {
@@ -40,6 +44,9 @@ TYPES_IN_WORDS = {
     "horizon_days": "a whole number of days, at least 1",
     "gap_days": "a whole number of days, at least horizon_days",
     "holdout_dates": "a whole number of as-of dates, at least 1",
+    "holdout_from": "a date, such as 2024-01-01",
+    "fold_dates": "a whole number of as-of dates, at least 1",
+    "split": "'time', or the name of a column, such as the entity",
     "sensitive": "a list of column names, such as [age_band]",
     "group": "the name of a column",
     "unseen_groups": "the name of a column",
@@ -90,8 +97,17 @@ class Declaration:
     gap_days : int, optional
         Days between the last training as-of date and the first of the holdout, at least `horizon_days`,
         which is the default.
-    holdout_dates : int
-        How many of the last matured as-of dates are the holdout.
+    split : str
+        What divides training and holdout: `time`, or a column whose values are dealt to them by a hash, such as the
+        entity. That is for examples of one as-of date, those of an experiment or a survey; it cannot show how a model
+        does on later dates.
+    holdout_dates : int, optional
+        How many of the last matured as-of dates are the holdout. Default: 4.
+    holdout_from : date, optional
+        The first day of the holdout, in place of `holdout_dates`.
+    fold_dates : int, optional
+        How many as-of dates each fold of the training dates is judged on, in which candidates are chosen. Default: as
+        many as the holdout has, 4 at most.
     group : str, optional
         A column whose rows never stand on both sides of a split where they share its value (scikit-learn's
         "groups"); the entity, or another. One that is neither the entity nor sensitive stays a feature.
@@ -99,8 +115,9 @@ class Declaration:
         A column that is never a feature, as the model is to serve values of it that nobody has seen yet. Metrics are
         reported for each of its values, and once more by a model that has not learned from that value.
     sample : int
-        Matured examples to learn from and judge on, at most. If there are more, a half, a quarter and so on of the
-        entities is taken, always the same ones; all are scored.
+        Examples to learn from, at most. If there are more before the holdout, a half, a quarter and so on of the
+        entities is taken, always the same ones. The holdout has 200,000 examples at most, which are enough for its
+        intervals, and all examples are scored.
     requires_approval : bool
         Whether a person must approve a challenger that has earned its place, and a champion that breaks its limits may
         not score.
@@ -113,14 +130,15 @@ class Declaration:
         `ml.declaration.finding_names.FINDINGS`.
     candidates : tuple of str or of mapping of str to parameters
         Which families compete, beside the baseline: names in `ml.models.candidates.FAMILIES`, or the import path of a
-        scikit-learn estimator, alone or with parameters. A list of values for a parameter is searched. Default: all
-        families that the task knows.
+        scikit-learn estimator, alone or with parameters. A list of values for a parameter is searched. `average` is
+        the mean of what all others predict. Default: all families that the task knows, and their average.
     baseline : {"prior", "entity_mean"}
         What every candidate has to beat: the share or mean of all, or of each entity's own past.
     max_features : int, optional
         How many of the encoded columns every candidate keeps at most. Default: all.
-    search : SearchBudget
-        The budget of the search for hyperparameters.
+    search : SearchBudget, optional
+        The budget of a search for hyperparameters. What it finds counts only if it is better than the defaults beyond
+        chance. Default: every candidate is taken with its defaults.
     slices : mapping of str to str
         Parts of the examples for which metrics are reported, each as a condition in SQL over the model's columns.
     minimum_effect : float
@@ -146,7 +164,10 @@ class Declaration:
     sensitive: tuple[str, ...] = ()
     retrain: str | None = None
     gap_days: PositiveInt | None = None
-    holdout_dates: PositiveInt = 4
+    split: str = BY_TIME
+    holdout_dates: PositiveInt | None = None
+    holdout_from: date | None = None
+    fold_dates: PositiveInt | None = None
     group: str | None = None
     unseen_groups: str | None = None
     sample: PositiveInt = 500_000
@@ -157,7 +178,7 @@ class Declaration:
     candidates: tuple[str | Mapping[str, Mapping[str, Any]], ...] | None = None
     baseline: BaselineKind = "prior"
     max_features: PositiveInt | None = None
-    search: SearchBudget = SearchBudget()
+    search: SearchBudget | None = None
     slices: Mapping[str, str] = field(default_factory=dict)
     minimum_effect: NonNegativeFloat = 0.005
     limits: Limits = Limits()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from datetime import date
 
 from pydantic.dataclasses import dataclass
 
@@ -50,15 +51,24 @@ class SplitPlan:
         Days between the last as-of date of the training and the first of the holdout, at least the horizon.
     holdout_dates : int
         How many of the last matured as-of dates are the holdout.
+    holdout_from : date, optional
+        The first day of the holdout, in place of `holdout_dates`.
+    fold_dates : int
+        How many as-of dates a fold of the training dates is judged on.
     group : str, optional
         A column whose rows never stand on both sides where they share its value.
+    is_by_time : bool
+        Whether the holdout is of later dates than the training; without that, only the group divides.
     sample : int
-        How many matured examples are read at most.
+        How many examples are learned from at most.
     """
 
     gap_days: int
     holdout_dates: int
+    holdout_from: date | None = None
+    fold_dates: int = 4
     group: str | None = None
+    is_by_time: bool = True
     sample: int = 500_000
 
 
@@ -69,23 +79,31 @@ class SearchPlan:
     Parameters
     ----------
     candidates : tuple of Candidate
-        Which families compete, the simplest first.
+        Which families compete.
+    with_average : bool
+        Whether the average of all of them competes as well, if they are several.
     baseline : {"prior", "entity_mean"}
         What every candidate has to beat.
     max_features : int, optional
         How many of the encoded columns every candidate keeps at most; None for all.
-    budget : SearchBudget
-        For how long hyperparameters are searched for.
+    budget : SearchBudget, optional
+        For how long hyperparameters are searched for; None for not at all.
     trusted_types : tuple of str
         Types that a saved model of an imported candidate may hold, beside those in
         `ml.models.persistence.TRUSTED_TYPES`.
     """
 
     candidates: tuple[Candidate, ...] = tuple(Candidate(family) for family in FAMILIES)
+    with_average: bool = True
     baseline: BaselineKind = "prior"
     max_features: int | None = None
-    budget: SearchBudget = SearchBudget()
+    budget: SearchBudget | None = None
     trusted_types: tuple[str, ...] = ()
+
+    @property
+    def has_average(self) -> bool:
+        """Whether there is an average that competes."""
+        return self.with_average and len(self.candidates) > 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ml.declaration.checks import check
-from ml.declaration.keys import NESTED_KEYS, RENAMED_KEYS, TYPES_IN_WORDS, Declaration
+from ml.declaration.keys import BY_TIME, NESTED_KEYS, RENAMED_KEYS, TYPES_IN_WORDS, Declaration
 from ml.declaration.parts import Documentation, ReportedGroups, SearchPlan, Serving, SplitPlan
 from ml.declaration.prediction import Prediction
 from ml.judging.gate import Gate
-from ml.models.candidates import FAMILIES, Candidate
+from ml.models.candidates import AVERAGE, FAMILIES, Candidate
 from ml.tasks import Task, task_named
 from turnout.declarations import Mistake, Place, validated
 from turnout.errors import TurnoutError, did_you_mean
@@ -21,6 +21,9 @@ from turnout.project.manifest import declared_predictions
 Manifest = Mapping[str, Any]
 
 RULE = "a prediction is declared completely and exactly, so that nothing is guessed."
+
+# As-of dates of a holdout, and of a fold at most, where nothing is declared.
+HOLDOUT_DATES = 4
 
 # A description's first sentence, if it is no longer, is what a reader calls the column.
 MAX_TITLE = 80
@@ -50,6 +53,7 @@ def _prediction(node: Mapping[str, Any]) -> Prediction:
     declaration = _validated(node["config"]["meta"]["prediction"], place)
     task = task_named(declaration.task, f"{place.where}, key '{place.keys}.task'")
     check(declaration, task, node["columns"], place)
+    candidates, with_average = _candidates(declaration.candidates, task, place)
     return Prediction(
         examples=_examples(node, file, declaration),
         task=task,
@@ -58,14 +62,10 @@ def _prediction(node: Mapping[str, Any]) -> Prediction:
             unseen_groups=declaration.unseen_groups,
             slices=declaration.slices,
         ),
-        split=SplitPlan(
-            gap_days=declaration.gap_days or declaration.horizon_days,
-            holdout_dates=declaration.holdout_dates,
-            group=declaration.group,
-            sample=declaration.sample,
-        ),
+        split=_split(declaration),
         search=SearchPlan(
-            candidates=_candidates(declaration.candidates, task, place),
+            candidates=candidates,
+            with_average=with_average,
             baseline=declaration.baseline,
             max_features=declaration.max_features,
             budget=declaration.search,
@@ -106,6 +106,20 @@ def _examples(node: Mapping[str, Any], file: str, declaration: Declaration) -> E
     )
 
 
+def _split(declaration: Declaration) -> SplitPlan:
+    is_by_time = declaration.split == BY_TIME
+    holdout_dates = declaration.holdout_dates or HOLDOUT_DATES
+    return SplitPlan(
+        gap_days=declaration.gap_days or declaration.horizon_days,
+        holdout_dates=holdout_dates,
+        holdout_from=declaration.holdout_from,
+        fold_dates=declaration.fold_dates or min(holdout_dates, HOLDOUT_DATES),
+        group=declaration.group if is_by_time else declaration.split,
+        is_by_time=is_by_time,
+        sample=declaration.sample,
+    )
+
+
 def _title(name: str, column: Mapping[str, Any]) -> str:
     title = column.get("config", {}).get("meta", {}).get("title")
     if isinstance(title, str) and title.strip():
@@ -138,11 +152,16 @@ def _validated(declared: object, place: Place) -> Declaration:
 
 def _candidates(
     declared: Sequence[str | Mapping[str, Mapping[str, Any]]] | None, task: Task, place: Place
-) -> tuple[Candidate, ...]:
-    """Return the candidates; a list of values for a parameter is searched, all other values are fixed."""
+) -> tuple[tuple[Candidate, ...], bool]:
+    """Return the candidates, and whether their average is one as well.
+
+    A list of values for a parameter is searched, all other values are fixed.
+    """
     found: dict[str, Candidate] = {}
     families = [family for family in FAMILIES if family in task.families]
-    for entry in families if declared is None else declared:
+    if declared is None:
+        return tuple(Candidate(family) for family in families), True
+    for entry in declared:
         if isinstance(entry, Mapping) and len(entry) != 1:
             raise place.error(
                 f"an entry of 'candidates' names {len(entry)} candidates: {', '.join(entry)}.",
@@ -150,23 +169,34 @@ def _candidates(
                 "candidates",
             )
         (name, parameters), *_ = [(entry, {})] if isinstance(entry, str) else entry.items()
-        if name not in families and "." not in name:
+        if name not in {*families, AVERAGE} and "." not in name:
             raise place.error(
                 f"a {task.name} prediction has no candidate '{name}'."
                 if name in FAMILIES
-                else f"there is no candidate '{name}'.{did_you_mean(name, families)}",
-                f"name any of {', '.join(families)}, or the import path of an estimator, such as "
+                else f"there is no candidate '{name}'.{did_you_mean(name, [*families, AVERAGE])}",
+                f"name any of {', '.join(families)}, their {AVERAGE}, or the import path of an estimator, such as "
                 "sklearn.ensemble.ExtraTreesClassifier.",
                 "candidates",
             )
         if name in found:
             raise place.error(f"the candidate '{name}' is named twice.", "name it once.", "candidates")
+        if name == AVERAGE and parameters:
+            raise place.error(
+                f"the candidate '{AVERAGE}' has parameters.", "name it alone: all others count the same.", "candidates"
+            )
         choices = {key: tuple(value) for key, value in parameters.items() if isinstance(value, list)}
         if empty := [key for key, values in choices.items() if not values]:
             raise place.error(
                 f"the parameter '{empty[0]}' of '{name}' has no value to choose.", "list some.", "candidates"
             )
         found[name] = Candidate(name, {key: parameters[key] for key in parameters if key not in choices}, choices)
-    if not found:
+    members = tuple(candidate for candidate in found.values() if not candidate.is_average)
+    if not members:
         raise place.error("'candidates' is empty.", "leave it out, or name at least one.", "candidates")
-    return tuple(found.values())
+    if AVERAGE in found and len(members) == 1:
+        raise place.error(
+            f"the candidate '{AVERAGE}' is that of '{members[0].name}' alone.",
+            "name at least two others, or leave it out.",
+            "candidates",
+        )
+    return members, AVERAGE in found

@@ -6,14 +6,15 @@ the same functions here read both.
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from ml.declaration import Prediction
 from ml.examples.inspection import is_date, mistake, table_of
+from ml.examples.split import day_of
 from ml.models.feature import Feature
 from turnout.dealing import is_one_in
 from turnout.engines import QueryError, Session, identifier
@@ -23,24 +24,75 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-logger = logging.getLogger(__name__)
+    from ml.examples.split import Split
+
+# The column that says whether an example is among those that are learned from.
+SAMPLED = "(sampled)"
+# More examples make intervals hardly narrower, and so many still get all resamples.
+JUDGED = 200_000
 
 
-def read_matured(
-    session: Session, prediction: Prediction, features: Sequence[Feature], until: date | None = None
-) -> pd.DataFrame:
-    """Return the matured examples, by as-of date and entity; a sample of entities if they are more than declared.
+@dataclass(frozen=True)
+class Thinning:
+    """How often the entities are halved where there are more examples than are wanted; 0 takes all of them.
 
     Parameters
     ----------
+    learned : int
+        Of the examples before the holdout.
+    judged : int
+        Of those in it: never oftener.
+    """
+
+    learned: int = 0
+    judged: int = 0
+
+
+def thinning_of(
+    session: Session, prediction: Prediction, *, split: Split | None = None, until: date | None = None
+) -> Thinning:
+    """Return how often `read_matured`, whose parameters these are, halves the entities."""
+    is_judged = _is_judged(prediction, split)
+    (counted,) = session.rows(
+        f"""select
+                count(*) filter (where not ({is_judged})) as learned,
+                count(*) filter (where {is_judged}) as judged
+            from {table_of(prediction.examples)} where {_matured(prediction.examples, until)}"""
+    )
+    wanted = prediction.split.sample
+    learned, judged = (
+        max(0, math.ceil(math.log2(max(count, 1) / most)))
+        for count, most in ((counted["learned"], wanted), (counted["judged"], max(wanted, JUDGED)))
+    )
+    return Thinning(learned, min(learned, judged))
+
+
+def read_matured(
+    session: Session,
+    prediction: Prediction,
+    features: Sequence[Feature],
+    *,
+    split: Split | None = None,
+    until: date | None = None,
+) -> pd.DataFrame:
+    """Return the matured examples, by as-of date and entity.
+
+    If those before the holdout are more than declared, one in so many entities is taken there, always the same ones. In
+    the holdout only as many are left out as its intervals can do without.
+
+    Parameters
+    ----------
+    split : Split, optional
+        What the holdout is. Default: there is none, and the declared number holds for all examples.
     until : date, optional
         The last as-of date to read; the sample is the one that was taken when it was the last.
 
     Returns
     -------
-    DataFrame of shape (n_examples, 3 + n_features + n_grouping + n_slices)
+    DataFrame of shape (n_examples, 4 + n_features + n_grouping + n_slices)
         Entity, as-of date, label (float64), sensitive columns and that of unseen groups as they are, and the features
-        as `feature_frame` makes them; for each declared slice, a column `slice_column(name)` of truth values.
+        as `feature_frame` makes them; for each declared slice, a column `slice_column(name)` of truth values; and
+        `SAMPLED`, whether the example is among those that are learned from, were it not in the holdout.
 
     Raises
     ------
@@ -53,18 +105,23 @@ def read_matured(
     keys = [examples.entity, examples.as_of, examples.label, *prediction.groups.columns]
     columns = ", ".join(identifier(name) for name in [*keys, *(feature.name for feature in features)])
     slices = _check_slices(session, examples, prediction.groups.slices)
-    conditions = "".join(f", coalesce({condition}, false) as {identifier(name)}" for name, condition in slices.items())
     key = f"{identifier(examples.as_of)}, {identifier(examples.entity)}"
-    sampled = _sampled(session, examples, prediction.split.sample, until)
+    matured, is_judged = _matured(examples, until), _is_judged(prediction, split)
+    thinning = thinning_of(session, prediction, split=split, until=until)
+    conditions = {**slices, SAMPLED: _is_one_in(examples, thinning.learned)}
+    computed = "".join(
+        f", coalesce({condition}, false) as {identifier(name)}" for name, condition in conditions.items()
+    )
+    taken = f"case when {is_judged} then {_is_one_in(examples, thinning.judged)} else {conditions[SAMPLED]} end"
     table = session.table(
-        f"""select {columns}{conditions}
-            from {table_of(examples)} where {sampled} order by {key}"""
+        f"""select {columns}{computed}
+            from {table_of(examples)} where {matured} and {taken} order by {key}"""
     )
     frame: pd.DataFrame = table.select(keys).to_pandas()
     frame[examples.label] = frame[examples.label].astype("float64")
-    parts = [frame, feature_frame(table, features, examples.as_of), table.select(list(slices)).to_pandas()]
-    matured: pd.DataFrame = pd.concat(parts, axis=1)
-    return matured
+    parts = [frame, feature_frame(table, features, examples.as_of), table.select([*slices, SAMPLED]).to_pandas()]
+    read: pd.DataFrame = pd.concat(parts, axis=1)
+    return read
 
 
 def slice_column(name: str) -> str:
@@ -131,18 +188,22 @@ def fingerprint(frame: pd.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def _sampled(session: Session, examples: ExamplesTable, sample: int, until: date | None) -> str:
-    """Return the condition of the matured examples to read: all of them, or those of every 2nd, 4th, 8th … entity."""
+def _matured(examples: ExamplesTable, until: date | None) -> str:
+    """Return the condition of the matured examples."""
     matured = f"{identifier(examples.label)} is not null"
-    if until is not None:
-        matured += f" and {identifier(examples.as_of)} <= date '{until.isoformat()}'"
-    (counted,) = session.rows(f"select count(*) as examples from {table_of(examples)} where {matured}")
-    count = counted["examples"]
-    halvings = max(0, math.ceil(math.log2(max(count, 1) / sample)))
-    if not halvings:
-        return matured
-    logger.info("%s: learns from one in %d entities, of %d examples", examples.name, 2**halvings, count)
-    return f"{matured} and {is_one_in(f'cast({identifier(examples.entity)} as string)', halvings)}"
+    return matured if until is None else f"{matured} and {identifier(examples.as_of)} <= date '{until.isoformat()}'"
+
+
+def _is_judged(prediction: Prediction, split: Split | None) -> str:
+    """Return the condition of the as-of dates that judge and are not learned from."""
+    if split is None or not prediction.split.is_by_time:
+        return "false"
+    return f"{identifier(prediction.examples.as_of)} >= date '{day_of(split.holdout[0]).isoformat()}'"
+
+
+def _is_one_in(examples: ExamplesTable, halvings: int) -> str:
+    """Return the condition of the examples of every 2nd, 4th, 8th … entity; of all without a halving."""
+    return is_one_in(f"cast({identifier(examples.entity)} as string)", halvings)
 
 
 def _check_slices(session: Session, examples: ExamplesTable, slices: Mapping[str, str]) -> dict[str, str]:

@@ -1,9 +1,10 @@
-"""Training and holdout by time, with a gap, and if asked for by group as well: never by row order.
+"""Training and holdout by time, with a gap, by the values of a group, or by both: never by row order.
 
-The holdout is the last matured as-of dates. Before it lies a gap of at least the horizon, so that the
-label window of every training example has closed when the holdout begins. What has to be chosen is chosen in
-folds of the training dates, which are split in the same way. Where a group is declared, its values are dealt to
-sides: those of the holdout are in no training, those of a fold's holdout not in that fold's training.
+By time, the holdout is the last matured as-of dates. Before it lies a gap of at least the horizon, so that the label
+window of every training example has closed when the holdout begins. What has to be chosen is chosen in folds of the
+training dates, which are split in the same way. Where a group is declared, its values are dealt to sides: those of the
+holdout are in no training, those of a fold's holdout not in that fold's training. Examples of one as-of date, such as
+those of an experiment, are divided by a group alone.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from turnout.errors import ExamplesError
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+
+    from ml.declaration import SplitPlan
 
     Sides = np.ndarray[tuple[int], np.dtype[np.uint64]]
 
@@ -37,8 +40,32 @@ class Split:
     holdout: tuple[date, ...]
 
 
-def split_by_time(matured: Sequence[date], *, gap_days: int, holdout_dates: int, where: str) -> Split:
-    """Split matured as-of dates into training, gap and holdout.
+def split_by(plan: SplitPlan, matured: Sequence[date], where: str) -> Split:
+    """Split matured as-of dates as it was declared; where only a group divides, all of them are on both sides.
+
+    Parameters and errors are those of `split_by_time`.
+    """
+    if not plan.is_by_time:
+        dates = tuple(sorted(matured))
+        return Split(dates, (), dates)
+    return split_by_time(
+        matured,
+        gap_days=plan.gap_days,
+        where=where,
+        holdout_dates=plan.holdout_dates,
+        holdout_from=plan.holdout_from,
+    )
+
+
+def split_by_time(
+    matured: Sequence[date],
+    *,
+    gap_days: int,
+    where: str,
+    holdout_dates: int | None = None,
+    holdout_from: date | None = None,
+) -> Split:
+    """Split matured as-of dates into training, gap and holdout; the holdout is given by one of the two.
 
     Parameters
     ----------
@@ -46,41 +73,55 @@ def split_by_time(matured: Sequence[date], *, gap_days: int, holdout_dates: int,
         The as-of dates whose labels have matured, in any order, without repeats.
     gap_days : int
         A training as-of date lies at least this many days before the first date of the holdout.
-    holdout_dates : int
-        How many of the last as-of dates are the holdout.
     where : str
         The place to name if the split is impossible.
+    holdout_dates : int, optional
+        How many of the last as-of dates are the holdout.
+    holdout_from : date, optional
+        The first day of the holdout.
 
     Raises
     ------
     ExamplesError
-        If no as-of date is left to train on.
+        If no as-of date is left to train on, or to judge by.
     """
     dates = sorted(matured)
-    holdout = dates[-holdout_dates:]
+    if holdout_from is None:
+        wanted = holdout_dates or 1
+        which, key = f"the last {wanted} matured as-of dates are the holdout", "a smaller 'holdout_dates'"
+        holdout = dates[-wanted:]
+    else:
+        wanted = 1
+        which, key = f"the holdout begins with {holdout_from}", "another 'holdout_from'"
+        holdout = [day for day in dates if day_of(day) >= holdout_from]
     last_training = holdout[0] - timedelta(days=gap_days) if holdout else None
     training = [day for day in dates if last_training is not None and day <= last_training]
-    if not training or len(holdout) < holdout_dates:
-        found = f"{len(dates)} as-of dates with a matured label" + (f" ({dates[0]} to {dates[-1]})" if dates else "")
+    if not training or len(holdout) < wanted:
+        found = f"{len(dates)} as-of dates with a matured label"
+        found += f" ({day_of(dates[0])} to {day_of(dates[-1])})" if dates else ""
+        lacking = "none to train on" if holdout or not dates else "none to judge by"
         raise ExamplesError(
-            f"Split: too little history: {found}, which leaves none to train on.",
+            f"Split: too little history: {found}, which leaves {lacking}.",
             where=where,
-            rule=f"the last {holdout_dates} matured as-of dates are the holdout, and training ends {gap_days} "
-            "days before it, so that no training label looks into the holdout.",
-            remedy="load more history, or declare a smaller 'holdout_dates' or a shorter 'horizon_days'.",
+            rule=f"{which}, and training ends {gap_days} days before it, so that no training label looks into the "
+            "holdout.",
+            remedy=f"load more history, or declare {key} or a shorter 'horizon_days'. Where there is one as-of date "
+            "only, as in an experiment, declare 'split' with the column of the entity, so that entities are judged "
+            "that nothing was learned from.",
         )
     gap = [day for day in dates if training[-1] < day < holdout[0]]
     return Split(tuple(training), tuple(gap), tuple(holdout))
 
 
 def folds_of(
-    training: Sequence[date], *, gap_days: int, validation_dates: int, folds: int = FOLDS
+    training: Sequence[date], *, gap_days: int, horizon_days: int, fold_dates: int, folds: int = FOLDS
 ) -> tuple[Split, ...]:
     """Split training dates again, for what has to be chosen before the holdout is looked at.
 
-    The holdouts of the folds are the last dates of the training, one after the other; each is judged by what was
-    learned before it, with the same gap. As none lies beyond the training dates, no label of a fold reaches the real
-    holdout.
+    The holdouts of the folds are as-of dates at the end of the training, where it is most like what comes; each is
+    judged by what was learned before it, with the same gap. Between one fold and the next lies the horizon, so that
+    no day of an outcome is in two folds: they are evidence of different times. As none lies beyond the training dates,
+    no label of a fold reaches the real holdout.
 
     Parameters
     ----------
@@ -88,7 +129,9 @@ def folds_of(
         The training dates of a split, in any order, without repeats.
     gap_days : int
         As for `split_by_time`.
-    validation_dates : int
+    horizon_days : int
+        Days from an as-of date until its label has matured.
+    fold_dates : int
         How many as-of dates each fold is judged on.
     folds : int
         How many folds are wanted.
@@ -99,13 +142,15 @@ def folds_of(
         By time; fewer than wanted where the history is short, none where it has no room for any.
     """
     dates, found = sorted(training), []
-    for end in range(len(dates), 0, -validation_dates)[:folds]:
-        holdout = dates[max(0, end - validation_dates) : end]
+    left = dates
+    while len(left) >= fold_dates and len(found) < folds:
+        holdout = left[-fold_dates:]
         learned = [day for day in dates if day <= holdout[0] - timedelta(days=gap_days)]
-        if len(holdout) < validation_dates or not learned:
+        if not learned:
             break
         gap = [day for day in dates if learned[-1] < day < holdout[0]]
         found.append(Split(tuple(learned), tuple(gap), tuple(holdout)))
+        left = [day for day in dates if day <= holdout[0] - timedelta(days=horizon_days)]
     return tuple(reversed(found))
 
 
@@ -126,7 +171,7 @@ def side_of(groups: pd.Series[Any]) -> Sides:
 
 
 def fold_side(number: int) -> int:
-    """Return the side on which a fold, counted from 0 on, is judged; never the holdout's."""
+    """Return the side on which a fold by time, counted from 0 on, is judged; never the holdout's."""
     return 1 + number % (SIDES - 1)
 
 

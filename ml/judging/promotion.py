@@ -1,8 +1,6 @@
 """The gate: does the challenger take the champion's place? Only on evidence, and inside the declared limits.
 
-All are judged on the same holdout, in pairs: a resample of entities (see `ml.judging.resampling`) is drawn once, and
-both models are judged on it, so that what is hard for both does not look like a difference. The effect is the relative
-improvement of the metric that decides.
+All are judged on the same holdout, in pairs (see `ml.judging.comparison`), by the metric that decides.
 
 The challenger is better beyond chance if the 95 % interval of the effect lies above zero: one of two equals is taken
 for better in one week of forty. It must also be worth a change: the effect itself must reach the minimum effect. The
@@ -15,14 +13,11 @@ several percent on a usual holdout.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
+from ml.judging.comparison import Comparison, compare, compare_each
 from ml.judging.limits import Drop, limit_findings, number, signed
-from ml.judging.resampling import interval_of
-from ml.tasks.metrics import ROUNDING, plain
 
 if TYPE_CHECKING:
     from ml.judging.evaluation import Segment
@@ -32,38 +27,6 @@ if TYPE_CHECKING:
     from turnout.records.trainings import Evaluation, LimitFinding
 
 Verdict = Literal["promoted", "kept", "waits"]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The challenger beside another, on the same examples.
-
-    `value` and `other_value` are values of the metric. `effect` is the relative improvement on the other, above zero if
-    the challenger is better; `low` to `high` is its 95 % interval. Each is None where it is undefined.
-    """
-
-    value: float | None
-    other_value: float | None
-    effect: float | None
-    low: float | None
-    high: float | None
-
-    @property
-    def is_beyond_chance(self) -> bool:
-        """Whether the challenger is better, by more than chance and rounding explain."""
-        return self.low is not None and self.low > ROUNDING
-
-    def shortfall(self, minimum_effect: float) -> str:
-        """Return in words what is lacking to be better beyond chance and by the minimum effect; empty if nothing is."""
-        if self.effect is None:
-            return "cannot be compared"
-        if self.effect <= ROUNDING:
-            return "no improvement"
-        if not self.is_beyond_chance:
-            return "may be chance"
-        if self.effect < minimum_effect:
-            return f"less than the minimum effect of {minimum_effect:.2%}"
-        return ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +77,10 @@ class Decision:
     resamples: int
     findings: tuple[LimitFinding, ...]
 
+    def with_caveats(self, caveats: Sequence[str]) -> Decision:
+        """Return the same decision, whose reason also tells what a reader should know of the evidence."""
+        return replace(self, reason="; ".join([self.reason, *caveats]))
+
     @property
     def is_promoted(self) -> bool:
         """Whether the challenger is the champion now."""
@@ -138,39 +105,6 @@ class Decision:
     def decisive(self) -> Comparison:
         """The comparison with whom the challenger had to beat: the champion, or without one the baseline."""
         return self.against_champion or self.against_baseline
-
-
-def compare(
-    metric: Metric,
-    label: Vector,
-    challenger_predicted: Predicted,
-    other_predicted: Predicted,
-    resamples: Resamples,
-    mask: Vector | None = None,
-) -> Comparison:
-    """Compare two vectors of predictions by a metric, paired in every resample.
-
-    The effect is (other - challenger) / |other| for a loss and (challenger - other) / |other| where greater is better.
-    Where the other's value is zero a relative difference has no scale: the effect is then 1, 0 or -1, by the sign of
-    the difference. Where only the other's value is undefined, it counts as beaten if it is a loss, and as zero if
-    greater is better: a constant has no correlation, and tells nothing.
-
-    Parameters
-    ----------
-    metric : Metric
-        One with a direction.
-    label : ndarray of shape (n_examples,)
-        What came true.
-    challenger_predicted, other_predicted : ndarray of shape (n_examples,) or (n_examples, n_columns)
-        What the two predicted.
-    resamples : Resamples
-        Of the entities of the same examples.
-    mask : ndarray of bool, shape (n_examples,), optional
-        The examples to compare on; default all.
-    """
-    everywhere = np.ones(len(label), dtype=bool)
-    masks = [everywhere if mask is None else mask]
-    return _compare_in(masks, metric, label, challenger_predicted, other_predicted, resamples)[0]
 
 
 def decide(
@@ -257,45 +191,6 @@ def _own(evaluations: Sequence[Evaluation], challenger: str) -> list[Evaluation]
     return own
 
 
-def _compare_in(
-    masks: Sequence[Vector],
-    metric: Metric,
-    label: Vector,
-    challenger_predicted: Predicted,
-    other_predicted: Predicted,
-    resamples: Resamples,
-) -> list[Comparison]:
-    """Compare as `compare` does, in each of several parts of the examples."""
-    measure = metric.weighted
-    parts = []
-    for mask in masks:
-        rows = np.flatnonzero(mask)
-        pair = (challenger_predicted, other_predicted) if len(rows) else ()
-        parts.append((rows, [measure(label[rows], predicted[rows]) for predicted in pair]))
-    comparisons = []
-    for mask, (rows, scores), values in zip(masks, parts, resamples.values_of(parts), strict=True):
-        if not scores:
-            comparisons.append(Comparison(None, None, None, None, None))
-            continue
-        value, other_value = (plain(score, len(rows)) for score in scores)
-        effect = float(_effects(metric, np.array([value]), np.array([other_value]))[0])
-        interval = None
-        if not np.isnan(effect):
-            interval = interval_of(_effects(metric, values[0], values[1]), resamples.entity_count_in(mask))
-        low, high = interval or (None, None)
-        comparisons.append(Comparison(_known(value), _known(other_value), _known(effect), low, high))
-    return comparisons
-
-
-def _effects(metric: Metric, value: Vector, other: Vector) -> Vector:
-    """Return relative improvements, of shape (n_resamples,); what they are at the edges, `compare` tells."""
-    is_beaten = np.isnan(other) & ~np.isnan(value)
-    rival = np.where(is_beaten, 0.0, other)
-    gain = metric.gain(value, rival)
-    effects = np.divide(gain, np.abs(rival), out=np.sign(gain), where=rival != 0)
-    return effects if metric.greater_is_better else np.where(is_beaten, 1.0, effects)
-
-
 def _drops(
     segments: Sequence[Segment],
     metric: Metric,
@@ -306,7 +201,7 @@ def _drops(
 ) -> list[Drop]:
     """Return how the challenger does beside another in each group and slice."""
     groups = [segment for segment in segments if segment.group_column]
-    inside = _compare_in([segment.mask for segment in groups], metric, label, predicted, other_predicted, resamples)
+    inside = compare_each([segment.mask for segment in groups], metric, label, predicted, other_predicted, resamples)
     return [
         Drop(
             segment.group_column,
@@ -366,7 +261,3 @@ def _standing(ours: str, comparison: Comparison, other: str) -> str:
         interval = f"95% interval {signed(comparison.low)} to {signed(comparison.high)}"
     theirs = f"{other}'s {number(comparison.other_value)} on the same holdout"
     return f"{ours}, {signed(comparison.effect)} than {theirs} ({interval})"
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else value

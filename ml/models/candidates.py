@@ -19,15 +19,16 @@ from turnout.errors import DeclarationError, ModelError
 if TYPE_CHECKING:
     import pandas as pd
     from sklearn.base import BaseEstimator
-    from sklearn.pipeline import Pipeline
 
     from ml.tasks import Task
 
 Parameters = Mapping[str, Any]
 
 BASELINE = "baseline"
-# Those that are tried where nothing is declared; the simplest first, which is taken where nothing can be compared.
 FAMILIES = ("linear", "hist_gradient_boosting", "xgboost", "lightgbm")
+# The mean of what all other candidates predict: it is seldom worse than the best of them, and nobody knows beforehand
+# which that is.
+AVERAGE = "average"
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,12 @@ Space = Mapping[str, "Range | tuple[Any, ...]"]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A family of estimators, as declared.
+    """A family of estimators, as declared, or the average of several.
 
     Parameters
     ----------
     name : str
-        `BASELINE`, a name in `FAMILIES`, or the import path of an estimator, or of a function that makes one.
+        A name in `FAMILIES`, the import path of an estimator, or of a function that makes one, or `AVERAGE`.
     fixed : mapping
         Parameters of the estimator that are not searched.
     choices : mapping of str to tuple
@@ -59,6 +60,11 @@ class Candidate:
     name: str
     fixed: Parameters = field(default_factory=dict, hash=False)
     choices: Mapping[str, tuple[Any, ...]] = field(default_factory=dict, hash=False)
+
+    @property
+    def is_average(self) -> bool:
+        """Whether it predicts what others do on average."""
+        return self.name == AVERAGE
 
     @property
     def defaults(self) -> Parameters:
@@ -74,8 +80,8 @@ class Candidate:
 
     def pipeline(
         self, task: Task, features: Sequence[Feature], parameters: Parameters, max_features: int | None = None
-    ) -> Pipeline:
-        """Return an unfitted Pipeline.
+    ) -> BaseEstimator:
+        """Return an unfitted Pipeline, or an average of several.
 
         It defines `fit(X, y)` and the method by which the task predicts, where X is a DataFrame with at least the
         features as columns, as `ml.examples.reading.feature_frame` makes it.
@@ -85,7 +91,7 @@ class Candidate:
         task : Task
             Whose question it is to answer; it has an estimator for the family.
         parameters : mapping
-            Of the estimator; what is declared fixed wins.
+            Of the estimator; what is declared fixed wins. Of an average, those of each member by its name.
         max_features : int, optional
             How many of the encoded columns are kept at most; the most important ones of the task's `selector`.
 
@@ -98,8 +104,13 @@ class Candidate:
         from sklearn.pipeline import Pipeline
 
         from ml.models import encoding
-        from ml.models.estimators import EmptyColumnImputer
+        from ml.models.estimators import Average, EmptyColumnImputer
 
+        if self.is_average:
+            members = parameters.items()
+            return Average(
+                [(name, Candidate(name).pipeline(task, features, own, max_features)) for name, own in members]
+            )
         given = {**parameters, **self.fixed}
         if self.name in FAMILIES:
             estimator = task.families[self.name](given)
@@ -120,7 +131,7 @@ class Candidate:
         return Pipeline([*steps, ("estimator", estimator)])
 
 
-def require_unfitted(candidate: str, pipeline: Pipeline) -> None:
+def require_unfitted(candidate: str, pipeline: BaseEstimator) -> None:
     """Refuse a candidate of which a part was fitted before: nobody could say on which rows.
 
     Raises
@@ -149,8 +160,10 @@ def require_unfitted(candidate: str, pipeline: Pipeline) -> None:
         )
 
 
-def fit(candidate: Candidate, pipeline: Pipeline, features: pd.DataFrame, label: pd.Series[float]) -> Pipeline:
-    """Fit a Pipeline of a candidate and return it.
+def fit(
+    candidate: Candidate, pipeline: BaseEstimator, features: pd.DataFrame, label: pd.Series[float]
+) -> BaseEstimator:
+    """Fit what `Candidate.pipeline` made and return it.
 
     Raises
     ------

@@ -32,6 +32,7 @@ class Explainer:
 
     The raw prediction is in log-odds for a binary task and in units of the label for a regression; of scikit-learn's
     forests and decision trees that classify, it is the probability. `base` and the contributions of a row sum to it.
+    That of an average is the mean of its members' raw predictions, so its contributions are the mean of theirs.
 
     Parameters
     ----------
@@ -40,10 +41,7 @@ class Explainer:
     """
 
     base: float
-    _transform: Callable[[pd.DataFrame], Any]
-    _of_columns: Callable[[Any], Matrix]
-    # (n_columns, n_features): to which feature a transformed column belongs, times what all are multiplied with.
-    _features: Matrix
+    _parts: tuple[_Part, ...]
 
     def contributions(self, frame: pd.DataFrame) -> Matrix:
         """Return the contribution of each feature to each row's raw prediction.
@@ -58,7 +56,26 @@ class Explainer:
         ndarray of shape (n_rows, n_features), float64
             Columns that the preprocessing makes from one feature are added up.
         """
-        return self._of_columns(self._transform(frame)) @ self._features
+        total = self._parts[0].contributions(frame)
+        for part in self._parts[1:]:
+            total += part.contributions(frame)
+        return total / len(self._parts)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What explains one Pipeline."""
+
+    base: float
+    transform: Callable[[pd.DataFrame], Any]
+    of_columns: Callable[[Any], Matrix]
+    # (n_columns, n_features): to which feature a transformed column belongs, times what all are multiplied with.
+    features: Matrix
+    # Whether the raw prediction is a probability, where those of other families are log-odds.
+    is_probability: bool
+
+    def contributions(self, frame: pd.DataFrame) -> Matrix:
+        return self.of_columns(self.transform(frame)) @ self.features
 
 
 def explainer_of(fitted: BaseEstimator, task: Task, features: Sequence[Feature]) -> Explainer | None:
@@ -71,17 +88,18 @@ def explainer_of(fitted: BaseEstimator, task: Task, features: Sequence[Feature])
 
     Parameters
     ----------
-    fitted : Pipeline or recalibrated Pipeline
+    fitted : Pipeline, or an average of several, recalibrated or not
         Steps before the estimator are a ColumnTransformer, if any, and selections of its columns. A model with the
         attributes `pipeline`, `slope` and `intercept` is explained as slope times the pipeline's raw prediction plus
-        intercept.
+        intercept; one with `members`, as the mean of these.
     features : sequence of Feature
         The columns of the frames to explain, in their order.
 
     Returns
     -------
     Explainer or None
-        None where the estimator is of another family, or nobody can tell which columns come from which feature.
+        None where an estimator is of another family, or nobody can tell which columns come from which feature, or the
+        members of an average differ in what their raw prediction is.
 
     References
     ----------
@@ -90,7 +108,19 @@ def explainer_of(fitted: BaseEstimator, task: Task, features: Sequence[Feature])
     corollary 1.
     """
     slope, intercept = float(getattr(fitted, "slope", 1.0)), float(getattr(fitted, "intercept", 0.0))
-    pipeline: Pipeline = getattr(fitted, "pipeline", fitted)
+    model: Any = getattr(fitted, "pipeline", fitted)
+    pipelines = [pipeline for _, pipeline in model.members] if hasattr(model, "members") else [model]
+    parts = []
+    for pipeline in pipelines:
+        part = _part_of(pipeline, task, features, slope)
+        if part is None or part.is_probability != (parts or [part])[0].is_probability:
+            return None
+        parts.append(part)
+    return Explainer(slope * sum(part.base for part in parts) / len(parts) + intercept, tuple(parts))
+
+
+def _part_of(pipeline: Pipeline, task: Task, features: Sequence[Feature], slope: float) -> _Part | None:
+    """Return what explains a fitted Pipeline; None if nothing does."""
     origins = source_features(pipeline, features)
     if origins is None:
         return None
@@ -102,7 +132,7 @@ def explainer_of(fitted: BaseEstimator, task: Task, features: Sequence[Feature])
     belongs = np.zeros((len(origins), len(features)))
     belongs[np.arange(len(origins)), origins] = slope
     transform = pipeline[:-1].transform if len(pipeline.steps) > 1 else _as_it_is
-    return Explainer(slope * base + intercept, transform, of_columns, belongs)
+    return _Part(base, transform, of_columns, belongs, is_probability=_is_probability(estimator))
 
 
 def importance_of(
@@ -160,6 +190,15 @@ def _of_trees(estimator: Any) -> tuple[float, Callable[[Any], Matrix]] | None:  
         return found[:, :, -1] if found.ndim == 3 else found
 
     return float(np.ravel(explainer.expected_value)[-1]), explain
+
+
+def _is_probability(estimator: Any) -> bool:  # noqa: ANN401, no types there
+    """Whether what is explained of an estimator is a probability: that of forests and decision trees that classify."""
+    from sklearn.base import is_classifier
+    from sklearn.ensemble._forest import BaseForest
+    from sklearn.tree import BaseDecisionTree
+
+    return is_classifier(estimator) and isinstance(estimator, BaseForest | BaseDecisionTree)
 
 
 def _by_its_own(explain: Callable[[Any], Array], columns: int) -> tuple[float, Callable[[Any], Matrix]] | None:

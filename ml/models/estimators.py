@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -61,11 +62,53 @@ class Recalibrated(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         return np.column_stack([1.0 - ones, ones])
 
     def __sklearn_is_fitted__(self) -> bool:
-        from sklearn.exceptions import NotFittedError
-        from sklearn.utils.validation import check_is_fitted
+        return _is_fitted(self.pipeline)
 
-        try:
-            check_is_fitted(self.pipeline)
-        except NotFittedError:
-            return False
-        return True
+
+class Average(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Predicts the mean of what several Pipelines predict.
+
+    scikit-learn's voting estimators fit copies of their members; this one keeps them, so that members that were fitted
+    to be judged by themselves need not be fitted again. It also takes the mean of predictions of several columns.
+
+    Parameters
+    ----------
+    members : list of (str, Pipeline)
+        By name, fitted or not.
+    """
+
+    def __init__(self, members: list[tuple[str, Pipeline]]) -> None:
+        self.members = members
+
+    def fit(self, features: pd.DataFrame, label: pd.Series[float]) -> Self:
+        """Fit every member."""
+        for _, member in self.members:
+            member.fit(features, label)
+        return self
+
+    def predict(self, features: pd.DataFrame) -> np.ndarray[Any, Any]:
+        """Return the mean of the members' values, of shape (n_examples,) or (n_examples, n_columns)."""
+        return mean_of([np.asarray(member.predict(features), dtype=np.float64) for _, member in self.members])
+
+    def predict_proba(self, features: pd.DataFrame) -> np.ndarray[Any, Any]:
+        """Return the mean of the members' probabilities, of shape (n_examples, n_classes)."""
+        return mean_of([np.asarray(member.predict_proba(features), dtype=np.float64) for _, member in self.members])
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return all(_is_fitted(member) for _, member in self.members)
+
+
+def mean_of(predicted: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    """Return the mean of several predictions of the same examples, each of the same shape."""
+    return np.mean(np.stack(predicted), axis=0)
+
+
+def _is_fitted(estimator: BaseEstimator) -> bool:
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        return False
+    return True

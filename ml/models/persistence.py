@@ -28,6 +28,7 @@ TRUSTED_TYPES = (
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
     "lightgbm.sklearn.LGBMRegressor",
+    "ml.models.estimators.Average",
     "ml.models.estimators.EmptyColumnImputer",
     "ml.models.estimators.Recalibrated",
     "numpy.dtype",
@@ -51,7 +52,7 @@ def save(fitted: BaseEstimator, path: Path, also_trusted: Sequence[str] = ()) ->
 
     Parameters
     ----------
-    fitted : Pipeline or ml.models.estimators.Recalibrated
+    fitted : Pipeline, or Average or Recalibrated of `ml.models.estimators`
         What is saved.
     also_trusted : sequence of str
         Types that the declaration trusts beyond `TRUSTED_TYPES`.

@@ -28,11 +28,13 @@ from ml.report.markdown import code, code_line, text
 from ml.report.plots import plots_in_words
 from ml.report.tables import (
     Evaluations,
+    comparison_table,
     fold_table,
     group_tables,
     leaderboard,
     limit_row,
     metric_table,
+    parameter_rows,
     trial_table,
 )
 from ml.tasks.estimator_settings import SEED
@@ -158,11 +160,17 @@ def _groups(training: Training, evaluations: Evaluations) -> dict[str, Any]:
 
 def _choice(training: Training) -> dict[str, Any]:
     """Return how the candidate and its parameters were chosen."""
+    choice, plan = training.choice, training.prediction.search
     return {
-        "trial_count": len(training.trials),
+        "best": choice.best.name,
+        "by_time": choice.folds.are_by_time,
+        "has_average": plan.has_average,
+        "has_search": len(choice.trials) > len(plan.candidates),
+        "trial_count": len(training.choice.trials),
         "trials": trial_table(training),
         "folds": fold_table(training),
-        "parameters": {name: number(value) for name, value in training.version.parameters.items()},
+        "comparisons": comparison_table(training),
+        "parameters": parameter_rows(training),
     }
 
 

@@ -157,8 +157,8 @@ def trial_table(training: Training) -> list[dict[str, Any]]:
     """Return a row for each candidate: how much of it was tried, and the best that came of it."""
     gain = training.prediction.gate.metric.gain
     rows = []
-    for candidate in dict.fromkeys(trial.candidate for trial in training.trials):
-        own = [trial for trial in training.trials if trial.candidate == candidate]
+    for candidate in dict.fromkeys(trial.candidate for trial in training.choice.trials):
+        own = [trial for trial in training.choice.trials if trial.candidate == candidate]
         values = [trial.value for trial in own if trial.state == "complete" and trial.value is not None]
         counts = {state: sum(trial.state == state for trial in own) for state in ("complete", "pruned")}
         taken = seconds(sum(trial.seconds for trial in own))
@@ -169,14 +169,39 @@ def trial_table(training: Training) -> list[dict[str, Any]]:
 
 def fold_table(training: Training) -> dict[str, Any]:
     """Return a row for each fold before the holdout, a value for each candidate."""
-    names = list(dict.fromkeys(row.candidate for row in training.validations))
+    names = list(dict.fromkeys(row.candidate for row in training.choice.validations))
     folds: dict[int, dict[str, Any]] = {}
-    for row in training.validations:
+    for row in training.choice.validations:
         dates = f"{row.first_as_of_date} to {row.last_as_of_date}"
         fold = folds.setdefault(row.fold, {"dates": dates, "examples": f"{row.example_count:,}", "found": {}})
         fold["found"][row.candidate] = number(row.value)
     rows = [{**fold, "cells": [fold["found"].get(name, UNKNOWN) for name in names]} for fold in folds.values()]
     return {"candidates": names, "rows": rows}
+
+
+def comparison_table(training: Training) -> list[dict[str, str]]:
+    """Return a row for each candidate that was not chosen: how it did beside the chosen one, over the folds."""
+    rows = []
+    for candidate, comparison in training.choice.comparisons.items():
+        low, high = comparison.low, comparison.high
+        rows.append(
+            {
+                "candidate": candidate,
+                "mean": number(comparison.value),
+                "beside": better_or_worse(comparison.effect),
+                "interval": UNKNOWN if low is None or high is None else between(low, high),
+            }
+        )
+    return rows
+
+
+def parameter_rows(training: Training) -> list[dict[str, str]]:
+    """Return a row for each parameter of the chosen candidate; of an average, of each member."""
+    best, parameters = training.choice.best, training.version.parameters
+    members = parameters.items() if best.is_average else [(best.name, parameters)]
+    return [
+        {"candidate": name, "name": key, "value": number(value)} for name, own in members for key, value in own.items()
+    ]
 
 
 def _compared_with_all(decisive: Metric, row: Evaluation, all_examples: Evaluation | None) -> str:

@@ -77,6 +77,18 @@ class Regression(Task):
 
         return LGBMRegressor(**SELECTION)
 
+    def range_problem(self, label: Vector, predicted: Predicted) -> str:
+        """Say how many predictions are below every label, or above."""
+        found = []
+        for end, side, is_beside in (
+            (label.min(), "below", predicted < label.min()),
+            (label.max(), "above", predicted > label.max()),
+        ):
+            if is_beside.any():
+                which = "least" if side == "below" else "greatest"
+                found.append(f"{is_beside.sum():,} of {len(predicted):,} lie {side} {end:,.6g}, the {which} label")
+        return f"of the predictions, {' and '.join(found)}" if found else ""
+
     def fit_calibration(self, label: Vector, predicted: Predicted) -> Calibration:
         """Return the line of least squares."""
         return fit_least_squares(label, predicted)

@@ -195,6 +195,18 @@ class Task(ABC):
         """
         return None
 
+    def range_problem(self, label: Vector, predicted: Predicted) -> str:
+        """Say how many predictions lie beside what labels can be, or nothing.
+
+        Parameters
+        ----------
+        label : ndarray of shape (n_examples,)
+            Labels that were learned from.
+        predicted : ndarray of shape (n_predicted,) or (n_predicted, n_columns)
+            What a model predicts.
+        """
+        return ""
+
     def can_learn(self, values: Vector) -> bool:
         """Return whether there are labels, and something can be learned from them."""
         return len(values) > 0 and self.learning_problem("", values, "") is None

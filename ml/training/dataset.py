@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from ml.declaration import Prediction
 from ml.examples.inspection import inspect, unlearnable
-from ml.examples.reading import data_fingerprint, read_matured
-from ml.examples.split import divide, side_of, split_by_time
+from ml.examples.reading import SAMPLED, Thinning, data_fingerprint, read_matured, thinning_of
+from ml.examples.split import divide, side_of, split_by
 from ml.models.candidates import Parameters
 from ml.models.feature import Feature
 from ml.training.history import ModelVersion, best_parameters, champion_of, next_version
@@ -42,6 +42,8 @@ class TrainingData:
         Where a group is declared, what `ml.examples.split.side_of` says of each training example.
     fingerprint : str
         Of all matured examples.
+    thinning : Thinning
+        How many entities were left out, as there are more examples than are wanted.
     number : int
         The number that the version will have.
     earlier : mapping of str to mapping
@@ -57,9 +59,21 @@ class TrainingData:
     holdout: pd.DataFrame
     sides: Sides | None
     fingerprint: str
+    thinning: Thinning
     number: int
     earlier: Mapping[str, Parameters]
     champion: ModelVersion | None
+
+    @property
+    def sampled(self) -> pd.DataFrame:
+        """The matured examples of those entities that are learned from, on all as-of dates: what a refit sees."""
+        return self.matured[self.matured[SAMPLED]]
+
+    @property
+    def caveat(self) -> str:
+        """What a reader should know of the examples; empty if all were learned from."""
+        one_in = 2**self.thinning.learned
+        return f"learned from one in {one_in} entities, as all are more examples than 'sample' says" * (one_in > 1)
 
     @property
     def names(self) -> list[str]:
@@ -78,13 +92,9 @@ def read_training_data(warehouse: Warehouse, prediction: Prediction) -> Training
     examples, group = prediction.examples, prediction.split.group
     with opened(warehouse) as session:
         held = inspect(session, prediction)
-        split = split_by_time(
-            held.matured,
-            gap_days=prediction.split.gap_days,
-            holdout_dates=prediction.split.holdout_dates,
-            where=_where(examples),
-        )
-        matured = read_matured(session, prediction, held.features)
+        split = split_by(prediction.split, held.matured, _where(examples))
+        thinning = thinning_of(session, prediction, split=split)
+        matured = read_matured(session, prediction, held.features, split=split)
         number = next_version(session, prediction.name)
         earlier = best_parameters(session, prediction.name)
         champion = champion_of(session, prediction.name)
@@ -102,6 +112,7 @@ def read_training_data(warehouse: Warehouse, prediction: Prediction) -> Training
         holdout,
         None if sides is None else side_of(training[group]),
         data_fingerprint(examples, held.features, matured),
+        thinning,
         number,
         earlier,
         champion,

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.judging.promotion import compare
+from ml.judging.comparison import compare
 from ml.judging.resampling import resample
-from ml.models.candidates import BASELINE, Candidate, fit, require_unfitted
+from ml.models.candidates import AVERAGE, BASELINE, fit, require_unfitted
 from ml.models.row_independence import require_independent_rows
 from ml.tasks.metrics import CALIBRATION_ERROR
 from ml.training.history import RECALIBRATED
@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from ml.declaration import Prediction, SearchPlan
     from ml.tasks import Task
     from ml.tasks.metrics import Metric, Predicted
+    from ml.training.choice import Choice
     from ml.training.dataset import TrainingData
-    from ml.training.search import Choice
+
+# A calibration is learned from one fold and confirmed in two later ones at least.
+CALIBRATING_FOLDS = 3
 
 
 class StepTimer:
@@ -47,11 +50,9 @@ class Fits:
 
     Parameters
     ----------
-    chosen : Candidate
-        The candidate that the folds have chosen.
     challenger : str
-        Its name on the leaderboard, which says whether it is recalibrated.
-    model : Pipeline or Recalibrated
+        The chosen candidate's name on the leaderboard, which says whether it is recalibrated.
+    model : Pipeline, Average or Recalibrated
         The challenger.
     recalibration : mapping of str to float, or None
         Slope and intercept of its calibration.
@@ -59,7 +60,6 @@ class Fits:
         What everybody predicts for the holdout, by name; the baseline first.
     """
 
-    chosen: Candidate
     challenger: str
     model: BaseEstimator
     recalibration: Mapping[str, float] | None
@@ -86,7 +86,7 @@ def fit_all(
     recalibration: Mapping[str, float] | None,
     steps: StepTimer,
 ) -> Fits:
-    """Fit the baseline and every candidate with its best parameters, and predict the holdout with each.
+    """Fit the baseline and every candidate with its parameters, and predict the holdout with each and their average.
 
     Raises
     ------
@@ -111,15 +111,19 @@ def fit_all(
         with steps.step(f"predict {candidate.name}"):
             predicted[candidate.name] = task.predict(pipeline, holdout[names])
         require_independent_rows(candidate.name, pipeline, task, holdout[names], predicted[candidate.name])
-    (chosen,) = (candidate for candidate in search.candidates if candidate.name == choice.best)
-    challenger, model = chosen.name, fitted[chosen.name]
+    if search.has_average:
+        from ml.models.estimators import Average, mean_of
+
+        fitted[AVERAGE] = Average(list(fitted.items()))
+        predicted[AVERAGE] = mean_of([predicted[name] for name in choice.parameters[AVERAGE]])
+    challenger, model = choice.best.name, fitted[choice.best.name]
     if recalibration is not None:
         from ml.models.estimators import Recalibrated
 
         challenger += RECALIBRATED
         model = Recalibrated(model, **recalibration)
         predicted[challenger] = task.predict(model, holdout[names])
-    return Fits(chosen, challenger, model, recalibration, predicted)
+    return Fits(challenger, model, recalibration, predicted)
 
 
 def recalibration_of(task: Task, metric: Metric, choice: Choice) -> Mapping[str, float] | None:
@@ -127,7 +131,7 @@ def recalibration_of(task: Task, metric: Metric, choice: Choice) -> Mapping[str,
 
     In every fold but the first, the calibration learned from those before must make the metric that decides better
     beyond chance, and the calibration error smaller: what is wrong now and then moves with the seasons, and a
-    calibration would not.
+    calibration would not. So the folds are of different times, and at least `CALIBRATING_FOLDS`.
 
     Returns
     -------
@@ -135,6 +139,8 @@ def recalibration_of(task: Task, metric: Metric, choice: Choice) -> Mapping[str,
         Slope and intercept.
     """
     folds, error = np.unique(choice.fold_of), CALIBRATION_ERROR.value
+    if not choice.folds.are_by_time or folds.size < CALIBRATING_FOLDS:
+        return None
     for fold in folds[1:]:
         now, earlier = choice.fold_of == fold, choice.fold_of < fold
         if not task.can_learn(choice.label[earlier]):
@@ -147,7 +153,5 @@ def recalibration_of(task: Task, metric: Metric, choice: Choice) -> Mapping[str,
         better = compare(metric, label, after, before, resample(choice.entities[now]))
         if not better.is_beyond_chance or error(label, after) >= error(label, before):
             return None
-    if folds.size < 2:
-        return None
     calibration = task.fit_calibration(choice.label, choice.predicted)
     return None if calibration is None else asdict(calibration)

@@ -17,10 +17,12 @@ from ml.models.feature import Feature
 from ml.tasks.metrics import beats
 from turnout.errors import ModelError
 from turnout.records import SCHEMA, Table, trainings, write
-from turnout.records.trainings import Championship, Evaluation, Outcome, Promotion, TrainingStep, Trial, Validation
+from turnout.records.trainings import Championship, Evaluation, Outcome, Promotion, TrainingStep, Trial
 
 if TYPE_CHECKING:
+    from ml.judging.comparison import Comparison
     from ml.tasks import Task
+    from ml.training.choice import Choice
     from ml.training.search import Trial as TriedTrial
     from turnout.engines import Session
 
@@ -37,8 +39,9 @@ class ModelVersion(trainings.ModelVersion):
     all matured examples if there is one, else the same. `first_as_of_date` to `last_as_of_date` and `example_count` say
     what the latter has seen; `data_fingerprint` covers all matured examples of the training. `split_group` is the
     column whose values stood on one side of the split each; None if only time divided it. `parameters` are the
-    candidate's hyperparameters, `max_features` how many columns it keeps. `fit_seconds` is what the judged fit took,
-    `prediction_seconds` what it takes to predict a million rows. Files are named from the folder of model versions.
+    candidate's hyperparameters, of an average those of each member by its name; `max_features` is how many columns it
+    keeps. `fit_seconds` is what the judged fit took, `prediction_seconds` what it takes to predict a million rows.
+    Files are named from the folder of model versions.
     """
 
     features: tuple[Feature, ...]
@@ -132,8 +135,7 @@ def record_training(
     version: ModelVersion,
     *,
     evaluations: Sequence[Evaluation],
-    validations: Sequence[Validation],
-    trials: Sequence[TriedTrial],
+    choice: Choice,
     steps: Mapping[str, float],
     outcomes: Sequence[Outcome],
     decision: Decision,
@@ -149,9 +151,13 @@ def record_training(
             for evaluation in evaluations
         ],
         trainings.VALIDATIONS: [
-            {**key, **asdict(validation), "value": _known(validation.value)} for validation in validations
+            {**key, **asdict(validation), "value": _known(validation.value)} for validation in choice.validations
         ],
-        trainings.TRIALS: [asdict(_tried(version, trial)) for trial in trials],
+        trainings.CHOICES: [
+            asdict(_chosen(version, decision.metric, choice.best.name, name, comparison))
+            for name, comparison in choice.comparisons.items()
+        ],
+        trainings.TRIALS: [asdict(_tried(version, trial)) for trial in choice.trials],
         trainings.PROMOTIONS: [asdict(_decided(task, version, decision))],
         trainings.PROMOTION_LIMITS: [{**key, **asdict(finding)} for finding in decision.findings],
         trainings.TRAINING_STEPS: [
@@ -171,6 +177,23 @@ def record_champion(session: Session, championship: Championship) -> None:
 def _last_championship(session: Session, which: str, parameters: Sequence[object]) -> Championship | None:
     rows = session.rows(f"select * from {SCHEMA}.champions where {which} order by since desc limit 1", parameters)
     return Championship(**rows[0]) if rows else None
+
+
+def _chosen(
+    version: ModelVersion, metric: str, chosen: str, candidate: str, comparison: Comparison
+) -> trainings.Choice:
+    return trainings.Choice(
+        version.prediction,
+        version.version,
+        candidate=candidate,
+        chosen=chosen,
+        metric=metric,
+        value=comparison.value,
+        chosen_value=comparison.other_value,
+        effect=comparison.effect,
+        effect_low=comparison.low,
+        effect_high=comparison.high,
+    )
 
 
 def _tried(version: ModelVersion, trial: TriedTrial) -> Trial:

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from ml.declaration import Prediction, ReportedGroups
     from ml.models.feature import Feature
     from ml.tasks import Task
+    from ml.training.choice import Choice
     from ml.training.dataset import TrainingData
     from ml.training.fitting import Fits
     from ml.training.history import ModelVersion
-    from ml.training.search import Choice
 
 # Predicting is timed so often, and the fastest time counts: whatever else the machine does only makes it slower.
 TIMED = 3
@@ -103,7 +103,7 @@ def judge(prediction: Prediction, data: TrainingData, choice: Choice, fits: Fits
     return Judgement(decision, evaluations, outcomes, importance, prediction_seconds)
 
 
-def in_unseen_groups(prediction: Prediction, data: TrainingData, choice: Choice, fits: Fits) -> list[Evaluation]:
+def in_unseen_groups(prediction: Prediction, data: TrainingData, choice: Choice, challenger: str) -> list[Evaluation]:
     """Return how well the chosen candidate does in each group that it has not learned from.
 
     It is fitted as the challenger was, without the value, and judged in that value on the holdout. A calibration has
@@ -113,7 +113,7 @@ def in_unseen_groups(prediction: Prediction, data: TrainingData, choice: Choice,
     examples, column = prediction.examples, prediction.groups.unseen_groups
     if column is None:
         return []
-    task, chosen, names = prediction.task, fits.chosen, data.names
+    task, chosen, names = prediction.task, choice.best, data.names
     learned, judged = (as_groups(side[column]) for side in (data.training, data.holdout))
     evaluations = []
     for value in judged.value_counts().index[:MAX_UNSEEN_GROUPS]:
@@ -123,7 +123,7 @@ def in_unseen_groups(prediction: Prediction, data: TrainingData, choice: Choice,
         pipeline = chosen.pipeline(task, data.features, choice.parameters[chosen.name], prediction.search.max_features)
         fitted = fit(chosen, pipeline, others[names], others[examples.label])
         evaluations += evaluate(
-            f"{fits.challenger}{UNSEEN}",
+            f"{challenger}{UNSEEN}",
             task,
             own[examples.label].to_numpy(),
             task.predict(fitted, own[names]),

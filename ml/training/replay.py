@@ -11,7 +11,7 @@ import numpy as np
 
 from ml.examples.inspection import inspect, missing_features
 from ml.examples.reading import data_fingerprint, read_matured
-from ml.examples.split import HOLDOUT_SIDE, day_of, side_of
+from ml.examples.split import HOLDOUT_SIDE, Split, day_of, side_of
 from ml.models import persistence
 from ml.tasks import task_named
 from ml.training.history import require_version
@@ -20,9 +20,14 @@ from turnout.errors import ModelError
 from turnout.records import opened
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    import pandas as pd
+
     from ml.declaration import Prediction
     from ml.training.history import ModelVersion
-    from turnout.engines import Warehouse
+    from turnout.engines import Session, Warehouse
 
 # Sums that are taken in parallel may differ in their last bits.
 TOLERANCE = 1e-6
@@ -82,7 +87,7 @@ def replay(warehouse: Warehouse, prediction: Prediction, model_folder: Path, ver
                 rule="a version is made again from what it was made from.",
                 remedy=f"check out its code ({made.code_version}) and build the examples with it.",
             )
-        matured = read_matured(session, prediction, made.features, until=made.holdout_last_as_of_date)
+        matured = _read_again(session, prediction, made, held.matured)
     names = [feature.name for feature in made.features]
     days = matured[prediction.examples.as_of].map(day_of)
     found = data_fingerprint(prediction.examples, made.features, matured)
@@ -115,3 +120,10 @@ def replay(warehouse: Warehouse, prediction: Prediction, model_folder: Path, ver
         {name: (was, installed[name]) for name, was in made.libraries.items() if installed[name] != was},
         made.code_version != code_version,
     )
+
+
+def _read_again(session: Session, prediction: Prediction, made: ModelVersion, dates: Sequence[date]) -> pd.DataFrame:
+    """Return the matured examples that the version's training has read."""
+    judged = tuple(day for day in dates if made.holdout_first_as_of_date <= day_of(day) <= made.holdout_last_as_of_date)
+    split = Split((), (), judged) if made.is_split_by_time and judged else None
+    return read_matured(session, prediction, made.features, split=split, until=made.holdout_last_as_of_date)

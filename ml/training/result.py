@@ -11,9 +11,9 @@ from ml.judging.evaluation import CHAMPION
 from ml.judging.limits import champion_limit_findings
 from ml.judging.promotion import Decision
 from ml.tasks.metrics import Predicted, Vector
+from ml.training.choice import Choice
 from ml.training.history import ModelVersion
-from ml.training.search import Trial
-from turnout.records.trainings import Evaluation, LimitFinding, Validation
+from turnout.records.trainings import Evaluation, LimitFinding
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,8 @@ class Training:
     evaluations : list of Evaluation
         Of every candidate on the holdout; of the challenger, the baseline and the champion also in each segment. Where
         there are unseen groups, also of the challenger's candidate fitted without each of its values, in that value.
-    validations : list of Validation
-        Of every candidate's best configuration in every fold: what the challenger was chosen by.
-    trials : list of Trial
-        Every configuration that was tried.
+    choice : Choice
+        What the challenger was chosen by, and from what.
     steps : mapping of str to float
         Seconds that each step took.
     split : Split
@@ -51,8 +49,7 @@ class Training:
     version: ModelVersion
     decision: Decision
     evaluations: list[Evaluation]
-    validations: list[Validation]
-    trials: list[Trial]
+    choice: Choice
     steps: Mapping[str, float]
     split: Split
     holdout_label: Vector

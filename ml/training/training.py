@@ -16,13 +16,14 @@ from pathlib import Path
 
 from ml.declaration import Prediction
 from ml.models import persistence
+from ml.training.choice import Choice, choose
 from ml.training.dataset import TrainingData, read_training_data
 from ml.training.fitting import Fits, StepTimer, fit_all, recalibration_of, require_unfitted_candidates
+from ml.training.folds import folds_in
 from ml.training.history import ModelVersion, record_training
 from ml.training.holdout import Judgement, in_unseen_groups, judge
 from ml.training.refit import refit
 from ml.training.result import Training
-from ml.training.search import Choice, Search, folds_in
 from turnout.clock import utc_now
 from turnout.engines import Warehouse
 from turnout.project.provenance import Provenance
@@ -66,26 +67,26 @@ def train(
     with steps.step("read"):
         data = read_training_data(warehouse, prediction)
     require_unfitted_candidates(prediction.search, prediction.task, data)
-    with steps.step("search"):
-        choice = _search(prediction, data, model_folder)
+    with steps.step("folds"):
+        choice = _choose(prediction, data, model_folder)
     recalibration = recalibration_of(prediction.task, prediction.gate.metric, choice)
     fits = fit_all(prediction, data, choice, recalibration, steps)
     with steps.step("judge"):
         judgement = judge(prediction, data, choice, fits, model_folder)
     with steps.step("unseen groups"):
-        evaluations = [*judgement.evaluations, *in_unseen_groups(prediction, data, choice, fits)]
+        evaluations = [*judgement.evaluations, *in_unseen_groups(prediction, data, choice, fits.challenger)]
+    decision = judgement.decision.with_caveats(_caveats(prediction, data, choice, fits))
     version = _saved(prediction, data, choice, fits, judgement, steps, model_folder, provenance)
-    decision, championship = judgement.decision, None
+    championship = None
     if decision.is_promoted:
         with steps.step("refit"):
-            championship = refit(prediction, version, data.matured, model_folder, decision.reason)
+            championship = refit(prediction, version, data.sampled, model_folder, decision.reason)
     made = Training(
         prediction,
         version,
         decision,
         evaluations,
-        choice.validations,
-        choice.trials,
+        choice,
         steps.seconds,
         data.split,
         data.holdout[prediction.examples.label].to_numpy(),
@@ -100,8 +101,7 @@ def train(
             prediction.task,
             version,
             evaluations=evaluations,
-            validations=choice.validations,
-            trials=choice.trials,
+            choice=choice,
             steps=steps.seconds,
             outcomes=judgement.outcomes,
             decision=decision,
@@ -111,11 +111,23 @@ def train(
     return made
 
 
-def _search(prediction: Prediction, data: TrainingData, model_folder: Path) -> Choice:
-    """Choose a candidate and the parameters of each, in folds of the training dates."""
+def _choose(prediction: Prediction, data: TrainingData, model_folder: Path) -> Choice:
+    """Choose a candidate and the parameters of each, in folds of the training examples."""
     folds = folds_in(prediction, data.split, data.training, data.sides)
     journal = _journal(model_folder, prediction, data.fingerprint)
-    return Search(prediction, data.features, folds).choose(journal, version=data.number, earlier=data.earlier)
+    return choose(prediction, data.features, folds, journal, version=data.number, earlier=data.earlier)
+
+
+def _caveats(prediction: Prediction, data: TrainingData, choice: Choice, fits: Fits) -> list[str]:
+    """Return in words what the evidence cannot show, and what the challenger's predictions should not be."""
+    labels = data.training[prediction.examples.label].to_numpy()
+    found = (
+        choice.caveat,
+        "" if prediction.split.is_by_time else "judged on the dates that were learned from, not on later ones",
+        data.caveat,
+        prediction.task.range_problem(labels, fits.predicted[fits.challenger]),
+    )
+    return [caveat for caveat in found if caveat]
 
 
 def _saved(
@@ -154,12 +166,21 @@ def _saved(
         evaluated_file=file,
         evaluated_file_hash=file_hash,
         split_group=prediction.split.group,
-        parameters={**choice.parameters[choice.best], **fits.chosen.fixed},
+        is_split_by_time=prediction.split.is_by_time,
+        chosen_in=str(choice.folds),
+        parameters={**choice.parameters[choice.best.name], **choice.best.fixed},
         recalibration=fits.recalibration,
         max_features=prediction.search.max_features,
-        fit_seconds=steps.seconds[f"fit {choice.best}"],
+        fit_seconds=_fit_seconds(choice, steps),
         prediction_seconds=judgement.prediction_seconds,
     )
+
+
+def _fit_seconds(choice: Choice, steps: StepTimer) -> float:
+    """Return what fitting the chosen candidate took; of an average, what its members did."""
+    best = choice.best
+    fitted = choice.parameters[best.name] if best.is_average else [best.name]
+    return sum(steps.seconds[f"fit {name}"] for name in fitted)
 
 
 def _journal(model_folder: Path, prediction: Prediction, data: str) -> Path:
@@ -170,7 +191,7 @@ def _journal(model_folder: Path, prediction: Prediction, data: str) -> Path:
         "task": prediction.task.name,
         "label": prediction.examples.label,
         "metric": prediction.gate.metric.name,
-        "split": [split.gap_days, split.holdout_dates, split.group],
+        "split": [split.gap_days, split.holdout_dates, split.holdout_from, split.fold_dates, split.group],
         "candidates": [asdict(candidate) for candidate in search.candidates],
         "spaces": [str(candidate.space) for candidate in search.candidates],
         "max_features": search.max_features,

@@ -34,7 +34,8 @@ def test_defaults_are_filled_in() -> None:
 def test_the_judging_of_models_has_defaults() -> None:
     (prediction,) = predictions_in(small_manifest(COMPLETE))
     assert tuple(candidate.name for candidate in prediction.search.candidates) == FAMILIES
-    assert (prediction.search.budget.trials, prediction.search.budget.seconds) == (50, 20.0)
+    assert prediction.search.has_average
+    assert prediction.search.budget is None
     assert (prediction.gate.limits, prediction.gate.minimum_effect) == (Limits(), 0.005)
     assert prediction.search.baseline == "prior"
 

@@ -25,7 +25,7 @@ def test_every_column_without_a_role_is_a_feature_and_a_sensitive_one_never(worl
 
 def test_matured_examples_are_read_in_a_fixed_order_so_that_their_fingerprint_is_the_same(world: World) -> None:
     frame = world.matured
-    assert frame.shape == (18 * 200, 3 + 1 + 4)
+    assert frame.shape == (18 * 200, 3 + 1 + 4 + 1)
     first = fingerprint(frame)
     world.change(
         "create or replace table predictions.will_return as select * from predictions.will_return order by random()"

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ml.judging.comparison import compare
 from ml.judging.evaluation import evaluate, segments_of
 from ml.judging.gate import Gate
 from ml.judging.limits import Limits
-from ml.judging.promotion import Champion, Decision, compare, decide
+from ml.judging.promotion import Champion, Decision, decide
 from ml.judging.resampling import resample
 from ml.tasks import BINARY
 from ml.tasks.metrics import LOG_LOSS, METRICS, Metric

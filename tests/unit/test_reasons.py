@@ -35,6 +35,7 @@ from xgboost import XGBClassifier, XGBRegressor
 
 from ml.declaration import predictions_in
 from ml.models.contributions import explainer_of, importance_of
+from ml.models.estimators import Average
 from ml.models.feature import Feature
 from ml.models.reasons import PLACES, reason_fields, reasons, shown_values
 from ml.serving.scoring import score
@@ -122,6 +123,21 @@ def raw_prediction(name: str, fitted: Any, frame: pd.DataFrame) -> np.ndarray[An
     task, _ = FAMILIES[name]
     predicted = task.predict(fitted, frame)
     return logit(predicted) if task is BINARY and name != "forest" else predicted
+
+
+def test_the_reasons_of_an_average_are_the_average_of_reasons() -> None:
+    names = ("linear", "hist_gradient_boosting", "lightgbm", "xgboost")
+    members = [(name, FAMILIES[name][1]().fit(FRAME, LABELS[BINARY])) for name in names]
+    average = Average(members)
+    together = explainer_of(average, BINARY, FEATURES)
+    alone = [explainer_of(member, BINARY, FEATURES) for _, member in members]
+    assert together is not None
+    mean = np.mean([one.contributions(NEW) for one in alone if one is not None], axis=0)
+    assert together.contributions(NEW) == pytest.approx(mean)
+    assert together.base == pytest.approx(np.mean([one.base for one in alone if one is not None]))
+    # A forest's are of the probability, where the others' are of the log-odds: they have no average.
+    mixed = Average([*members, ("forest", FAMILIES["forest"][1]().fit(FRAME, LABELS[BINARY]))])
+    assert explainer_of(mixed, BINARY, FEATURES) is None
 
 
 @pytest.mark.parametrize("reduce", [False, True], ids=["all features", "some features"])

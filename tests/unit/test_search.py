@@ -12,25 +12,27 @@ import pytest
 from worlds import World
 
 from ml.declaration import SearchBudget
-from ml.examples.split import divide, split_by_time
+from ml.examples.split import divide, split_by
 from ml.models.candidates import Candidate
-from ml.training.search import Choice, Fold, Search, folds_in
+from ml.training.choice import Choice
+from ml.training.choice import choose as choose_in
+from ml.training.folds import Folds, folds_in
 from ml.training.training import train
 
 LIGHTGBM = Candidate("lightgbm", {"n_estimators": 20})
 
 
-def folds_of_world(world: World) -> tuple[Fold, ...]:
+def folds_of_world(world: World) -> Folds:
     prediction = world.prediction
-    split = split_by_time(world.held.matured, gap_days=14, holdout_dates=3, where="")
+    split = split_by(prediction.split, world.held.matured, "")
     training, _ = divide(world.matured, prediction.examples.as_of, split)
     return folds_in(prediction, split, training, None)
 
 
 def choose(world: World, journal: Path, *, version: int = 1, earlier: Any = None, **budget: float) -> Choice:
     world.declare(candidates=(Candidate("linear"), LIGHTGBM), budget=SearchBudget(**budget))
-    search = Search(world.prediction, world.held.features, folds_of_world(world))
-    return search.choose(journal, version=version, earlier=earlier or {})
+    folds, features = folds_of_world(world), world.held.features
+    return choose_in(world.prediction, features, folds, journal, version=version, earlier=earlier or {})
 
 
 def test_defaults_come_first_and_in_every_fold_then_what_the_search_proposes(world: World, tmp_path: Path) -> None:
@@ -38,11 +40,11 @@ def test_defaults_come_first_and_in_every_fold_then_what_the_search_proposes(wor
     assert [trial.candidate for trial in choice.trials[:2]] == ["linear", "lightgbm"]
     assert [trial.parameters for trial in choice.trials[:2]] == [Candidate("linear").defaults, LIGHTGBM.defaults]
     assert len(choice.trials) == 2 + 6
-    assert all(trial.state == "pruned" or trial.folds == 3 for trial in choice.trials)
-    best = min(trial.value for trial in choice.trials if trial.state == "complete" and trial.value is not None)
-    judged = [found.value for found in choice.validations if found.candidate == choice.best]
-    assert sum(judged) / 3 == pytest.approx(best)
-    assert len(choice.label) == len(choice.predicted) == len(choice.entities) == 3 * 3 * 200
+    count = len(choice.folds)
+    assert count > 1
+    assert all(trial.state == "pruned" or trial.folds == count for trial in choice.trials)
+    judged = count * world.prediction.split.fold_dates * 200
+    assert len(choice.label) == len(choice.predicted) == len(choice.entities) == judged
 
 
 def test_the_same_seed_finds_the_same(world: World, tmp_path: Path) -> None:
@@ -86,9 +88,9 @@ def test_a_training_hands_the_best_of_each_candidate_to_the_next(world: World) -
     first = train(world.warehouse, world.prediction, world.models, world.provenance)
     world.change("update predictions.will_return set strength = strength * 1.001")  # other data, so another search
     second = train(world.warehouse, world.prediction, world.models, world.provenance)
-    assert second.trials[1].parameters == pytest.approx(
-        {key: first.version.parameters[key] for key in LIGHTGBM.defaults}
-    )
+    complete = [trial for trial in first.choice.trials if trial.state == "complete"]
+    best = min(complete, key=lambda trial: trial.value or 0)
+    assert second.choice.trials[1].parameters == pytest.approx(best.parameters)
 
 
 def test_without_time_for_a_trial_nothing_is_searched(world: World, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pandas as pd
 import pytest
@@ -38,7 +39,7 @@ def test_no_fold_leaks_into_another_nor_into_the_holdout(
         split = split_by_time(dates, gap_days=horizon, holdout_dates=holdout_dates, where="here")
     except ExamplesError:
         return
-    folds = folds_of(split.training, gap_days=horizon, validation_dates=validation_dates)
+    folds = folds_of(split.training, gap_days=horizon, horizon_days=horizon, fold_dates=validation_dates)
     label_ends = timedelta(days=horizon)
     for fold in folds:
         assert fold.training
@@ -46,8 +47,9 @@ def test_no_fold_leaks_into_another_nor_into_the_holdout(
         assert max(fold.training) + label_ends <= min(fold.holdout)
         assert max(fold.holdout) + label_ends <= min(split.holdout)
         assert {*fold.training, *fold.gap, *fold.holdout} <= set(split.training)
-    judged = [day for fold in folds for day in fold.holdout]
-    assert judged == sorted(set(judged))
+    # No day of an outcome is in two folds, so they are evidence of different times.
+    for earlier, later in pairwise(folds):
+        assert max(earlier.holdout) + label_ends <= min(later.holdout)
     if folds:
         assert folds[-1].holdout == split.training[-validation_dates:]
 
@@ -70,7 +72,7 @@ def test_no_value_of_a_group_stands_on_two_sides(dates: list[date], groups: list
     assert values(training).isdisjoint(values(holdout))
     assert set(holdout["day"]) <= set(split.holdout)
     inside = side_of(training["group"])
-    for number, fold in enumerate(folds_of(split.training, gap_days=7, validation_dates=1)):
+    for number, fold in enumerate(folds_of(split.training, gap_days=7, horizon_days=7, fold_dates=1)):
         learned, judged = divide(training, "day", fold, inside, fold_side(number))
         assert values(learned).isdisjoint(values(judged))
         assert values(judged).isdisjoint(values(holdout))
@@ -90,6 +92,19 @@ def test_without_a_group_only_time_divides() -> None:
     split = Split((date(2024, 1, 7),), (date(2024, 2, 4),), (date(2024, 2, 11),))
     training, holdout = divide(examples, "day", split)
     assert (list(training["x"]), list(holdout["x"])) == ([1], [3])
+
+
+def test_a_holdout_may_begin_on_a_day() -> None:
+    yearly = [date(year, 1, 1) for year in range(2000, 2020)]
+    split = split_by_time(yearly, gap_days=400, holdout_from=date(2010, 1, 1), where="here")
+    assert (split.training[-1], split.gap, split.holdout[0], len(split.holdout)) == (
+        date(2008, 1, 1),
+        (date(2009, 1, 1),),
+        date(2010, 1, 1),
+        10,
+    )
+    with pytest.raises(ExamplesError, match="none to judge by"):
+        split_by_time(yearly, gap_days=400, holdout_from=date(2021, 1, 1), where="here")
 
 
 def test_the_gap_is_no_longer_than_asked_for() -> None:

@@ -41,7 +41,8 @@ def scored(world: World) -> Scoring | None:
 
 def test_the_best_candidate_becomes_champion_and_is_refitted_on_all_matured_examples(world: World) -> None:
     training = trained(world)
-    assert {evaluation.candidate for evaluation in training.evaluations} == {"baseline", "linear", "lightgbm"}
+    candidates = {"baseline", "linear", "lightgbm", "average"}
+    assert {evaluation.candidate for evaluation in training.evaluations} == candidates
     assert training.decision.is_promoted
     value = overall(training.evaluations, training.version.candidate, "log_loss")
     # With outcome = strength + noise > 1 the best reachable log loss is 1/2 (the mean entropy of p uniform on [0, 1]).
@@ -162,15 +163,21 @@ def test_the_challenger_is_chosen_in_folds_before_the_holdout(world: World) -> N
         """select candidate, count(*), max(last_as_of_date), avg(value) from records.validations
            group by candidate order by avg(value)"""
     )
-    assert {row[:2] for row in rows} == {("baseline", 3), ("linear", 3), ("lightgbm", 3)}
-    assert rows[0][0] == training.version.candidate
+    assert {row[:2] for row in rows} == {("baseline", 2), ("linear", 2), ("lightgbm", 2), ("average", 2)}
     assert all(str(row[2]) == str(training.split.training[-1]) for row in rows)
+    assert training.version.chosen_in == "2 folds by time"
+    beside = world.rows("select candidate, chosen, effect_low <= 1e-6 from records.choices order by candidate")
+    others = {"linear", "lightgbm", "average"} - {training.version.candidate}
+    assert beside == [(name, training.version.candidate, True) for name in sorted(others)]
 
 
-def test_where_no_fold_has_room_the_simplest_candidate_is_the_challenger(world: World) -> None:
-    world.change("delete from predictions.will_return where day < '2024-03-17'")
+def test_where_time_gives_no_fold_entities_do_and_that_is_told(world: World) -> None:
+    """What would be learned from is one as-of date: the first candidate in the list is no choice."""
+    world.change("delete from predictions.will_return where day < '2024-04-07'")
     training = trained(world)
-    assert (training.validations, training.version.candidate) == ([], "linear")
+    assert training.version.chosen_in == "5 folds by entity"
+    assert {row.candidate for row in training.choice.validations} == {"baseline", "linear", "lightgbm", "average"}
+    assert "chosen in 5 folds by entity, not on later dates" in training.decision.reason
 
 
 def test_a_declared_group_stands_on_one_side_of_the_split_and_of_every_fold(world: World) -> None:
@@ -178,7 +185,8 @@ def test_a_declared_group_stands_on_one_side_of_the_split_and_of_every_fold(worl
     training = trained(world)
     holdout = len(training.holdout_label) / len(training.split.holdout)
     assert 0.1 * 200 < holdout < 0.3 * 200
-    assert all(found.example_count < 0.4 * 200 * 3 for found in training.validations)
+    validations = training.choice.validations
+    assert all(found.example_count < 0.4 * 200 * 4 for found in validations)
     again = trained(world)
     assert (again.version.split_group, again.decision.is_promoted) == ("entity", False)
     assert "champion version 1" in again.decision.reason
@@ -203,10 +211,11 @@ def test_a_candidate_by_import_path_competes_with_its_parameters(world: World) -
     extra_trees = Candidate(
         "sklearn.ensemble.ExtraTreesClassifier", {"n_estimators": 20}, {"min_samples_leaf": (50, 5)}
     )
-    world.declare(candidates=(Candidate("linear"), extra_trees), budget=SearchBudget(trials=3, seconds=30))
+    candidates, budget = (Candidate("linear"), extra_trees), SearchBudget(trials=3, seconds=30)
+    world.declare(candidates=candidates, with_average=False, budget=budget)
     training = trained(world)
     assert extra_trees.name in {evaluation.candidate for evaluation in training.evaluations}
-    tried = [trial.parameters for trial in training.trials if trial.candidate == extra_trees.name]
+    tried = [trial.parameters for trial in training.choice.trials if trial.candidate == extra_trees.name]
     assert tried[0] == {"min_samples_leaf": 50}
     assert all(set(parameters) == {"min_samples_leaf"} for parameters in tried)
 

@@ -103,7 +103,7 @@ def _constraints(session: Session) -> None:
     """Every table is made as it is said, and tells for each value of a metric which way is better."""
     held = _make_missing(session)
     for table in (table for table in TABLES if table.name in held):
-        _rewrite(session, table, {DIRECTION: GREATER_IS_BETTER} if table in JUDGED else {})
+        _rewrite(session, table)
     # Versions that a release promoted which had no outcomes and no table of champions.
     session.insert(
         SCHEMA,
@@ -123,7 +123,7 @@ def _words(session: Session) -> None:
     """Columns and what stands in them have the words of this release, and a version may be of any task."""
     for table in TABLES:
         if table.name in {*RENAMED_COLUMNS, *RENAMED_VALUES}:
-            _rewrite(session, table, {})
+            _rewrite(session, table)
     findings = RENAMED_VALUES[reviews.FEATURE_FINDINGS.name]["finding"]
     sql = "select table_name as name from information_schema.columns where table_schema = ? and column_name = ?"
     for row in session.rows(sql, (SCORES, WAS_TREATED[0])):
@@ -137,11 +137,18 @@ def _words(session: Session) -> None:
 
 def _views(session: Session) -> None:
     """Remember what the views of loads are made of, so that they are made anew only where that has changed."""
-    _rewrite(session, loads.CURRENT_LOADS, {})
+    _rewrite(session, loads.CURRENT_LOADS)
 
 
-def _rewrite(session: Session, table: Table, filled: Mapping[str, str]) -> None:
-    """Make a table anew as it is said here, with the rows that it has; what a column lacks is filled, by SQL."""
+def _choices(session: Session) -> None:
+    """Remember of every version how it was split and chosen; before, all were split by time."""
+    _make_missing(session)
+    _rewrite(session, trainings.MODEL_VERSIONS)
+
+
+def _rewrite(session: Session, table: Table) -> None:
+    """Make a table anew as it is said here, with the rows that it has; what a column lacks is filled."""
+    filled = FILLED.get(table.name, {})
     held = f"{SCHEMA}.{table.name}"
     names = session.columns_of(SCHEMA, table.name).names
     renamed = {now: before for before, now in RENAMED_COLUMNS.get(table.name, {}).items() if before in names}
@@ -168,13 +175,17 @@ def _rewrite(session: Session, table: Table, filled: Mapping[str, str]) -> None:
         ) from error
 
 
-JUDGED = (trainings.EVALUATIONS, trainings.PROMOTIONS)
-DIRECTION = "greater_is_better"
 # Of the metrics that there were before it stood in the row.
 GREATER_IS_BETTER = """case
     when metric in ('roc_auc', 'average_precision', 'correlation') then true
     when metric not in ('total_bias', 'calibration_error') then false
 end"""
+# What stands in a column that a row of an earlier release lacks, by table: SQL.
+FILLED: Mapping[str, Mapping[str, str]] = {
+    trainings.MODEL_VERSIONS.name: {"is_split_by_time": "true"},
+    trainings.EVALUATIONS.name: {"greater_is_better": GREATER_IS_BETTER},
+    trainings.PROMOTIONS.name: {"greater_is_better": GREATER_IS_BETTER},
+}
 # What was called otherwise in earlier releases: columns by table, and what stands in a column.
 RENAMED_COLUMNS: Mapping[str, Mapping[str, str]] = {
     trainings.MODEL_VERSIONS.name: {"reduce": "max_features"},
@@ -196,4 +207,4 @@ RENAMED_VALUES: Mapping[str, Mapping[str, Mapping[str, str]]] = {
 }
 SCORES = "scores"
 WAS_TREATED = ("is_released", "is_treated")
-STEPS: tuple[Callable[[Session], None], ...] = (_constraints, _words, _views)
+STEPS: tuple[Callable[[Session], None], ...] = (_constraints, _words, _views, _choices)

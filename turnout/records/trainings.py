@@ -56,6 +56,14 @@ class ModelVersion(OfVersion):
     split_group: Annotated[
         str | None, "Column each value of which stood on one side of the split; null if only time divided it."
     ] = None
+    is_split_by_time: Annotated[
+        bool, "Whether the holdout was of later dates than the training; if not, only the group divided it."
+    ] = True
+    chosen_in: Annotated[
+        str,
+        "In what it was chosen before the holdout was seen, such as `3 folds by time`, or `no folds`.",
+        LATER,
+    ] = ""
     parameters: Annotated[Any, "Its hyperparameters, as JSON.", JSON, LATER] = None
     recalibration: Annotated[
         Any,
@@ -94,15 +102,31 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Validation:
-    """The metric that decides, of one candidate in one fold of the training dates."""
+    """The metric that decides, of one candidate in one fold of the training examples."""
 
     candidate: Annotated[str, "The candidate that was judged."]
-    fold: Annotated[int, "Number of the fold, by time, from zero on."]
+    fold: Annotated[int, "Number of the fold, from zero on; folds by time are in their order."]
     first_as_of_date: Annotated[date, "The earliest as-of date that the fold was judged on."]
     last_as_of_date: Annotated[date, "The latest of them."]
     metric: Annotated[str, "The metric that decides."]
     value: Annotated[float, "Its value.", UNDEFINED]
     example_count: Annotated[int, "Examples it was measured on.", BIGINT, Between(1)]
+
+
+@dataclass(frozen=True)
+class Choice(OfVersion):
+    """A candidate beside the one that was chosen, over all folds; the interval is by resampling entities and folds."""
+
+    candidate: Annotated[str, "The candidate that was not chosen."]
+    chosen: Annotated[str, "The one that was."]
+    metric: Annotated[str, "The metric that decides."]
+    value: Annotated[float | None, "Its mean over the folds, of the candidate."]
+    chosen_value: Annotated[float | None, "Its mean over the folds, of the one that was chosen."]
+    effect: Annotated[
+        float | None, "By which share of the chosen one's value the candidate is better; below zero if it is worse."
+    ]
+    effect_low: Annotated[float | None, "Low end of the effect's 95 % interval; above zero, it is beyond chance."]
+    effect_high: Annotated[float | None, "High end of it."]
 
 
 @dataclass(frozen=True)
@@ -221,7 +245,7 @@ class Trial(OfVersion):
 class TrainingStep(OfVersion):
     """What a part of a training cost."""
 
-    step: Annotated[str, "The step, such as `search`, `fit lightgbm`, `judge` or `refit`."]
+    step: Annotated[str, "The step, such as `folds`, `fit lightgbm`, `judge` or `refit`."]
     seconds: Annotated[float, "What it took."]
 
 
@@ -249,11 +273,18 @@ EVALUATIONS = Table(
 )
 VALIDATIONS = Table(
     "validations",
-    "How the best configuration of each candidate did in folds of the training dates, before the holdout was looked "
-    "at: what the challenger is chosen by. One row per prediction, version, candidate and fold.",
+    "How each candidate did in folds of the training examples, before the holdout was looked at: what the challenger "
+    "is chosen by. One row per prediction, version, candidate and fold.",
     columns_of(OfVersion, Validation),
     key=(*_VERSION, "candidate", "fold"),
     checks=("first_as_of_date <= last_as_of_date",),
+)
+CHOICES = Table(
+    "choices",
+    "How every other candidate did beside the one that was chosen, over all folds and beyond chance or not. One row "
+    "per prediction, version and candidate.",
+    columns_of(Choice),
+    key=(*_VERSION, "candidate"),
 )
 OUTCOMES = Table(
     "outcomes",
@@ -301,6 +332,7 @@ TABLES = (
     MODEL_VERSIONS,
     EVALUATIONS,
     VALIDATIONS,
+    CHOICES,
     OUTCOMES,
     PROMOTIONS,
     PROMOTION_LIMITS,

@@ -51,6 +51,7 @@ select
     champions.version is not null as is_champion,
     champions.since as champion_since,
     promotions.reason,
+    versions.chosen_in,
     versions.parameters,
     versions.fit_seconds,
     versions.prediction_seconds,
