@@ -105,18 +105,15 @@ def manifest(shared: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def grocery(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """A copy of this project, run once on both examples: few households, few candidates and a short search."""
+    """A copy of this project, run once on both examples: few households, few candidates, an average and a search."""
     project = copy_checkout(tmp_path_factory.mktemp("grocery") / "turnout")
-    for name in ("household_lapse", "household_spend"):
-        judged = "candidates: [linear, xgboost]\n          search: { trials: 3, seconds: 10 }\n          "
-        file = project.dbt / f"models/predictions/grocery/{name}.yml"
-        edit(file, "baseline: entity_mean", f"{judged}baseline: entity_mean")
-    turnout = project.dbt / "models/predictions/elections/voter_turnout.yml"
-    edit(
-        turnout,
-        "search: { trials: 10, seconds: 10 }",
-        "candidates: [linear, lightgbm]\n          search: { trials: 0 }",
-    )
+    for name, judged in {
+        "grocery/household_lapse": ["candidates: [linear, xgboost]", "search: { trials: 3, seconds: 10 }"],
+        "grocery/household_spend": ["candidates: [linear, xgboost, average]"],
+        "elections/voter_turnout": ["candidates: [linear, lightgbm]"],
+    }.items():
+        keys = "\n          ".join([*judged, "baseline: entity_mean"])
+        edit(project.dbt / f"models/predictions/{name}.yml", "baseline: entity_mean", keys)
     edit(project.root / "turnout/leakage/audit.py", "DATES = 2", "DATES = 1")
     land_cut(project)
     # As a person starts it; the runs of the shop are forked from what has imported everything.

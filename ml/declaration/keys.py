@@ -26,7 +26,7 @@ RENAMED_KEYS: Mapping[str, str] = {
 }
 
 # Keys whose values have keys of their own, which a message names.
-NESTED_KEYS = {"acknowledged", "search", "limits", "slices"}
+NESTED_KEYS = {"acknowledged", "label_range", "search", "limits", "slices"}
 
 # What may stand at a key, for a remedy; at all others it is a name.
 TYPES_IN_WORDS = {
@@ -41,6 +41,7 @@ TYPES_IN_WORDS = {
     "reasons": "true or false",
     "treatment_share": "a percentage above 0, at most 100, such as 10",
     "trusted_types": "a list of types, such as [my_package.models.Estimator]",
+    "label_range": "the least and the greatest value that a label can have, or one of them, such as {min: 0}",
     "horizon_days": "a whole number of days, at least 1",
     "gap_days": "a whole number of days, at least horizon_days",
     "holdout_dates": "a whole number of as-of dates, at least 1",
@@ -76,6 +77,20 @@ class SearchBudget:
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
+class LabelRange:
+    """What a label can be: None is no end. Scores keep to it.
+
+    Parameters
+    ----------
+    min, max : float, optional
+        The ends, in units of the label.
+    """
+
+    min: float | None = None
+    max: float | None = None
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
 class Declaration:
     """The keys that may stand under `config.meta.prediction`, with their defaults.
 
@@ -90,6 +105,9 @@ class Declaration:
         Days from the as-of date until a label has matured.
     metric : str, optional
         What candidates compete on, one of the task's metrics. Default: that of the task, such as log_loss or rmse.
+        Where it is `mae`, the families also learn for the absolute error.
+    label_range : LabelRange, optional
+        Of a regression: what its label can be, such as {min: 0} for an amount. No score lies outside.
     sensitive : tuple of str
         Columns that are never a feature; metrics are reported for each of their values.
     retrain : str, optional
@@ -161,6 +179,7 @@ class Declaration:
     label: str
     horizon_days: PositiveInt
     metric: str | None = None
+    label_range: LabelRange | None = None
     sensitive: tuple[str, ...] = ()
     retrain: str | None = None
     gap_days: PositiveInt | None = None

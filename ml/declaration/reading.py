@@ -53,7 +53,9 @@ def _prediction(node: Mapping[str, Any]) -> Prediction:
     declaration = _validated(node["config"]["meta"]["prediction"], place)
     task = task_named(declaration.task, f"{place.where}, key '{place.keys}.task'")
     check(declaration, task, node["columns"], place)
-    candidates, with_average = _candidates(declaration.candidates, task, place)
+    task = _within_range(declaration, task, place)
+    metric = task.metrics[declaration.metric or task.default_metric]
+    candidates, with_average = _candidates(declaration.candidates, task, metric.name, place)
     return Prediction(
         examples=_examples(node, file, declaration),
         task=task,
@@ -72,7 +74,7 @@ def _prediction(node: Mapping[str, Any]) -> Prediction:
             trusted_types=declaration.trusted_types,
         ),
         gate=Gate(
-            metric=task.metrics[declaration.metric or task.default_metric],
+            metric=metric,
             minimum_effect=declaration.minimum_effect,
             limits=declaration.limits,
             requires_approval=declaration.requires_approval,
@@ -104,6 +106,21 @@ def _examples(node: Mapping[str, Any], file: str, declaration: Declaration) -> E
         audit=declaration.audit,
         acknowledged=declaration.acknowledged,
     )
+
+
+def _within_range(declaration: Declaration, task: Task, place: Place) -> Task:
+    """Return the task, whose predictions keep to the declared range."""
+    declared = declaration.label_range
+    if declared is None:
+        return task
+    held = task.within(declared.min, declared.max)
+    if held is None:
+        raise place.error(f"a {task.name} prediction has no range of labels.", "leave it out.", "label_range")
+    if declared.min is not None and declared.max is not None and declared.min >= declared.max:
+        raise place.error(
+            f"'min' is {declared.min:g} and 'max' is {declared.max:g}.", "let min be less than max.", "label_range"
+        )
+    return held
 
 
 def _split(declaration: Declaration) -> SplitPlan:
@@ -151,7 +168,7 @@ def _validated(declared: object, place: Place) -> Declaration:
 
 
 def _candidates(
-    declared: Sequence[str | Mapping[str, Mapping[str, Any]]] | None, task: Task, place: Place
+    declared: Sequence[str | Mapping[str, Mapping[str, Any]]] | None, task: Task, metric: str, place: Place
 ) -> tuple[tuple[Candidate, ...], bool]:
     """Return the candidates, and whether their average is one as well.
 
@@ -160,7 +177,7 @@ def _candidates(
     found: dict[str, Candidate] = {}
     families = [family for family in FAMILIES if family in task.families]
     if declared is None:
-        return tuple(Candidate(family) for family in families), True
+        return tuple(Candidate(family, task.parameters_for(metric)) for family in families), True
     for entry in declared:
         if isinstance(entry, Mapping) and len(entry) != 1:
             raise place.error(
@@ -189,7 +206,9 @@ def _candidates(
             raise place.error(
                 f"the parameter '{empty[0]}' of '{name}' has no value to choose.", "list some.", "candidates"
             )
-        found[name] = Candidate(name, {key: parameters[key] for key in parameters if key not in choices}, choices)
+        ours = task.parameters_for(metric) if name in families and "objective" not in parameters else {}
+        fixed = {**ours, **{key: parameters[key] for key in parameters if key not in choices}}
+        found[name] = Candidate(name, fixed, choices)
     members = tuple(candidate for candidate in found.values() if not candidate.is_average)
     if not members:
         raise place.error("'candidates' is empty.", "leave it out, or name at least one.", "candidates")

@@ -159,6 +159,14 @@ class Task(ABC):
         """
         return np.asarray(fitted.predict(features), dtype=np.float64)
 
+    def within(self, least: float | None, most: float | None) -> Task | None:
+        """Return the same task, whose predictions keep to what labels can be; None if it has no such range."""
+        return None
+
+    def parameters_for(self, metric: str) -> Mapping[str, Any]:
+        """Return the parameters by which every family learns for a metric, beyond its defaults."""
+        return {}
+
     def score_of(self, predicted: Predicted) -> Vector:
         """Return the number of each example that it is ranked by, of shape (n_examples,): the column `score`."""
         return predicted if predicted.ndim == 1 else predicted[:, 0]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
+import pandas as pd
 import pytest
 from projects import small_manifest
+from sklearn.linear_model import LinearRegression
 
 from ml.declaration import predictions_in
 from ml.judging.limits import Limits
@@ -57,6 +60,31 @@ def test_what_is_declared_beyond_the_defaults_is_carried(group: str) -> None:
     assert (prediction.split.group, prediction.gate.requires_approval) == (group, True)
     assert prediction.examples.acknowledged == acknowledged
     assert hash(prediction)
+
+
+def test_the_average_is_a_candidate_where_it_is_named_or_nothing_is() -> None:
+    (alone,) = predictions_in(small_manifest({**COMPLETE, "candidates": ["linear", "lightgbm"]}))
+    (both,) = predictions_in(small_manifest({**COMPLETE, "candidates": ["linear", "lightgbm", "average"]}))
+    assert (alone.search.has_average, both.search.has_average) == (False, True)
+    assert both.search.candidates == alone.search.candidates
+
+
+def test_a_holdout_is_of_the_last_dates_from_a_day_on_or_of_other_entities() -> None:
+    (last,) = predictions_in(small_manifest({**COMPLETE, "holdout_dates": 12}))
+    assert (last.split.holdout_dates, last.split.fold_dates) == (12, 4)
+    (since,) = predictions_in(small_manifest({**COMPLETE, "holdout_from": "2010-01-01", "fold_dates": 8}))
+    assert (since.split.holdout_from, since.split.fold_dates) == (date(2010, 1, 1), 8)
+    (dealt,) = predictions_in(small_manifest({**COMPLETE, "split": "entity"}))
+    assert (dealt.split.group, dealt.split.is_by_time) == ("entity", False)
+
+
+def test_scores_of_a_regression_keep_to_what_its_label_can_be_and_learn_for_its_metric() -> None:
+    declared = {**COMPLETE, "task": "regression", "metric": "mae", "label_range": {"min": 0}}
+    (prediction,) = predictions_in(small_manifest(declared))
+    assert all(candidate.fixed == {"objective": "absolute_error"} for candidate in prediction.search.candidates)
+    features = pd.DataFrame({"x": [-1.0, 2.0]})
+    line = LinearRegression().fit(features, [-1.0, 2.0])
+    assert prediction.task.predict(line, features) == pytest.approx([0, 2])
 
 
 @pytest.mark.parametrize("share", [10, 0.5, 100])
@@ -122,6 +150,14 @@ def test_a_model_without_a_declaration_is_not_a_prediction() -> None:
         ({"candidates": [{"xgboost": {"max_depth": []}}]}, "candidates", "has no value to choose"),
         ({"baseline": "last_year"}, "baseline", "'prior' or 'entity_mean'"),
         ({"max_features": 0}, "max_features", "at least 1"),
+        ({"candidates": ["linear", "average"]}, "candidates", "the candidate 'average' is that of 'linear' alone"),
+        ({"candidates": ["average"]}, "candidates", "'candidates' is empty"),
+        ({"label_range": {"min": 0}}, "label_range", "a binary prediction has no range of labels"),
+        ({"label_range": {"least": 0}}, "label_range.least", "'label_range' has no key 'least'"),
+        ({"holdout_dates": 4, "holdout_from": "2010-01-01"}, "holdout_from", "both 'holdout_dates' and 'holdout_from'"),
+        ({"holdout_from": "yesterday"}, "holdout_from", "'holdout_from' is 'yesterday'"),
+        ({"split": "entty"}, "split", "'split' names the column 'entty'"),
+        ({"split": "entity", "gap_days": 40}, "split", "and 'gap_days' has no meaning"),
         ({"search": {"trails": 3}}, "search.trails", "'search' has no key 'trails'. Did you mean 'trials'?"),
         ({"search": {"seconds": "long"}}, "search.seconds", "'seconds' of 'search' is 'long'"),
         ({"limits": {"slice_dorp": 0.1}}, "limits.slice_dorp", "Did you mean 'slice_drop'?"),
