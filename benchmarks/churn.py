@@ -9,7 +9,7 @@ of the outer training part, and judged on the outer test part, which nothing has
 Prints the ROC AUC of each candidate with its defaults and with what the search found, that of the engine's choice, and
 how long the search took beside its budget.
 Run it with `.venv/bin/python -m benchmarks.churn [seconds of search] [repetitions]`; without numbers the budget is the
-one that a declaration has by default, and there is one repetition.
+default of one that is declared, and there is one repetition.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ from ml.models.candidates import BASELINE, Candidate, Parameters, fit
 from ml.models.feature import Feature
 from ml.tasks import BINARY
 from ml.tasks.metrics import METRICS
-from ml.training.search import Fold, Search
+from ml.training.choice import choose
+from ml.training.folds import Fold, Folds
 from turnout.project.examples_table import ExamplesTable
 
 if TYPE_CHECKING:
@@ -139,9 +140,10 @@ def judge(
 ) -> OuterFold:
     """Choose and fit on `learned` as a training does, and judge on `test`."""
     started = time.perf_counter()
-    folds = [Fold(number, *both, DAY, DAY) for number, both in enumerate(parts(learned, INNER, seed))]
+    inner = tuple(Fold(number, *both, DAY, DAY) for number, both in enumerate(parts(learned, INNER, seed)))
+    folds = Folds(inner, ENTITY)
     with tempfile.TemporaryDirectory() as folder:
-        choice = Search(prediction, features, folds).choose(Path(folder) / "search.journal", version=1, earlier={})
+        choice = choose(prediction, features, folds, Path(folder) / "search.journal", version=1, earlier={})
     searched = time.perf_counter() - started
     names, truth = [feature.name for feature in features], test[LABEL].to_numpy()
 
@@ -158,18 +160,18 @@ def judge(
     for candidate in prediction.search.candidates:
         found.append(of(candidate, candidate.defaults, DEFAULTS))
         found.append(of(candidate, choice.parameters[candidate.name], SEARCHED))
-        if candidate.name == choice.best:
-            found.append(replace(found[-1], candidate=CHOICE, how=""))
+    best = choice.best
+    found.append(replace(of(best, choice.parameters[best.name], ""), candidate=CHOICE))
     defaults = sum(trial.seconds for trial in choice.trials[: len(prediction.search.candidates)])
     tried = len(choice.trials) - len(prediction.search.candidates)
-    return OuterFold(found, choice.best, tried, searched - defaults, time.perf_counter() - started)
+    return OuterFold(found, choice.best.name, tried, searched - defaults, time.perf_counter() - started)
 
 
 def main() -> None:
     """Judge in all outer folds and print the tables."""
-    seconds = float(sys.argv[1]) if sys.argv[1:] else PREDICTION.search.budget.seconds
+    seconds = float(sys.argv[1]) if sys.argv[1:] else SearchBudget().seconds
     repetitions = int(sys.argv[2]) if sys.argv[2:] else 1
-    budget = replace(PREDICTION.search.budget, seconds=seconds)
+    budget = SearchBudget(seconds=seconds)
     prediction = replace(PREDICTION, search=replace(PREDICTION.search, budget=budget))
     console = Console() if sys.stdout.isatty() else Console(width=160)
     tracked = partial(track, console=console, transient=True, disable=not sys.stdout.isatty())

@@ -1,6 +1,6 @@
 """What does a training cost, does its search keep to its budget, and what does all of it reach?
 
-Each declared prediction of the grocery data is trained as `make run` trains it, with the budget that it declares, and
+Each declared prediction of the grocery data is trained as `make run` trains it, but with a search, and
 in the same run beside a rival: scikit-learn's `RandomizedSearchCV`, which draws from the same ranges of the same
 candidates, in the same folds, as many fits as the search made. Both winners are fitted on the same training examples,
 and judged on the same holdout.
@@ -41,8 +41,9 @@ from ml.models.feature import Feature
 from ml.tasks import Task
 from ml.tasks.estimator_settings import SEED
 from ml.tasks.metrics import Predicted
+from ml.training.choice import choose
+from ml.training.folds import Folds, folds_in
 from ml.training.result import Training
-from ml.training.search import Fold, Search, folds_in
 from ml.training.training import train
 from turnout.engines import Warehouse
 from turnout.errors import TurnoutError
@@ -62,7 +63,7 @@ class TrainingData:
     """What a search and its rival work with: features, folds of the training dates, and both sides of the split."""
 
     features: tuple[Feature, ...]
-    folds: tuple[Fold, ...]
+    folds: Folds
     training: pd.DataFrame
     holdout: pd.DataFrame
 
@@ -155,7 +156,7 @@ def rival(prediction: Prediction, at_hand: TrainingData, training: Training) -> 
         tuple(at_hand.training.index.get_indexer(part.index) for part in (fold.learned, fold.judged))
         for fold in at_hand.folds
     ]
-    count = max(1, round(sum(trial.folds for trial in training.trials) / len(places)))
+    count = max(1, round(sum(trial.folds for trial in training.choice.trials) / len(places)))
     search = RandomizedSearchCV(
         Configured(prediction.task, at_hand.features),
         {"configuration": Configurations(prediction.search.candidates)},
@@ -183,9 +184,8 @@ def used(prediction: Prediction, at_hand: TrainingData, seconds: float) -> tuple
     budgeted = replace(prediction, search=search)
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        choice = Search(budgeted, at_hand.features, at_hand.folds).choose(
-            Path(folder) / "search.journal", version=1, earlier={}
-        )
+        journal = Path(folder) / "search.journal"
+        choice = choose(budgeted, at_hand.features, at_hand.folds, journal, version=1, earlier={})
         taken = time.perf_counter() - started
     defaults = choice.trials[: len(prediction.search.candidates)]
     return len(choice.trials) - len(defaults), taken - sum(trial.seconds for trial in defaults)
@@ -201,7 +201,8 @@ def main() -> None:
             warehouse, predictions = grocery(Path(folder))
         except TurnoutError as error:
             sys.exit(str(error))
-        for prediction in tracked(predictions, "trainings"):
+        for declared in tracked(predictions, "trainings"):
+            prediction = _searched(declared)
             began = time.perf_counter()
             training = train(warehouse, prediction, Path(folder) / "models", Provenance("benchmark", ()))
             total = time.perf_counter() - began
@@ -209,11 +210,17 @@ def main() -> None:
             console.print(_costs(training, total))
             console.print(_reached(training))
             console.print(_beside_rival(training, rival(prediction, at_hand, training)))
-            if prediction is predictions[-1]:
+            if declared is predictions[-1]:
                 console.print(
                     _budgets(prediction.name, [(seconds, used(prediction, at_hand, seconds)) for seconds in BUDGETS])
                 )
     console.print(f"{(time.perf_counter() - started) / 60:.1f} minutes in all")
+
+
+def _searched(prediction: Prediction) -> Prediction:
+    """Return the prediction with a search, of the default budget where none is declared."""
+    search = replace(prediction.search, budget=prediction.search.budget or SearchBudget())
+    return replace(prediction, search=search)
 
 
 def _table(title: str, words: Sequence[str], numbers: Sequence[str]) -> Table:
@@ -226,7 +233,7 @@ def _table(title: str, words: Sequence[str], numbers: Sequence[str]) -> Table:
 
 
 def _costs(training: Training, total: float) -> Table:
-    prediction, steps, trials = training.prediction, training.steps, training.trials
+    prediction, steps, trials = training.prediction, training.steps, training.choice.trials
     title = f"{prediction.name}: a training of {training.version.example_count:,} examples took {total:.1f} s"
     table = _table(title, ["step"], ["defaults in folds", "searched in folds", "trials", "fit", "predict", "in all"])
     named = [candidate.name for candidate in prediction.search.candidates]
@@ -241,13 +248,14 @@ def _costs(training: Training, total: float) -> Table:
         seconds = [f"{taken:.2f}" for taken in (by_default, by_search, *last, by_default + by_search + sum(last))]
         table.add_row(name, *seconds[:2], f"{len(tried)} ({pruned} cut short)", *seconds[2:])
     in_trials = sum(trial.seconds for trial in trials)
-    rest = {"between trials": steps["search"] - in_trials}
+    rest = {"between trials": steps["folds"] - in_trials}
     rest |= {name: steps[name] for name in ("read", f"fit {BASELINE}", "judge", "refit") if name in steps}
     rest["explain, save and record"] = total - sum(steps.values())
     for name, taken in rest.items():
         table.add_row(name, *[""] * 5, f"{taken:.2f}")
     budget = prediction.search.budget
-    spent = steps["search"] - sum(trial.seconds for trial in defaults)
+    assert budget is not None
+    spent = steps["folds"] - sum(trial.seconds for trial in defaults)
     table.caption = (
         f"the search used {spent:.1f} s of {budget.seconds:g} s, {spent / budget.seconds:.1%}, "
         f"and {len(searched)} of {budget.trials} trials"
@@ -284,13 +292,13 @@ def _beside_rival(training: Training, other: Rival) -> Table:
         ["configurations", "seconds", f"{metric} in folds", f"{metric} on the holdout"],
     )
     chosen = training.version.family
-    in_folds = np.mean([row.value for row in training.validations if row.candidate == chosen])
-    taken = sum(trial.seconds for trial in training.trials)
+    in_folds = np.mean([row.value for row in training.choice.validations if row.candidate == chosen])
+    taken = sum(trial.seconds for trial in training.choice.trials)
     comparison = other.comparison
     table.add_row(
         "the engine",
         training.version.candidate,
-        str(len(training.trials)),
+        str(len(training.choice.trials)),
         f"{taken:.1f}",
         f"{in_folds:.5g}",
         f"{comparison.value or float('nan'):.5g}",

@@ -169,5 +169,5 @@ def _beside(kind: type, path: Sequence[str]) -> type:
     """Return the dataclass of which the last key of a path would be a field."""
     for key in path[:-1]:
         hint = get_type_hints(kind)[key]
-        kind = next(one for one in (hint, *get_args(hint)) if is_dataclass(one))
+        kind = next(one for one in (hint, *get_args(hint)) if isinstance(one, type) and is_dataclass(one))
     return kind

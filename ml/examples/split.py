@@ -141,8 +141,8 @@ def folds_of(
     tuple of Split
         By time; fewer than wanted where the history is short, none where it has no room for any.
     """
-    dates, found = sorted(training), []
-    left = dates
+    found: list[Split] = []
+    left = dates = sorted(training)
     while len(left) >= fold_dates and len(found) < folds:
         holdout = left[-fold_dates:]
         learned = [day for day in dates if day <= holdout[0] - timedelta(days=gap_days)]

@@ -110,7 +110,7 @@ def explainer_of(fitted: BaseEstimator, task: Task, features: Sequence[Feature])
     slope, intercept = float(getattr(fitted, "slope", 1.0)), float(getattr(fitted, "intercept", 0.0))
     model: Any = getattr(fitted, "pipeline", fitted)
     pipelines = [pipeline for _, pipeline in model.members] if hasattr(model, "members") else [model]
-    parts = []
+    parts: list[_Part] = []
     for pipeline in pipelines:
         part = _part_of(pipeline, task, features, slope)
         if part is None or part.is_probability != (parts or [part])[0].is_probability:

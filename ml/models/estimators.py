@@ -100,7 +100,8 @@ class Average(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
 
 def mean_of(predicted: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
     """Return the mean of several predictions of the same examples, each of the same shape."""
-    return np.mean(np.stack(predicted), axis=0)
+    mean: np.ndarray[Any, Any] = np.mean(np.stack(predicted), axis=0)
+    return mean
 
 
 def _is_fitted(estimator: BaseEstimator) -> bool:

@@ -175,7 +175,7 @@ def _xgboost(parameters: Mapping[str, Any]) -> BaseEstimator:
 def _lightgbm(parameters: Mapping[str, Any]) -> BaseEstimator:
     from lightgbm import LGBMRegressor
 
-    objective = {"objective": "regression_l1"} if _is_absolute(parameters) else {}
+    objective: dict[str, Any] = {"objective": "regression_l1"} if _is_absolute(parameters) else {}
     return LGBMRegressor(**LIGHTGBM, **objective, **_without_objective(parameters))
 
 

@@ -239,4 +239,5 @@ class _Choosing:
     def _column(self, name: str) -> pd.Series[Any]:
         import pandas as pd
 
-        return pd.concat([pd.Series(dtype=object), *(fold.judged[name] for fold in self._folds)])
+        column: pd.Series[Any] = pd.concat([pd.Series(dtype=object), *(fold.judged[name] for fold in self._folds)])
+        return column

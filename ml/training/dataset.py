@@ -72,8 +72,9 @@ class TrainingData:
     @property
     def caveat(self) -> str:
         """What a reader should know of the examples; empty if all were learned from."""
-        one_in = 2**self.thinning.learned
-        return f"learned from one in {one_in} entities, as all are more examples than 'sample' says" * (one_in > 1)
+        if not self.thinning.learned:
+            return ""
+        return f"learned from one in {2**self.thinning.learned} entities, as all are more examples than 'sample' says"
 
     @property
     def names(self) -> list[str]:

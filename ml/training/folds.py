@@ -97,7 +97,7 @@ def folds_in(prediction: Prediction, split: Split, training: pd.DataFrame, sides
 def _learnable(
     prediction: Prediction, training: pd.DataFrame, parts: list[tuple[Split, Sides | None, int]]
 ) -> tuple[Fold, ...]:
-    examples, found = prediction.examples, []
+    examples, found = prediction.examples, list[Fold]()
     for split, sides, side in parts:
         learned, judged = divide(training, examples.as_of, split, sides, side)
         labels = learned[examples.label], judged[examples.label]
