@@ -7,6 +7,7 @@ from typing import Any
 
 from ml.declaration.finding_names import FINDINGS, RENAMED_FINDINGS
 from ml.declaration.keys import Declaration
+from ml.models.score_columns import score_column_names
 from ml.tasks import Task
 from ml.tasks.metrics import CALIBRATION_ERROR, METRICS
 from turnout.declarations import Place
@@ -32,6 +33,7 @@ def check(declaration: Declaration, task: Task, columns: Mapping[str, Any], plac
     _check_task(declaration, task, place)
     _check_gap(declaration, place)
     _check_columns(declaration, list(columns), place)
+    _check_key(declaration, task, place)
     _check_personal(declaration, columns, place)
     _check_acknowledged(declaration.acknowledged, list(columns), place)
 
@@ -104,6 +106,18 @@ def _check_columns(declaration: Declaration, columns: Sequence[str], place: Plac
             f"name what rows have in common, such as '{declaration.entity}', or leave 'group' out.",
             "group",
         )
+
+
+def _check_key(declaration: Declaration, task: Task, place: Place) -> None:
+    """Refuse a key that is called as a column of the scores, where it stands beside it."""
+    ours = score_column_names(task)
+    for key, name in (("entity", declaration.entity), ("as_of", declaration.as_of)):
+        if name.lower() in ours:
+            raise place.error(
+                f"'{key}' names the column '{name}', and so is a column of every table of scores called.",
+                f"call it otherwise in the model; taken are {', '.join(ours)}.",
+                key,
+            )
 
 
 def _check_personal(declaration: Declaration, columns: Mapping[str, Any], place: Place) -> None:

@@ -98,7 +98,7 @@ def feature_frame(data: pa.Table | pa.RecordBatch, features: Sequence[Feature], 
         column = data[feature.name]
         if is_date(column.type):
             columns[feature.name] = _days(data[as_of]) - _days(column)
-        elif feature.kind == "numeric":
+        elif not feature.is_category:
             # Integers beyond 2^53 are rounded to the nearest float, as every estimator would.
             columns[feature.name] = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         else:

@@ -169,3 +169,15 @@ def test_the_column_of_unseen_groups_is_named_once_and_exists() -> None:
     assert prediction.groups.columns == ("group",)
     with pytest.raises(DeclarationError, match=r"named twice \(sensitive and unseen_groups\)"):
         predictions_in(small_manifest({**COMPLETE, "unseen_groups": "group", "sensitive": ["group"]}))
+
+
+@pytest.mark.parametrize("key", ["entity", "as_of"])
+@pytest.mark.parametrize("name", ["score", "Scored_At", "is_treated", "model_version", "reason_2_effect"])
+def test_a_key_that_is_called_as_our_own_columns_is_refused(key: str, name: str) -> None:
+    columns = (name, *(column for column in ("entity", "day", "outcome") if column != COMPLETE[key]))
+    with pytest.raises(
+        DeclarationError, match=f"'{key}' names the column '{name}', and so is a column of every"
+    ) as caught:
+        predictions_in(small_manifest({**COMPLETE, key: name}, columns))
+    assert f"config.meta.prediction.{key}" in caught.value.where
+    assert "taken are score, is_treated, model_version, scored_at, reason_1" in str(caught.value.remedy)
