@@ -137,7 +137,7 @@ def validated(
     Parameters
     ----------
     kind : type
-        Its fields are the keys. A field that is such a dataclass itself has a default.
+        Its fields are the keys; a field may be such a dataclass itself.
     declared : object
         What stands in dbt's manifest.
     error : callable
@@ -168,5 +168,5 @@ def validated(
 def _beside(kind: type, path: Sequence[str]) -> type:
     """Return the dataclass of which the last key of a path would be a field."""
     for key in path[:-1]:
-        kind = type(next(one.default for one in fields(kind) if one.name == key))
+        kind = kind.__pydantic_fields__[key].annotation  # type: ignore[attr-defined]
     return kind

@@ -34,6 +34,7 @@ def check(declaration: Declaration, task: Task, columns: Mapping[str, Any], plac
     _check_gap(declaration, place)
     _check_columns(declaration, list(columns), place)
     _check_key(declaration, task, place)
+    _check_label(declaration, place)
     _check_personal(declaration, columns, place)
     _check_acknowledged(declaration.acknowledged, list(columns), place)
 
@@ -78,12 +79,15 @@ def _check_columns(declaration: Declaration, columns: Sequence[str], place: Plac
     named = {
         "entity": [declaration.entity],
         "as_of": [declaration.as_of],
-        "label": [declaration.label],
+        "label": [declaration.label.column],
         "sensitive": list(declaration.sensitive),
         "unseen_groups": [] if declaration.unseen_groups is None else [declaration.unseen_groups],
     }
-    group = [] if declaration.group is None else [declaration.group]
-    for key, names in {**named, "group": group}.items():
+    others = {
+        "group": [] if declaration.group is None else [declaration.group],
+        "label.expect.by": list(declaration.label.expect.by),
+    }
+    for key, names in {**named, **others}.items():
         for name in names:
             if name not in columns:
                 raise place.column_error(
@@ -100,7 +104,7 @@ def _check_columns(declaration: Declaration, columns: Sequence[str], place: Plac
             raise place.error(
                 f"the column '{name}' is named twice ({roles}).", "give every role a column of its own.", roles
             )
-    if declaration.group in {declaration.as_of, declaration.label}:
+    if declaration.group in {declaration.as_of, declaration.label.column}:
         raise place.error(
             f"'group' names the column '{declaration.group}', which is the as-of date or the label.",
             f"name what rows have in common, such as '{declaration.entity}', or leave 'group' out.",
@@ -117,6 +121,24 @@ def _check_key(declaration: Declaration, task: Task, place: Place) -> None:
                 f"'{key}' names the column '{name}', and so is a column of every table of scores called.",
                 f"call it otherwise in the model; taken are {', '.join(ours)}.",
                 key,
+            )
+
+
+def _check_label(declaration: Declaration, place: Place) -> None:
+    """Refuse what cannot be expected of labels."""
+    expected = declaration.label.expect
+    if expected.min is not None and expected.max is not None and expected.min >= expected.max:
+        raise place.error(
+            f"of the labels a mean of at least {expected.min:g} and at most {expected.max:g} is expected.",
+            "write a 'min' below the 'max', or one of them alone.",
+            "label.expect",
+        )
+    for name in expected.by:
+        if name in {declaration.entity, declaration.as_of, declaration.label.column} or expected.by.count(name) > 1:
+            raise place.error(
+                f"labels are expected by '{name}', which is part of the key, the label itself, or named twice.",
+                "name columns that many entities share, such as a state; each as-of date counts by itself anyway.",
+                "label.expect.by",
             )
 
 

@@ -22,11 +22,13 @@ RENAMED_KEYS: Mapping[str, str] = {
 }
 
 # Keys whose values have keys of their own, which a message names.
-NESTED_KEYS = {"acknowledged", "search", "limits", "slices"}
+NESTED_KEYS = {"acknowledged", "label", "search", "limits", "slices"}
 
 # What may stand at a key, for a remedy; at all others it is a name.
 TYPES_IN_WORDS = {
     "task": " or ".join(f"'{name}'" for name in TASKS),
+    "label": "the name of a column, or with what is to be expected of it, such as {column: has_voted, "
+    "expect: {min: 0.05, max: 0.95, by: [state]}}",
     "candidates": "a list of names, such as [linear, lightgbm], or of import paths of scikit-learn estimators",
     "baseline": "'prior' or 'entity_mean'",
     "max_features": "a whole number of columns to keep, at least 1",
@@ -69,6 +71,40 @@ class SearchBudget:
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
+class LabelExpectation:
+    """What is to be expected of labels; beyond that, and beyond chance, nothing is learned from them.
+
+    Parameters
+    ----------
+    min, max : float, optional
+        Between what the mean label of an as-of date lies. Default: learned from the other as-of dates, and about gross
+        errors alone; see `ml.examples.plausibility`.
+    by : tuple of str
+        Columns for each of whose values, or pairs of values, that holds. Default: for all examples together.
+    """
+
+    min: float | None = None
+    max: float | None = None
+    by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
+class Label:
+    """The column of the label, and what is to be expected of it.
+
+    Parameters
+    ----------
+    column : str
+        What came true.
+    expect : LabelExpectation
+        Between what its mean lies.
+    """
+
+    column: str
+    expect: LabelExpectation = LabelExpectation()
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
 class Declaration:
     """The keys that may stand under `config.meta.prediction`, with their defaults.
 
@@ -77,8 +113,12 @@ class Declaration:
     task : str
         What kind of question is asked: a name in `ml.tasks.TASKS`, or the import path of a `Task` object. The label of
         a binary prediction is 0 or 1, or false or true.
-    entity, as_of, label : str
-        Columns of the model: what a row is about, the moment from which we look ahead, what came true.
+    entity, as_of : str
+        Columns of the model: what a row is about, the moment from which we look ahead.
+    label : str or Label
+        The column that says what came true; or a mapping of `column` to it and `expect` to `min` and `max` of its mean
+        at each as-of date, `by` a list of columns if it holds for each of their values. What lies beyond stops a
+        training, and so do as-of dates or unseen groups whose labels are far from all others.
     horizon_days : int
         Days from the as-of date until a label has matured.
     metric : str, optional
@@ -140,7 +180,7 @@ class Declaration:
     task: str
     entity: str
     as_of: str
-    label: str
+    label: Label
     horizon_days: PositiveInt
     metric: str | None = None
     sensitive: tuple[str, ...] = ()

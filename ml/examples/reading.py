@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml.declaration import Prediction
 from ml.examples.inspection import is_date, mistake, table_of
+from ml.examples.plausibility import require_plausible
 from ml.models.feature import Feature
 from turnout.dealing import is_one_in
 from turnout.engines import QueryError, Session, identifier
@@ -45,11 +46,12 @@ def read_matured(
     Raises
     ------
     ExamplesError
-        If the condition of a slice is none.
+        If the condition of a slice is none, or nobody can believe the labels; see `ml.examples.plausibility`.
     """
     import pandas as pd
 
     examples = prediction.examples
+    require_plausible(session, prediction, until)
     keys = [examples.entity, examples.as_of, examples.label, *prediction.groups.columns]
     columns = ", ".join(identifier(name) for name in [*keys, *(feature.name for feature in features)])
     slices = _check_slices(session, examples, prediction.groups.slices)

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 from ml.examples.inspection import inspect
+from ml.examples.plausibility import implausible_labels
 from ml.features.findings import (
     DUPLICATE_DATES,
     REVIEWED,
     Finding,
     duplicates_finding,
     findings_of,
+    implausible_finding,
     sounds_sensitive,
     unlabelled_finding,
 )
@@ -129,6 +131,7 @@ def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str,
                 examples_per_entity=measuring.examples_per_entity,
             )
         ]
+        found += implausible_finding(implausible_labels(session, prediction), examples.label)
         found += unlabelled_finding(measuring.unlabelled(), examples.label)
         found += duplicates_finding(measuring.duplicate_entities(DUPLICATE_DATES), examples.entity)
     findings = tuple(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from projects import small_manifest
 
-from ml.declaration import predictions_in
+from ml.declaration import LabelExpectation, predictions_in
 from ml.judging.limits import Limits
 from ml.models.candidates import FAMILIES
 from turnout.errors import DeclarationError
@@ -19,6 +19,20 @@ COMPLETE: dict[str, Any] = {
     "label": "outcome",
     "horizon_days": 28,
 }
+
+
+def expecting(**expected: Any) -> dict[str, Any]:
+    return {"column": "outcome", "expect": expected}
+
+
+def test_what_is_expected_of_labels_is_carried() -> None:
+    (plain,) = predictions_in(small_manifest(COMPLETE))
+    (alone,) = predictions_in(small_manifest({**COMPLETE, "label": {"column": "outcome"}}))
+    assert plain == alone
+    declared = {**COMPLETE, "label": expecting(min=0.05, max=1, by=["group", "x"])}
+    (prediction,) = predictions_in(small_manifest(declared))
+    assert prediction.examples.label == "outcome"
+    assert prediction.expected == LabelExpectation(min=0.05, max=1.0, by=("group", "x"))
 
 
 def test_defaults_are_filled_in() -> None:
@@ -129,6 +143,17 @@ def test_a_model_without_a_declaration_is_not_a_prediction() -> None:
         ({"treatment_share": 101}, "treatment_share", "a percentage above 0, at most 100"),
         ({"treatment_share": "10%"}, "treatment_share", "'10%'"),
         ({"treatment_share": True}, "treatment_share", "a percentage above 0, at most 100"),
+        ({"label": 3}, "label", "the name of a column, or with what is to be expected of it"),
+        ({"label": {"expect": {"min": 0}}}, "label.column", "'column' is missing"),
+        ({"label": {"column": "outcom"}}, "label", "names the column 'outcom'"),
+        ({"label": {"column": "outcome", "exepct": {}}}, "label.exepct", "'label' has no key 'exepct'. Did you mean"),
+        ({"label": expecting(mn=0.1)}, "label.expect.mn", "'expect' has no key 'mn'. Did you mean 'min'?"),
+        ({"label": expecting(min="5%")}, "label.expect.min", "'min' of 'expect' of 'label' is '5%'"),
+        ({"label": expecting(by="group")}, "label.expect.by", "'by' of 'expect' of 'label' is 'group'"),
+        ({"label": expecting(by=["grup"])}, "label.expect.by", "does not document. Did you mean 'group'?"),
+        ({"label": expecting(by=["entity"])}, "label.expect.by", "which is part of the key, the label itself, or"),
+        ({"label": expecting(by=["group", "group"])}, "label.expect.by", "named twice"),
+        ({"label": expecting(min=0.5, max=0.5)}, "label.expect", "at least 0.5 and at most 0.5 is expected"),
         ({"slices": ["x > 1"]}, "slices", "a condition in SQL for each name"),
         ({"minimum_effect": -1}, "minimum_effect", "a share, such as 0.005"),
         ({"acknowledged": ["unstable"]}, "acknowledged", "'acknowledged' is ['unstable']"),
