@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import griffe
 import yaml
@@ -255,7 +255,7 @@ def _keys(kind: type, path: str = "") -> Iterator[str]:
         ),
     )
     for one in declared:
-        nested = kind.__pydantic_fields__[one.name].annotation  # type: ignore[attr-defined]
+        nested = get_type_hints(kind)[one.name]
         if is_dataclass(nested):
             yield f"### Keys of `{path}{one.name}`\n"
             yield f"{_first_line(nested)}\n"

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from types import MappingProxyType
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -168,5 +168,5 @@ def validated(
 def _beside(kind: type, path: Sequence[str]) -> type:
     """Return the dataclass of which the last key of a path would be a field."""
     for key in path[:-1]:
-        kind = kind.__pydantic_fields__[key].annotation  # type: ignore[attr-defined]
+        kind = get_type_hints(kind)[key]
     return kind
