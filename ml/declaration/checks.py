@@ -86,6 +86,7 @@ def _check_columns(declaration: Declaration, columns: Sequence[str], place: Plac
     others = {
         "group": [] if declaration.group is None else [declaration.group],
         "label.expect.by": list(declaration.label.expect.by),
+        "ignore": list(declaration.ignore),
     }
     for key, names in {**named, **others}.items():
         for name in names:
@@ -103,6 +104,13 @@ def _check_columns(declaration: Declaration, columns: Sequence[str], place: Plac
             roles = " and ".join(key for key, group in named.items() if name in group)
             raise place.error(
                 f"the column '{name}' is named twice ({roles}).", "give every role a column of its own.", roles
+            )
+    for name in declaration.ignore:
+        if name in names:
+            raise place.error(
+                f"'ignore' names the column '{name}', which has a role of its own.",
+                "take it out of 'ignore': a column with a role is no feature.",
+                "ignore",
             )
     if declaration.group in {declaration.as_of, declaration.label.column}:
         raise place.error(

@@ -43,6 +43,7 @@ TYPES_IN_WORDS = {
     "gap_days": "a whole number of days, at least horizon_days",
     "holdout_dates": "a whole number of as-of dates, at least 1",
     "sensitive": "a list of column names, such as [age_band]",
+    "ignore": "a list of column names, such as [household_id]",
     "group": "the name of a column",
     "unseen_groups": "the name of a column",
     "sample": "a whole number of examples, at least 1",
@@ -125,6 +126,9 @@ class Declaration:
         What candidates compete on, one of the task's metrics. Default: that of the task, such as log_loss or rmse.
     sensitive : tuple of str
         Columns that are never a feature; metrics are reported for each of their values.
+    ignore : tuple of str
+        Columns that are there for SQL alone, such as an id or the column of `group`: never a feature, and nothing is
+        reported of them.
     retrain : str, optional
         When to train again, as a cron expression in UTC. Default: only when asked.
     gap_days : int, optional
@@ -134,7 +138,8 @@ class Declaration:
         How many of the last matured as-of dates are the holdout.
     group : str, optional
         A column whose rows never stand on both sides of a split where they share its value (scikit-learn's
-        "groups"); the entity, or another. One that is neither the entity nor sensitive stays a feature.
+        "groups"); the entity, or another. One that is neither the entity nor sensitive stays a feature, unless it
+        stands under `ignore`.
     unseen_groups : str, optional
         A column that is never a feature, as the model is to serve values of it that nobody has seen yet. Metrics are
         reported for each of its values, and once more by a model that has not learned from that value.
@@ -184,6 +189,7 @@ class Declaration:
     horizon_days: PositiveInt
     metric: str | None = None
     sensitive: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
     retrain: str | None = None
     gap_days: PositiveInt | None = None
     holdout_dates: PositiveInt = 4

@@ -24,6 +24,8 @@ class Prediction:
         Where the examples stand, and what was promised of them.
     task : Task
         What kind of question is asked.
+    ignored : tuple of str
+        Columns of the examples that are never a feature, and of which nothing is reported.
     expected : LabelExpectation
         What is to be expected of its labels.
     groups : ReportedGroups
@@ -42,6 +44,7 @@ class Prediction:
 
     examples: ExamplesTable
     task: Task
+    ignored: tuple[str, ...] = ()
     expected: LabelExpectation = LabelExpectation()
     groups: ReportedGroups = ReportedGroups()
     split: SplitPlan

@@ -53,6 +53,7 @@ def _prediction(node: Mapping[str, Any]) -> Prediction:
     return Prediction(
         examples=_examples(node, file, declaration),
         task=task,
+        ignored=declaration.ignore,
         expected=declaration.label.expect,
         groups=ReportedGroups(
             sensitive=declaration.sensitive,

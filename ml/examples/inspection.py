@@ -33,8 +33,8 @@ class Examples:
     Parameters
     ----------
     features : tuple of Feature
-        Every column that is neither entity, as-of date, label, sensitive nor that of unseen groups, in the table's
-        order.
+        Every column that is neither entity, as-of date, label, sensitive, that of unseen groups nor ignored, in the
+        table's order.
     as_of_dates : tuple of date
         All as-of dates, ascending.
     matured : tuple of date
@@ -55,9 +55,13 @@ def inspect(session: Session, prediction: Prediction) -> Examples:
         If a declared column is missing, the table is empty, a key is null or repeated, a column cannot be
         a feature, or the label is not of the task's kind.
     """
+    import pyarrow as pa
+
     examples, groups = prediction.examples, prediction.groups
     schema = session.columns_of(examples.schema, examples.table)
-    _check_columns(examples, groups, schema.names)
+    _check_columns(prediction, schema.names)
+    # What is ignored may be anything: no model sees it.
+    schema = pa.schema([field for field in schema if field.name not in prediction.ignored])
     features = _features(examples, groups, schema)
     _check_kinds(examples, schema)
     _check_values(session, examples, groups, schema)
@@ -134,10 +138,13 @@ def is_date(data_type: pa.DataType) -> bool:
     return bool(types.is_date(data_type) or types.is_timestamp(data_type))
 
 
-def _check_columns(examples: ExamplesTable, groups: ReportedGroups, columns: Sequence[str]) -> None:
+def _check_columns(prediction: Prediction, columns: Sequence[str]) -> None:
+    examples, groups = prediction.examples, prediction.groups
     roles = {"entity": examples.entity, "as_of": examples.as_of, "label": examples.label}
     named = [*roles.items(), *(("sensitive", name) for name in groups.sensitive)]
     named += [] if groups.unseen_groups is None else [("unseen_groups", groups.unseen_groups)]
+    named += [("label.expect.by", name) for name in prediction.expected.by]
+    named += [("ignore", name) for name in prediction.ignored]
     for role, name in named:
         if name not in columns:
             raise mistake(

@@ -53,6 +53,8 @@ def read_matured(
     examples = prediction.examples
     require_plausible(session, prediction, until)
     keys = [examples.entity, examples.as_of, examples.label, *prediction.groups.columns]
+    if prediction.split.group in prediction.ignored:
+        keys.append(str(prediction.split.group))
     columns = ", ".join(identifier(name) for name in [*keys, *(feature.name for feature in features)])
     slices = _check_slices(session, examples, prediction.groups.slices)
     conditions = "".join(f", coalesce({condition}, false) as {identifier(name)}" for name, condition in slices.items())

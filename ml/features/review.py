@@ -56,6 +56,8 @@ class Review:
         Those of the features in their order, then those about the examples.
     stale : tuple of (finding, subject)
         What is acknowledged but was not found.
+    ignored : tuple of str
+        Columns that are declared to be no feature, and are not reviewed.
     """
 
     review_id: str
@@ -67,6 +69,7 @@ class Review:
     columns: tuple[ReviewedColumn, ...]
     findings: tuple[Finding, ...]
     stale: tuple[tuple[str, str], ...]
+    ignored: tuple[str, ...] = ()
 
     @property
     def unacknowledged(self) -> tuple[Finding, ...]:
@@ -164,6 +167,7 @@ def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str,
             for subject in reasons
             if (name, subject) not in keys
         ),
+        ignored=prediction.ignored,
     )
 
 

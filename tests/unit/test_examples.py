@@ -132,3 +132,18 @@ def test_a_feature_of_another_type_of_its_kind_is_the_same(world: World, before:
     needed = world.held.features
     world.change(f"alter table predictions.will_return alter seen type {after}")
     assert missing_features(needed, world.held.features) == ""
+
+
+def test_a_column_that_is_there_for_sql_alone_is_no_feature_whatever_its_type(world: World) -> None:
+    before = world.held.features
+    world.change(
+        """alter table predictions.will_return add column household_id bigint;
+           alter table predictions.will_return add column seen integer[];
+           update predictions.will_return set household_id = entity // 2"""
+    )
+    world.declare(ignored=("household_id", "seen"), group="household_id")
+    assert world.held.features == before
+    assert "household_id" in world.matured  # the split needs it
+    world.declare(ignored=("househld",))
+    with pytest.raises(ExamplesError, match="there is no column 'househld', which is declared as 'ignore'"):
+        _ = world.held
