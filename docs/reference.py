@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import griffe
 import yaml
@@ -36,6 +36,7 @@ TYPES = {
     r"\bfloat\b": "number",
     r"\bbool\b": "`true` or `false`",
     r"\bNone\b": "nothing",
+    r"\bLabel\b": "keys of its own, below",
 }
 # What macros that stand above a FROM, in it, or in a label begin or end with; the others are called by dbt.
 MACROS = re.compile(r"(events|latest)_.*|.*_(before|within)|days_since_.*|ratio|map_entries")
@@ -254,10 +255,11 @@ def _keys(kind: type, path: str = "") -> Iterator[str]:
         ),
     )
     for one in declared:
-        if is_dataclass(one.default):
+        nested = get_type_hints(kind)[one.name]
+        if is_dataclass(nested):
             yield f"### Keys of `{path}{one.name}`\n"
-            yield f"{_first_line(type(one.default))}\n"
-            yield from _keys(type(one.default), f"{path}{one.name}.")
+            yield f"{_first_line(nested)}\n"
+            yield from _keys(nested, f"{path}{one.name}.")
 
 
 def _default(field: Any) -> str:  # noqa: ANN401 - typeshed's Field says nothing of the default

@@ -59,6 +59,20 @@ class ModelError(TurnoutError):
     """A saved model cannot be used."""
 
 
+class UnusableModelError(ModelError):
+    """The file of a model version is missing, or what it holds cannot be used here any more.
+
+    Parameters
+    ----------
+    problem : str
+        Why, as it follows "is obsolete:".
+    """
+
+    def __init__(self, what: str, *, where: str, rule: str, remedy: str | Advice, problem: str) -> None:
+        super().__init__(what, where=where, rule=rule, remedy=remedy)
+        self.problem = problem
+
+
 class WarehouseError(TurnoutError):
     """The warehouse cannot be reached or does not hold what was asked for."""
 

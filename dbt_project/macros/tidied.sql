@@ -26,3 +26,21 @@
 {% macro five_digits(postcode) -%}
     case when length(trim({{ postcode }})) >= 5 then left(trim({{ postcode }}), 5) end
 {%- endmacro %}
+
+
+{#- A date of birth, or null where it stands for one that nobody knows: files of voters write 1900-01-01 or 1800-01-01
+    then, and nobody who votes was born so early. -#}
+{% macro known_date(column) -%}
+    case when {{ column }} > date '1900-12-31' then {{ column }} end
+{%- endmacro %}
+
+
+{#- An address as `tidied_name` has it, or null where a word stands in its place: of a voter who was removed, or whose
+    address is not published. Else all of them would live together. -#}
+{% macro known_address(text) -%}
+    case
+        when {{ turnout.tidied_name(text) }} not in (
+            'REMOVED', 'CONFIDENTIAL', 'PROTECTED', 'UNKNOWN', 'NONE', 'EXEMPT', 'WITHHELD', 'NOT AVAILABLE', 'NA', 'N/A', '*'
+        ) then {{ turnout.tidied_name(text) }}
+    end
+{%- endmacro %}

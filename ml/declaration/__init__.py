@@ -12,7 +12,7 @@ asked in `ml.examples.inspection`.
 """
 
 from ml.declaration.finding_names import FINDINGS
-from ml.declaration.keys import Declaration, SearchBudget
+from ml.declaration.keys import Declaration, LabelExpectation, SearchBudget
 from ml.declaration.parts import Documentation, ReportedGroups, SearchPlan, Serving, SplitPlan
 from ml.declaration.prediction import Prediction
 from ml.declaration.reading import predictions_in
@@ -21,6 +21,7 @@ __all__ = [
     "FINDINGS",
     "Declaration",
     "Documentation",
+    "LabelExpectation",
     "Prediction",
     "ReportedGroups",
     "SearchBudget",

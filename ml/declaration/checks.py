@@ -7,6 +7,7 @@ from typing import Any
 
 from ml.declaration.finding_names import FINDINGS, RENAMED_FINDINGS
 from ml.declaration.keys import BY_TIME, Declaration
+from ml.models.score_columns import score_column_names
 from ml.tasks import Task
 from ml.tasks.metrics import CALIBRATION_ERROR, METRICS
 from turnout.declarations import Place
@@ -33,6 +34,8 @@ def check(declaration: Declaration, task: Task, columns: Mapping[str, Any], plac
     _check_gap(declaration, place)
     _check_split(declaration, place)
     _check_columns(declaration, list(columns), place)
+    _check_key(declaration, task, place)
+    _check_label(declaration, place)
     _check_personal(declaration, columns, place)
     _check_acknowledged(declaration.acknowledged, list(columns), place)
 
@@ -95,13 +98,14 @@ def _check_columns(declaration: Declaration, columns: Sequence[str], place: Plac
     named = {
         "entity": [declaration.entity],
         "as_of": [declaration.as_of],
-        "label": [declaration.label],
+        "label": [declaration.label.column],
         "sensitive": list(declaration.sensitive),
         "unseen_groups": [] if declaration.unseen_groups is None else [declaration.unseen_groups],
     }
     shared = {"group": declaration.group, "split": None if declaration.split == BY_TIME else declaration.split}
     dealt = {key: [name] for key, name in shared.items() if name is not None}
-    for key, names in {**named, **dealt}.items():
+    others = {"label.expect.by": list(declaration.label.expect.by), "ignore": list(declaration.ignore)}
+    for key, names in {**named, **dealt, **others}.items():
         for name in names:
             if name not in columns:
                 raise place.column_error(
@@ -119,11 +123,48 @@ def _check_columns(declaration: Declaration, columns: Sequence[str], place: Plac
                 f"the column '{name}' is named twice ({roles}).", "give every role a column of its own.", roles
             )
     for key, (name,) in dealt.items():
-        if name in {declaration.as_of, declaration.label}:
+        if name in {declaration.as_of, declaration.label.column}:
             raise place.error(
                 f"'{key}' names the column '{name}', which is the as-of date or the label.",
                 f"name what rows have in common, such as '{declaration.entity}', or leave '{key}' out.",
                 key,
+            )
+    for name in declaration.ignore:
+        if name in names:
+            raise place.error(
+                f"'ignore' names the column '{name}', which has a role of its own.",
+                "take it out of 'ignore': a column with a role is no feature.",
+                "ignore",
+            )
+
+
+def _check_key(declaration: Declaration, task: Task, place: Place) -> None:
+    """Refuse a key that is called as a column of the scores, where it stands beside it."""
+    ours = score_column_names(task)
+    for key, name in (("entity", declaration.entity), ("as_of", declaration.as_of)):
+        if name.lower() in ours:
+            raise place.error(
+                f"'{key}' names the column '{name}', and so is a column of every table of scores called.",
+                f"call it otherwise in the model; taken are {', '.join(ours)}.",
+                key,
+            )
+
+
+def _check_label(declaration: Declaration, place: Place) -> None:
+    """Refuse what cannot be expected of labels."""
+    expected = declaration.label.expect
+    if expected.min is not None and expected.max is not None and expected.min >= expected.max:
+        raise place.error(
+            f"of the labels a mean of at least {expected.min:g} and at most {expected.max:g} is expected.",
+            "write a 'min' below the 'max', or one of them alone.",
+            "label.expect",
+        )
+    for name in expected.by:
+        if name in {declaration.entity, declaration.as_of, declaration.label.column} or expected.by.count(name) > 1:
+            raise place.error(
+                f"labels are expected by '{name}', which is part of the key, the label itself, or named twice.",
+                "name columns that many entities share, such as a state; each as-of date counts by itself anyway.",
+                "label.expect.by",
             )
 
 

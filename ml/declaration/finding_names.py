@@ -12,6 +12,7 @@ from turnout.leakage.result import FINDINGS as AUDIT_FINDINGS
 FINDINGS: Mapping[str, Literal["column", "source"]] = {
     "missing": "column",
     "unlabelled": "column",
+    "implausible_labels": "column",
     "constant": "column",
     "identifier": "column",
     "single_feature_leak": "column",

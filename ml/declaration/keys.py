@@ -26,11 +26,13 @@ RENAMED_KEYS: Mapping[str, str] = {
 }
 
 # Keys whose values have keys of their own, which a message names.
-NESTED_KEYS = {"acknowledged", "label_range", "search", "limits", "slices"}
+NESTED_KEYS = {"acknowledged", "label", "label_range", "search", "limits", "slices"}
 
 # What may stand at a key, for a remedy; at all others it is a name.
 TYPES_IN_WORDS = {
     "task": " or ".join(f"'{name}'" for name in TASKS),
+    "label": "the name of a column, or with what is to be expected of it, such as {column: has_voted, "
+    "expect: {min: 0.05, max: 0.95, by: [state]}}",
     "candidates": "a list of names, such as [linear, lightgbm], or of import paths of scikit-learn estimators",
     "baseline": "'prior' or 'entity_mean'",
     "max_features": "a whole number of columns to keep, at least 1",
@@ -49,6 +51,7 @@ TYPES_IN_WORDS = {
     "fold_dates": "a whole number of as-of dates, at least 1",
     "split": "'time', or the name of a column, such as the entity",
     "sensitive": "a list of column names, such as [age_band]",
+    "ignore": "a list of column names, such as [household_id]",
     "group": "the name of a column",
     "unseen_groups": "the name of a column",
     "sample": "a whole number of examples, at least 1",
@@ -91,6 +94,40 @@ class LabelRange:
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
+class LabelExpectation:
+    """What is to be expected of labels; beyond that, and beyond chance, nothing is learned from them.
+
+    Parameters
+    ----------
+    min, max : float, optional
+        Between what the mean label of an as-of date lies. Default: learned from the other as-of dates, and about gross
+        errors alone; see `ml.examples.plausibility`.
+    by : tuple of str
+        Columns for each of whose values, or pairs of values, that holds. Default: for all examples together.
+    """
+
+    min: float | None = None
+    max: float | None = None
+    by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
+class Label:
+    """The column of the label, and what is to be expected of it.
+
+    Parameters
+    ----------
+    column : str
+        What came true.
+    expect : LabelExpectation
+        Between what its mean lies.
+    """
+
+    column: str
+    expect: LabelExpectation = LabelExpectation()
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
 class Declaration:
     """The keys that may stand under `config.meta.prediction`, with their defaults.
 
@@ -99,8 +136,12 @@ class Declaration:
     task : str
         What kind of question is asked: a name in `ml.tasks.TASKS`, or the import path of a `Task` object. The label of
         a binary prediction is 0 or 1, or false or true.
-    entity, as_of, label : str
-        Columns of the model: what a row is about, the moment from which we look ahead, what came true.
+    entity, as_of : str
+        Columns of the model: what a row is about, the moment from which we look ahead.
+    label : str or Label
+        The column that says what came true; or a mapping of `column` to it and `expect` to `min` and `max` of its mean
+        at each as-of date, `by` a list of columns if it holds for each of their values. What lies beyond stops a
+        training, and so do as-of dates or unseen groups whose labels are far from all others.
     horizon_days : int
         Days from the as-of date until a label has matured.
     metric : str, optional
@@ -110,6 +151,9 @@ class Declaration:
         Of a regression: what its label can be, such as {min: 0} for an amount. No score lies outside.
     sensitive : tuple of str
         Columns that are never a feature; metrics are reported for each of their values.
+    ignore : tuple of str
+        Columns that are there for SQL alone, such as an id or the column of `group`: never a feature, and nothing is
+        reported of them.
     retrain : str, optional
         When to train again, as a cron expression in UTC. Default: only when asked.
     gap_days : int, optional
@@ -128,7 +172,8 @@ class Declaration:
         many as the holdout has, 4 at most.
     group : str, optional
         A column whose rows never stand on both sides of a split where they share its value (scikit-learn's
-        "groups"); the entity, or another. One that is neither the entity nor sensitive stays a feature.
+        "groups"); the entity, or another. One that is neither the entity nor sensitive stays a feature, unless it
+        stands under `ignore`.
     unseen_groups : str, optional
         A column that is never a feature, as the model is to serve values of it that nobody has seen yet. Metrics are
         reported for each of its values, and once more by a model that has not learned from that value.
@@ -176,11 +221,12 @@ class Declaration:
     task: str
     entity: str
     as_of: str
-    label: str
+    label: Label
     horizon_days: PositiveInt
     metric: str | None = None
     label_range: LabelRange | None = None
     sensitive: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
     retrain: str | None = None
     gap_days: PositiveInt | None = None
     split: str = BY_TIME

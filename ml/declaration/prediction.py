@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
+from ml.declaration.keys import LabelExpectation
 from ml.declaration.parts import Documentation, ReportedGroups, SearchPlan, Serving, SplitPlan
 from ml.judging.gate import Gate
 from ml.tasks import Task
@@ -23,6 +24,10 @@ class Prediction:
         Where the examples stand, and what was promised of them.
     task : Task
         What kind of question is asked.
+    ignored : tuple of str
+        Columns of the examples that are never a feature, and of which nothing is reported.
+    expected : LabelExpectation
+        What is to be expected of its labels.
     groups : ReportedGroups
         For which groups of examples metrics are reported.
     split : SplitPlan
@@ -39,6 +44,8 @@ class Prediction:
 
     examples: ExamplesTable
     task: Task
+    ignored: tuple[str, ...] = ()
+    expected: LabelExpectation = LabelExpectation()
     groups: ReportedGroups = ReportedGroups()
     split: SplitPlan
     search: SearchPlan = SearchPlan()

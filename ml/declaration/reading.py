@@ -59,6 +59,8 @@ def _prediction(node: Mapping[str, Any]) -> Prediction:
     return Prediction(
         examples=_examples(node, file, declaration),
         task=task,
+        ignored=declaration.ignore,
+        expected=declaration.label.expect,
         groups=ReportedGroups(
             sensitive=declaration.sensitive,
             unseen_groups=declaration.unseen_groups,
@@ -100,7 +102,7 @@ def _examples(node: Mapping[str, Any], file: str, declaration: Declaration) -> E
         file=file,
         entity=declaration.entity,
         as_of=declaration.as_of,
-        label=declaration.label,
+        label=declaration.label.column,
         horizon_days=declaration.horizon_days,
         arrival_days=declaration.arrival_days,
         audit=declaration.audit,
@@ -161,9 +163,11 @@ def _validated(declared: object, place: Place) -> Declaration:
                 assert isinstance(declared, Mapping)  # there is a key
                 what, path = f"'{key}' is {declared[key]!r}.", (key,)
             elif mistake.kind == "unknown":
-                what = f"'{key}' has no key '{path[1]}'.{did_you_mean(path[1], mistake.keys)}"
+                what = f"'{path[-2]}' has no key '{path[-1]}'.{did_you_mean(path[-1], mistake.keys)}"
         return place.error(what, remedy, ".".join(path) or None)
 
+    if isinstance(declared, Mapping) and isinstance(declared.get("label"), str):
+        declared = {**declared, "label": {"column": declared["label"]}}
     return validated(Declaration, declared, wrong, RENAMED_KEYS)
 
 

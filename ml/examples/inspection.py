@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 # In SQL; no engine's word for "is infinite" is known to all.
 INFINITY = "cast('infinity' as double)"
+# The largest number of single precision, which some estimators count in.
+LARGEST = 3.4e38
+# The days of the calendar that every library knows.
+FIRST_DAY, LAST_DAY = "0001-01-01", "9999-12-31"
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,8 @@ class Examples:
     Parameters
     ----------
     features : tuple of Feature
-        Every column that is neither entity, as-of date, label, sensitive nor that of unseen groups, in the table's
-        order.
+        Every column that is neither entity, as-of date, label, sensitive, that of unseen groups nor ignored, in the
+        table's order.
     as_of_dates : tuple of date
         All as-of dates, ascending.
     matured : tuple of date
@@ -51,9 +55,13 @@ def inspect(session: Session, prediction: Prediction) -> Examples:
         If a declared column is missing, the table is empty, a key is null or repeated, a column cannot be
         a feature, or the label is not of the task's kind.
     """
+    import pyarrow as pa
+
     examples, groups = prediction.examples, prediction.groups
     schema = session.columns_of(examples.schema, examples.table)
-    _check_columns(examples, groups, schema.names)
+    _check_columns(prediction, schema.names)
+    # What is ignored may be anything: no model sees it.
+    schema = pa.schema([field for field in schema if field.name not in prediction.ignored])
     features = _features(examples, groups, schema)
     _check_kinds(examples, schema)
     _check_values(session, examples, groups, schema)
@@ -94,7 +102,12 @@ def inspect(session: Session, prediction: Prediction) -> Examples:
 
 def missing_features(needed: Sequence[Feature], held: Sequence[Feature]) -> str:
     """Return in words which features a model needs that the examples do not hold, or an empty string."""
-    absent = [f"'{feature.name}' ({feature.kind})" for feature in needed if feature not in held]
+    kinds = {feature.name: feature.kind for feature in held}
+    absent = [
+        f"'{feature.name}' ({feature.kind}{f', and it is {kinds[feature.name]} now' if feature.name in kinds else ''})"
+        for feature in needed
+        if feature not in held
+    ]
     return f"it needs {', '.join(absent)}" if absent else ""
 
 
@@ -125,10 +138,13 @@ def is_date(data_type: pa.DataType) -> bool:
     return bool(types.is_date(data_type) or types.is_timestamp(data_type))
 
 
-def _check_columns(examples: ExamplesTable, groups: ReportedGroups, columns: Sequence[str]) -> None:
+def _check_columns(prediction: Prediction, columns: Sequence[str]) -> None:
+    examples, groups = prediction.examples, prediction.groups
     roles = {"entity": examples.entity, "as_of": examples.as_of, "label": examples.label}
     named = [*roles.items(), *(("sensitive", name) for name in groups.sensitive)]
     named += [] if groups.unseen_groups is None else [("unseen_groups", groups.unseen_groups)]
+    named += [("label.expect.by", name) for name in prediction.expected.by]
+    named += [("ignore", name) for name in prediction.ignored]
     for role, name in named:
         if name not in columns:
             raise mistake(
@@ -142,14 +158,17 @@ def _check_columns(examples: ExamplesTable, groups: ReportedGroups, columns: Seq
 def _features(examples: ExamplesTable, groups: ReportedGroups, schema: pa.Schema) -> tuple[Feature, ...]:
     from pyarrow import types
 
-    numeric = _numeric()
     text = (types.is_string, types.is_large_string, types.is_string_view, types.is_dictionary)
     reserved = {examples.entity, examples.as_of, examples.label, *groups.columns}
     features = []
     for field in schema:
         if field.name in reserved:
             continue
-        if any(is_kind(field.type) for is_kind in numeric) or is_date(field.type):
+        if is_date(field.type):
+            features.append(Feature(field.name, "date"))
+        elif types.is_boolean(field.type):
+            features.append(Feature(field.name, "boolean"))
+        elif any(is_kind(field.type) for is_kind in _numeric()):
             features.append(Feature(field.name, "numeric"))
         elif any(is_kind(field.type) for is_kind in text):
             features.append(Feature(field.name, "categorical"))
@@ -191,14 +210,25 @@ def _check_kinds(examples: ExamplesTable, schema: pa.Schema) -> None:
 
 
 def _check_values(session: Session, examples: ExamplesTable, groups: ReportedGroups, schema: pa.Schema) -> None:
-    """Refuse an as-of date with a time of day, an infinite value, and a label that is not a number."""
+    """Refuse an as-of date with a time of day, what no estimator or no calendar can hold, and a label that is nan."""
     from pyarrow import types
 
-    used = [field for field in schema if field.name not in groups.columns and types.is_floating(field.type)]
+    used = [field for field in schema if field.name not in groups.columns]
+    floats = [field for field in used if types.is_floating(field.type)]
     as_of, label = identifier(examples.as_of), identifier(examples.label)
     counts = {f"'{examples.as_of}' has a time of day": f"{as_of} <> cast({as_of} as date)"}
-    counts |= {f"'{field.name}' is infinite": f"abs({identifier(field.name)}) = {INFINITY}" for field in used}
-    if any(field.name == examples.label for field in used):
+    for field in floats:
+        column = identifier(field.name)
+        counts[f"'{field.name}' is infinite"] = f"abs({column}) = {INFINITY}"
+        counts[f"'{field.name}' is beyond {LARGEST:.1e}, which not every estimator can hold,"] = (
+            f"not isnan({column}) and abs({column}) > {LARGEST} and abs({column}) < {INFINITY}"
+        )
+    for field in used:
+        if is_date(field.type):
+            counts[f"'{field.name}' lies outside the years 1 to 9999, or is infinite,"] = (
+                f"cast({identifier(field.name)} as date) not between date '{FIRST_DAY}' and date '{LAST_DAY}'"
+            )
+    if any(field.name == examples.label for field in floats):
         counts[f"'{examples.label}' is not a number (nan, which is not null)"] = f"isnan({label})"
     columns = ", ".join(
         f"count(*) filter (where {condition}) as count_{place}" for place, condition in enumerate(counts.values())
@@ -209,8 +239,9 @@ def _check_values(session: Session, examples: ExamplesTable, groups: ReportedGro
             raise mistake(
                 examples,
                 f"{found} in {count} rows",
-                "as-of dates are whole days, and values are finite numbers or null",
-                "mend it in the model; a division by zero becomes null with nullif(divisor, 0).",
+                "as-of dates are whole days, and values are finite numbers and dates of the calendar, or null",
+                "mend it in the model; a division by zero becomes null with nullif(divisor, 0), and so does a date or "
+                "a number that stands for none.",
             )
 
 

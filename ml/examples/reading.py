@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml.declaration import Prediction
 from ml.examples.inspection import is_date, mistake, table_of
+from ml.examples.plausibility import require_plausible
 from ml.examples.split import day_of
 from ml.models.feature import Feature
 from turnout.dealing import is_one_in
@@ -97,12 +98,15 @@ def read_matured(
     Raises
     ------
     ExamplesError
-        If the condition of a slice is none.
+        If the condition of a slice is none, or nobody can believe the labels; see `ml.examples.plausibility`.
     """
     import pandas as pd
 
     examples = prediction.examples
+    require_plausible(session, prediction, until)
     keys = [examples.entity, examples.as_of, examples.label, *prediction.groups.columns]
+    if prediction.split.group in prediction.ignored:
+        keys.append(str(prediction.split.group))
     columns = ", ".join(identifier(name) for name in [*keys, *(feature.name for feature in features)])
     slices = _check_slices(session, examples, prediction.groups.slices)
     key = f"{identifier(examples.as_of)}, {identifier(examples.entity)}"
@@ -155,7 +159,7 @@ def feature_frame(data: pa.Table | pa.RecordBatch, features: Sequence[Feature], 
         column = data[feature.name]
         if is_date(column.type):
             columns[feature.name] = _days(data[as_of]) - _days(column)
-        elif feature.kind == "numeric":
+        elif not feature.is_category:
             # Integers beyond 2^53 are rounded to the nearest float, as every estimator would.
             columns[feature.name] = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         else:

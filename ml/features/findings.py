@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ml.declaration import FINDINGS
+from ml.examples.plausibility import in_words
 from turnout.leakage.result import FINDINGS as AUDIT_FINDINGS
 
 if TYPE_CHECKING:
+    from ml.examples.plausibility import Implausible
     from ml.features.measures import Duplicates, Measures, Shift, Unlabelled
     from ml.tasks.strength import Strength, StrengthMeasure
 
@@ -161,6 +163,17 @@ def unlabelled_finding(unlabelled: Unlabelled, label: str) -> Iterator[Finding]:
             f"{unlabelled.example_count:,} examples ({unlabelled.share:.1%}) have none, at {unlabelled.as_of_dates} "
             "as-of dates up to the last that has matured. Such examples are scored, but the holdout has none of them, "
             "so its metrics are about others. Give each a label, or leave what can have none out of all examples.",
+        )
+
+
+def implausible_finding(found: Sequence[Implausible], label: str) -> Iterator[Finding]:
+    """Yield what is to be said about labels that nobody can believe; a training refuses them."""
+    if found:
+        yield Finding(
+            "implausible_labels",
+            label,
+            f"{in_words(found)}. Nothing is learned from them until a person has said why they are right. See whether "
+            "what the label is made from was loaded whole, and let it be null where it was not.",
         )
 
 

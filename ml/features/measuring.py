@@ -41,7 +41,7 @@ class Measuring:
     """
 
     def __init__(self, session: Session, prediction: Prediction, held: Examples, schema: pa.Schema) -> None:
-        self.periods = periods_of(held, prediction.split.holdout_dates)
+        self.periods = periods_of(held, prediction.split)
         self._features = [feature.name for feature in held.features]
         self._matured = held.matured
         columns = [*self._features, *prediction.groups.sensitive]

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from ml.examples.split import day_of
 from ml.features.measures import Kind, Periods
 from turnout.engines import identifier
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from ml.declaration import SplitPlan
     from ml.examples.inspection import Examples
     from turnout.engines import Session
     from turnout.project.examples_table import ExamplesTable
@@ -104,11 +106,13 @@ class ExamplesQuery:
         return dict(zip(conditions, row[::2], strict=True)), dict(zip(conditions, row[1::2], strict=True))
 
 
-def periods_of(examples: Examples, holdout_dates: int) -> Periods:
+def periods_of(examples: Examples, plan: SplitPlan) -> Periods:
     """Return the as-of dates that are compared: early and late ones, the holdout and the newest."""
     halved = examples.matured if len(examples.matured) > 1 else examples.as_of_dates
     newest = examples.as_of_dates[-1]
-    holdout = examples.matured[-holdout_dates:]
+    holdout = examples.matured[-plan.holdout_dates :]
+    if plan.holdout_from is not None:
+        holdout = tuple(day for day in examples.matured if day_of(day) >= plan.holdout_from)
     return Periods(
         early_until=halved[(len(halved) - 1) // 2] if len(halved) > 1 else None,
         newest=newest,

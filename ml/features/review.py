@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 from ml.examples.inspection import inspect
+from ml.examples.plausibility import implausible_labels
 from ml.features.findings import (
     DUPLICATE_DATES,
     REVIEWED,
     Finding,
     duplicates_finding,
     findings_of,
+    implausible_finding,
     sounds_sensitive,
     unlabelled_finding,
 )
@@ -54,6 +56,8 @@ class Review:
         Those of the features in their order, then those about the examples.
     stale : tuple of (finding, subject)
         What is acknowledged but was not found.
+    ignored : tuple of str
+        Columns that are declared to be no feature, and are not reviewed.
     """
 
     review_id: str
@@ -65,6 +69,7 @@ class Review:
     columns: tuple[ReviewedColumn, ...]
     findings: tuple[Finding, ...]
     stale: tuple[tuple[str, str], ...]
+    ignored: tuple[str, ...] = ()
 
     @property
     def unacknowledged(self) -> tuple[Finding, ...]:
@@ -129,6 +134,7 @@ def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str,
                 examples_per_entity=measuring.examples_per_entity,
             )
         ]
+        found += implausible_finding(implausible_labels(session, prediction), examples.label)
         found += unlabelled_finding(measuring.unlabelled(), examples.label)
         found += duplicates_finding(measuring.duplicate_entities(DUPLICATE_DATES), examples.entity)
     findings = tuple(
@@ -161,6 +167,7 @@ def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str,
             for subject in reasons
             if (name, subject) not in keys
         ),
+        ignored=prediction.ignored,
     )
 
 

@@ -36,8 +36,8 @@ def dense(features: Sequence[Feature]) -> ColumnTransformer:
     categorical = Pipeline([("encode", _one_hot()), ("center", StandardScaler(with_std=False))])
     return ColumnTransformer(
         [
-            ("numeric", numeric, _names(features, "numeric")),
-            ("categorical", categorical, _names(features, "categorical")),
+            ("numeric", numeric, _names(features, are_categories=False)),
+            ("categorical", categorical, _names(features, are_categories=True)),
         ]
     )
 
@@ -49,8 +49,8 @@ def one_hot(features: Sequence[Feature], numeric: BaseEstimator | str = "passthr
     """
     return ColumnTransformer(
         [
-            ("numeric", numeric, _names(features, "numeric")),
-            ("categorical", _one_hot(), _names(features, "categorical")),
+            ("numeric", numeric, _names(features, are_categories=False)),
+            ("categorical", _one_hot(), _names(features, are_categories=True)),
         ]
     )
 
@@ -61,5 +61,5 @@ def _one_hot() -> OneHotEncoder:
     )
 
 
-def _names(features: Sequence[Feature], kind: str) -> list[str]:
-    return [feature.name for feature in features if feature.kind == kind]
+def _names(features: Sequence[Feature], *, are_categories: bool) -> list[str]:
+    return [feature.name for feature in features if feature.is_category == are_categories]

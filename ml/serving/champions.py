@@ -94,7 +94,8 @@ def roll_back(
             data_fingerprint=earlier.data_fingerprint,
         )
     championship = replace(served, since=now, how="rolled_back", name=name.strip(), reason=reason.strip())
-    persistence.load(model_folder / championship.file, championship.file_hash, prediction.search.trusted_types)
+    file = model_folder / championship.file
+    persistence.load(file, championship.file_hash, prediction.search.trusted_types, earlier.libraries)
     with warehouse.session() as session:
         record_champion(session, championship)
     return championship

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from ml.models.reasons import PLACES, reason_fields
+from ml.models.score_columns import ScoreColumns
 from turnout.engines import QueryError, identifier
 from turnout.errors import DeclarationError, WarehouseError
-from turnout.records.table import LATER, Column, Relationship, Table, columns_of
+from turnout.records.table import Column, Relationship, Table, columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,20 +28,6 @@ FIRST = (
     "What moved the score most from the average one, in words: what the feature is called, its value, the direction. "
     "Null if the model cannot be explained, or reasons are not wanted."
 )
-
-
-@dataclass(frozen=True)
-class ScoreColumns:
-    """How a score was given."""
-
-    is_treated: Annotated[
-        bool,
-        "Whether the score may be acted on: a stable share of the entities, as the prediction declares "
-        "`treatment_share`; one that is not known counts as treated.",
-        LATER,
-    ]
-    model_version: Annotated[int, "The version of the model that gave the score; see `records.model_versions`."]
-    scored_at: Annotated[datetime, "When it was given, UTC."]
 
 
 def scores_table(prediction: Prediction, entity: Column, as_of: Column, mart: str = "") -> Table:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.declaration import Prediction
-from ml.examples.inspection import INFINITY, Examples, inspect, missing_features
+from ml.examples.inspection import INFINITY, Examples, inspect, missing_features, table_of
 from ml.examples.reading import feature_frame
 from ml.models import persistence
 from ml.models.contributions import explainer_of
@@ -20,7 +21,7 @@ from ml.training.history import ModelVersion, champion_of
 from turnout.advice import Action, Advice
 from turnout.clock import utc_now
 from turnout.engines import RefusedRowError, Session, Warehouse, identifier
-from turnout.errors import ModelError, WarehouseError
+from turnout.errors import ModelError, UnusableModelError, WarehouseError
 from turnout.project.examples_table import ExamplesTable
 from turnout.records import opened
 
@@ -36,11 +37,15 @@ TREATED = "(treated)"
 
 @dataclass(frozen=True)
 class Scoring:
-    """What was written back: the rows of one as-of date, by one model version."""
+    """What was written back: the rows of one as-of date, by one model version.
+
+    `other_libraries` are those that have another version than when the model was trained: the recorded one and today's.
+    """
 
     model_version: int
     as_of_date: date
     row_count: int
+    other_libraries: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> Scoring | None:
@@ -73,19 +78,26 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
         held = inspect(session, prediction)
         columns = session.columns_of(examples.schema, examples.table)
     _require_usable(champion, examples, prediction.task, held)
-    pipeline = persistence.load(model_folder / champion.file, champion.file_hash, prediction.search.trusted_types)
+    file, trusted = model_folder / champion.file, prediction.search.trusted_types
     as_of_date = held.as_of_dates[-1]
     schema = score_schema(examples, prediction.task, columns)
-    score_batch = _score_batch(pipeline, champion, prediction, schema)
+    with _in_use(champion, file):
+        pipeline = persistence.load(file, champion.file_hash, trusted, champion.libraries)
+        score_batch = _score_batch(pipeline, champion, prediction, schema)
     needed = [examples.entity, examples.as_of, *(feature.name for feature in champion.features)]
     wanted = [
         *map(identifier, needed),
         f"{is_treated(examples, prediction.serving.treatment_share)} as {identifier(TREATED)}",
     ]
     with opened(warehouse) as session:
+        # One example first: what a library says of its model is lost in a stream.
+        first = session.table(f"select {', '.join(wanted)} from {table_of(examples)} limit 1")
+        with _in_use(champion, file):
+            for batch in first.to_batches():
+                score_batch(batch)
         create_table(session, prediction)
         row_count = replace_scores(session, examples, as_of_date, schema, wanted, score_batch)
-    return Scoring(champion.version, as_of_date, row_count)
+    return Scoring(champion.version, as_of_date, row_count, persistence.other_libraries(champion.libraries))
 
 
 def _require_usable(champion: ModelVersion, examples: ExamplesTable, task: Task, held: Examples) -> None:
@@ -102,6 +114,23 @@ def _require_usable(champion: ModelVersion, examples: ExamplesTable, task: Task,
                 "bring back what was there, or ", Action("train", "train again", {"prediction": examples.name}), "."
             ),
         )
+
+
+@contextmanager
+def _in_use(champion: ModelVersion, path: Path) -> Iterator[None]:
+    """Tell in words, with the prediction, that its champion's fit in service is lost or cannot be used any more."""
+    try:
+        with persistence.in_words(path, champion.libraries, "predict with"):
+            yield
+    except UnusableModelError as error:
+        again = Action("train", "train again", {"prediction": champion.prediction})
+        raise UnusableModelError(
+            f"Champion version {champion.version} of '{champion.prediction}' cannot score: {error.problem}.",
+            where=error.where,
+            rule=error.rule,
+            remedy=Advice(again, ": the challenger is judged without it. The scores from before are still in place."),
+            problem=error.problem,
+        ) from error
 
 
 def _score_batch(

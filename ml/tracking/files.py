@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ml.models.feature import Feature
 from ml.models.persistence import TRUSTED_TYPES
 from ml.tasks import task_named
 from ml.tracking.reading import Fit
@@ -76,8 +77,10 @@ def write_model(folder: Path, fit: Fit, content: bytes) -> None:
     from mlflow.types import ColSpec, DataType, Schema
 
     libraries = json.loads(fit.version["libraries"])
-    kinds = {"numeric": DataType.double, "categorical": DataType.string}
-    inputs: list[Any] = [ColSpec(kinds[kind], name) for name, kind in json.loads(fit.version["features"]).items()]
+    features = [Feature(name, kind) for name, kind in json.loads(fit.version["features"]).items()]
+    inputs: list[Any] = [
+        ColSpec(DataType.string if feature.is_category else DataType.double, feature.name) for feature in features
+    ]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.skops").write_bytes(content)
     (folder / "requirements.txt").write_text("".join(f"{name}=={found}\n" for name, found in libraries.items()))

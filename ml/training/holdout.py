@@ -20,6 +20,7 @@ from ml.models import persistence
 from ml.models.candidates import BASELINE, fit
 from ml.models.contributions import importance_of
 from ml.monitoring.outcomes import outcomes_of
+from turnout.errors import UnusableModelError
 from turnout.records.trainings import Evaluation, Outcome
 
 if TYPE_CHECKING:
@@ -145,6 +146,8 @@ def judge_champion(
     That is the fit in service, if it ended a gap before this holdout. Else it is the fit that was judged when it
     became champion, which ended a gap before its own holdout; that one is honest unless today's begins earlier. Where
     a group is declared, the fit in service has learned from the holdout's groups, so it is always the latter.
+
+    A champion whose fit is lost, or that today's libraries cannot use, is obsolete.
     """
     if champion is None:
         return None
@@ -157,6 +160,9 @@ def judge_champion(
     if split.group not in {None, champion.split_group}:
         problem = f"it has learned from values of the group '{split.group}' that are now the holdout's"
         return Champion(champion.version, None, problem, is_obsolete=True)
+    if split.is_by_time and not champion.is_split_by_time:
+        problem = "it was judged on the dates that it has learned from, not on later ones"
+        return Champion(champion.version, None, problem, is_obsolete=True)
     begin = day_of(holdout[examples.as_of].iloc[0])
     if split.group is None and champion.last_as_of_date + timedelta(days=split.gap_days) <= begin:
         file, file_hash = champion.file, champion.file_hash
@@ -164,9 +170,15 @@ def judge_champion(
         file, file_hash = champion.evaluated_file, champion.evaluated_file_hash
     else:
         return Champion(champion.version, None, "today's holdout begins before its own, so it has learned from it")
-    fitted = persistence.load(model_folder / file, file_hash, prediction.search.trusted_types)
-    names = [feature.name for feature in champion.features]
-    return Champion(champion.version, prediction.task.predict(fitted, holdout[names]))
+    path, names = model_folder / file, [feature.name for feature in champion.features]
+    try:
+        fitted = persistence.load(path, file_hash, prediction.search.trusted_types, champion.libraries)
+        with persistence.in_words(path, champion.libraries, "predict with"):
+            predicted = prediction.task.predict(fitted, holdout[names])
+    except UnusableModelError as error:
+        # Nobody can compare with it or score by it, so it must not keep the place.
+        return Champion(champion.version, None, error.problem, is_obsolete=True)
+    return Champion(champion.version, predicted)
 
 
 def _prediction_seconds(fitted: BaseEstimator, task: Task, features: pd.DataFrame) -> float:

@@ -104,7 +104,7 @@ def test_a_date_is_days_before_the_as_of_date(world: World) -> None:
            where entity > 0"""
     )
     world.declare(slices={"new": "seen is null"})
-    assert Feature("seen", "numeric") in world.held.features
+    assert Feature("seen", "date") in world.held.features
     examples = world.matured
     known = examples[examples["entity"] > 0]
     assert (set(known["seen"]), set(known["called"])) == ({3.0}, {1.5})

@@ -10,7 +10,7 @@ import pytest
 from projects import small_manifest
 from sklearn.linear_model import LinearRegression
 
-from ml.declaration import predictions_in
+from ml.declaration import LabelExpectation, predictions_in
 from ml.judging.limits import Limits
 from ml.models.candidates import FAMILIES
 from turnout.errors import DeclarationError
@@ -22,6 +22,20 @@ COMPLETE: dict[str, Any] = {
     "label": "outcome",
     "horizon_days": 28,
 }
+
+
+def expecting(**expected: Any) -> dict[str, Any]:
+    return {"column": "outcome", "expect": expected}
+
+
+def test_what_is_expected_of_labels_is_carried() -> None:
+    (plain,) = predictions_in(small_manifest(COMPLETE))
+    (alone,) = predictions_in(small_manifest({**COMPLETE, "label": {"column": "outcome"}}))
+    assert plain == alone
+    declared = {**COMPLETE, "label": expecting(min=0.05, max=1, by=["group", "x"])}
+    (prediction,) = predictions_in(small_manifest(declared))
+    assert prediction.examples.label == "outcome"
+    assert prediction.expected == LabelExpectation(min=0.05, max=1.0, by=("group", "x"))
 
 
 def test_defaults_are_filled_in() -> None:
@@ -166,6 +180,20 @@ def test_a_model_without_a_declaration_is_not_a_prediction() -> None:
         ({"treatment_share": 101}, "treatment_share", "a percentage above 0, at most 100"),
         ({"treatment_share": "10%"}, "treatment_share", "'10%'"),
         ({"treatment_share": True}, "treatment_share", "a percentage above 0, at most 100"),
+        ({"ignore": "x"}, "ignore", "a list of column names"),
+        ({"ignore": ["y"]}, "ignore", "names the column 'y'"),
+        ({"ignore": ["entity"]}, "ignore", "which has a role of its own"),
+        ({"label": 3}, "label", "the name of a column, or with what is to be expected of it"),
+        ({"label": {"expect": {"min": 0}}}, "label.column", "'column' is missing"),
+        ({"label": {"column": "outcom"}}, "label", "names the column 'outcom'"),
+        ({"label": {"column": "outcome", "exepct": {}}}, "label.exepct", "'label' has no key 'exepct'. Did you mean"),
+        ({"label": expecting(mn=0.1)}, "label.expect.mn", "'expect' has no key 'mn'. Did you mean 'min'?"),
+        ({"label": expecting(min="5%")}, "label.expect.min", "'min' of 'expect' of 'label' is '5%'"),
+        ({"label": expecting(by="group")}, "label.expect.by", "'by' of 'expect' of 'label' is 'group'"),
+        ({"label": expecting(by=["grup"])}, "label.expect.by", "does not document. Did you mean 'group'?"),
+        ({"label": expecting(by=["entity"])}, "label.expect.by", "which is part of the key, the label itself, or"),
+        ({"label": expecting(by=["group", "group"])}, "label.expect.by", "named twice"),
+        ({"label": expecting(min=0.5, max=0.5)}, "label.expect", "at least 0.5 and at most 0.5 is expected"),
         ({"slices": ["x > 1"]}, "slices", "a condition in SQL for each name"),
         ({"minimum_effect": -1}, "minimum_effect", "a share, such as 0.005"),
         ({"acknowledged": ["unstable"]}, "acknowledged", "'acknowledged' is ['unstable']"),
@@ -206,3 +234,15 @@ def test_the_column_of_unseen_groups_is_named_once_and_exists() -> None:
     assert prediction.groups.columns == ("group",)
     with pytest.raises(DeclarationError, match=r"named twice \(sensitive and unseen_groups\)"):
         predictions_in(small_manifest({**COMPLETE, "unseen_groups": "group", "sensitive": ["group"]}))
+
+
+@pytest.mark.parametrize("key", ["entity", "as_of"])
+@pytest.mark.parametrize("name", ["score", "Scored_At", "is_treated", "model_version", "reason_2_effect"])
+def test_a_key_that_is_called_as_our_own_columns_is_refused(key: str, name: str) -> None:
+    columns = (name, *(column for column in ("entity", "day", "outcome") if column != COMPLETE[key]))
+    with pytest.raises(
+        DeclarationError, match=f"'{key}' names the column '{name}', and so is a column of every"
+    ) as caught:
+        predictions_in(small_manifest({**COMPLETE, key: name}, columns))
+    assert f"config.meta.prediction.{key}" in caught.value.where
+    assert "taken are score, is_treated, model_version, scored_at, reason_1" in str(caught.value.remedy)

@@ -7,9 +7,12 @@ from dataclasses import replace
 import pytest
 from worlds import World, redeclared
 
+from ml.examples.inspection import missing_features
 from ml.examples.reading import fingerprint
 from ml.models.feature import Feature
 from turnout.errors import ExamplesError, WarehouseError
+
+MAKE_FLOAT = "alter table predictions.will_return alter strength type double"
 
 
 def test_every_column_without_a_role_is_a_feature_and_a_sensitive_one_never(world: World) -> None:
@@ -18,7 +21,7 @@ def test_every_column_without_a_role_is_a_feature_and_a_sensitive_one_never(worl
         Feature("strength", "numeric"),
         Feature("amount", "numeric"),
         Feature("kind", "categorical"),
-        Feature("is_even", "numeric"),
+        Feature("is_even", "boolean"),
     )
     assert (len(held.as_of_dates), len(held.matured)) == (20, 18)
 
@@ -54,6 +57,28 @@ def test_matured_examples_are_read_in_a_fixed_order_so_that_their_fingerprint_is
             "'day' has a time of day in 2000 rows",
         ),
         ("update predictions.will_return set strength = 'inf' where entity = 3", "'strength' is infinite in 20 rows"),
+        (
+            f"{MAKE_FLOAT}; update predictions.will_return set strength = 1e39 where entity = 3",
+            "beyond 3.4e.38, .* 20 rows",
+        ),
+        (f"{MAKE_FLOAT}; update predictions.will_return set strength = -1e308 where entity = 3", "beyond 3.4e.38"),
+        (
+            "alter table predictions.will_return add column since date default 'infinity'",
+            "'since' lies outside the years",
+        ),
+        (
+            "alter table predictions.will_return add column since date default '-infinity'",
+            "'since' lies outside the years",
+        ),
+        (
+            "alter table predictions.will_return add column since timestamp default 'infinity'",
+            "'since' lies outside the years 1 to 9999, or is infinite, in 4000 rows",
+        ),
+        ("alter table predictions.will_return add column since date default '5000000-01-01'", "outside the years"),
+        (
+            "update predictions.will_return set day = 'infinity' where day = '2024-05-19'",
+            "'day' lies outside the years",
+        ),
     ],
 )
 def test_a_broken_promise_is_refused_with_table_and_remedy(world: World, change: str, words: str) -> None:
@@ -67,3 +92,58 @@ def test_a_broken_promise_is_refused_with_table_and_remedy(world: World, change:
 def test_a_table_that_was_not_built_is_named(world: World) -> None:
     with pytest.raises(WarehouseError, match=r"no table predictions\.other"):
         _ = replace(world, prediction=redeclared(world.prediction, table="other")).held
+
+
+def test_the_largest_numbers_and_the_first_and_last_days_are_no_mistake(world: World) -> None:
+    world.change(
+        f"""{MAKE_FLOAT};
+            update predictions.will_return set strength = case entity when 3 then -3.3e38 when 4 then 'nan' end
+            where entity in (3, 4);
+            alter table predictions.will_return add column since date default '0001-01-01';
+            alter table predictions.will_return add column until timestamp default '9999-12-31 23:59:59'"""
+    )
+    assert [feature.kind for feature in world.held.features][-2:] == ["date", "date"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kinds"),
+    [
+        ("date", "integer", ("date", "numeric")),
+        ("integer", "date", ("numeric", "date")),
+        ("timestamp", "varchar", ("date", "categorical")),
+        ("boolean", "integer", ("boolean", "numeric")),
+    ],
+)
+def test_a_feature_that_turns_into_another_kind_is_another_feature(
+    world: World, before: str, after: str, kinds: tuple[str, str]
+) -> None:
+    world.change(f"alter table predictions.will_return add column seen {before}")
+    needed = world.held.features
+    world.change(
+        f"""alter table predictions.will_return drop column seen;
+            alter table predictions.will_return add column seen {after}"""
+    )
+    assert missing_features(needed, world.held.features) == f"it needs 'seen' ({kinds[0]}, and it is {kinds[1]} now)"
+
+
+@pytest.mark.parametrize(("before", "after"), [("integer", "double"), ("date", "timestamp")])
+def test_a_feature_of_another_type_of_its_kind_is_the_same(world: World, before: str, after: str) -> None:
+    world.change(f"alter table predictions.will_return add column seen {before}")
+    needed = world.held.features
+    world.change(f"alter table predictions.will_return alter seen type {after}")
+    assert missing_features(needed, world.held.features) == ""
+
+
+def test_a_column_that_is_there_for_sql_alone_is_no_feature_whatever_its_type(world: World) -> None:
+    before = world.held.features
+    world.change(
+        """alter table predictions.will_return add column household_id bigint;
+           alter table predictions.will_return add column seen integer[];
+           update predictions.will_return set household_id = entity // 2"""
+    )
+    world.declare(ignored=("household_id", "seen"), group="household_id")
+    assert world.held.features == before
+    assert "household_id" in world.matured  # the split needs it
+    world.declare(ignored=("househld",))
+    with pytest.raises(ExamplesError, match="there is no column 'househld', which is declared as 'ignore'"):
+        _ = world.held

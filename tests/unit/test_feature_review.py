@@ -184,7 +184,7 @@ def test_an_acknowledgement_of_what_is_not_found_any_more_is_told_gently(world: 
 
 def test_every_finding_can_be_acknowledged_and_is_tested_here() -> None:
     tested = {finding for finding, *_ in PLANTED} | {"unlabelled", "duplicate_entities", "sounds_sensitive"}
-    assert tested == REVIEWED
+    assert tested | {"implausible_labels"} == REVIEWED  # see test_plausibility
 
 
 @pytest.mark.parametrize("values", [2, 1000])

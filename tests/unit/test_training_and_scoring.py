@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import date, datetime
+from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -28,7 +31,7 @@ from ml.tasks import BINARY, REGRESSION
 from ml.training.replay import replay
 from ml.training.result import Training
 from ml.training.training import train
-from turnout.errors import DeclarationError, ExamplesError, ModelError, WarehouseError
+from turnout.errors import DeclarationError, ExamplesError, ModelError, UnusableModelError, WarehouseError
 
 
 def trained(world: World) -> Training:
@@ -450,6 +453,89 @@ def test_a_model_file_that_was_changed_is_not_loaded(world: World) -> None:
     file.unlink()
     with pytest.raises(ModelError, match="is missing"):
         scored(world)
+
+
+OLD = f"it was trained with scikit-learn 1.0.0, and scikit-learn {version('scikit-learn')}"
+
+
+def lost(world: World, monkeypatch: pytest.MonkeyPatch) -> str:
+    shutil.rmtree(world.models)
+    return "its file is missing"
+
+
+def changed(world: World, monkeypatch: pytest.MonkeyPatch) -> str:
+    for file in world.models.rglob("*.skops"):
+        file.write_bytes(file.read_bytes() + b"!")
+    return "its file has changed"
+
+
+def upgraded(world: World, monkeypatch: pytest.MonkeyPatch) -> str:
+    """As scikit-learn does when a private class has moved."""
+    _trained_with(world, "1.0.0")
+    monkeypatch.setattr("skops.io.loads", _broken)
+    return f"{OLD} cannot load it (AttributeError"
+
+
+def moved(world: World, monkeypatch: pytest.MonkeyPatch) -> str:
+    """As skops does when a library keeps in its models what it did not keep before."""
+    _trained_with(world, "1.0.0")
+    before = {file.read_bytes() for file in world.models.rglob("*.skops")}
+    monkeypatch.setattr("skops.io.get_untrusted_types", lambda data: ["sklearn.new.Loss"] if data in before else [])
+    return f"{OLD} cannot load it (TypeError: it holds types that are not trusted"
+
+
+def silent(world: World, monkeypatch: pytest.MonkeyPatch) -> str:
+    """As scikit-learn does most often: it is loaded, and an attribute is missing as soon as it predicts."""
+    _trained_with(world, "1.0.0")
+    monkeypatch.setattr("skops.io.loads", lambda *_, **__: _OldModel())
+    return f"{OLD} cannot predict with it (AttributeError"
+
+
+class _OldModel:
+    """What was loaded, and lacks what today's library asks for."""
+
+    def __getattr__(self, name: str) -> object:
+        return _broken()
+
+
+def _broken(*_: object, **__: object) -> object:
+    msg = "'SimpleImputer' object has no attribute '_fill_dtype'"
+    raise AttributeError(msg)
+
+
+def _trained_with(world: World, library: str) -> None:
+    world.change(
+        f"""update records.model_versions
+            set libraries = regexp_replace(libraries, '"scikit-learn": "[^"]*"', '"scikit-learn": "{library}"')"""
+    )
+
+
+@pytest.mark.parametrize("broken", [lost, changed, upgraded, moved, silent])
+def test_a_champion_that_cannot_be_used_is_told_with_the_remedy_and_gives_way(
+    world: World, broken: Callable[[World, pytest.MonkeyPatch], str]
+) -> None:
+    world.declare(candidates=(Candidate("linear"),))
+    trained(world)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        problem = broken(world, monkeypatch)
+        with pytest.raises(UnusableModelError) as caught:
+            scored(world)
+        assert f"Champion version 1 of 'will_return' cannot score: {problem}" in str(caught.value)
+        assert "remedy: train again" in str(caught.value)
+        training = trained(world)
+    assert f"champion version 1 is obsolete: {problem}" in training.decision.reason
+    result = scored(world)
+    assert result is not None
+    assert (result.model_version, result.other_libraries) == (2, {})
+
+
+def test_a_champion_of_other_libraries_that_still_works_is_told(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    trained(world)
+    _trained_with(world, "1.0.0")
+    result = scored(world)
+    assert result is not None
+    assert result.other_libraries == {"scikit-learn": ("1.0.0", version("scikit-learn"))}
+    assert f"was saved with scikit-learn 1.0.0, and is used with scikit-learn {version('scikit-learn')}" in caplog.text
 
 
 def test_a_model_file_that_would_run_code_is_not_loaded(world: World, tmp_path: Path) -> None:

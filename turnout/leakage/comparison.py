@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from turnout.engines import identifier
 from turnout.leakage.rebuild import rebuilt_schema
+from turnout.project.manifest import declared_label
 
 if TYPE_CHECKING:
     from turnout.engines import Session
@@ -173,7 +174,7 @@ def first_models(
             continue  # an ephemeral model has no table
         names = session.columns_of(node["schema"], node["alias"]).names
         # The label of a prediction upstream is not there yet; that is as it should be.
-        names = [name for name in names if name != node["config"]["meta"].get("prediction", {}).get("label")]
+        names = [name for name in names if name != declared_label(node)]
         if prediction.entity in names and prediction.as_of in names:
             table = Keyed(node["schema"], node["alias"], prediction.entity, prediction.as_of)
             _, found = _compare_rows(session, table, as_of_date, names)

@@ -64,6 +64,13 @@ def declared_predictions(manifest: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def declared_label(node: Mapping[str, Any]) -> str | None:
+    """Return the column that a model declares as the label of its prediction; None if it declares none."""
+    declared = node["config"]["meta"].get("prediction")
+    label = declared.get("label") if isinstance(declared, dict) else None
+    return label.get("column") if isinstance(label, dict) else label
+
+
 @lru_cache(maxsize=8)
 def _manifest(project: Project, state: str) -> dict[str, Any]:
     target = project.manifest_folder

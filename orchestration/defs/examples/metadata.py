@@ -110,6 +110,7 @@ def review_metadata(made: Review) -> dict[str, Any]:
                 for finding in made.findings
             ]
         ),
+        "ignored": ", ".join(made.ignored) or "nothing",
         "early until": str(made.early_until),
         "newest": str(made.newest),
     }

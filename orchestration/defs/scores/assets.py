@@ -76,6 +76,12 @@ def _scores_asset(project: Project, prediction: Prediction) -> AssetsDefinition:
                 "as-of date": str(scoring.as_of_date),
                 "model version": scoring.model_version,
                 "highest scores": table(sample),
+                "trained with other libraries": table(
+                    [
+                        {"library": name, "trained with": then, "scored with": now}
+                        for name, (then, now) in scoring.other_libraries.items()
+                    ]
+                ),
             }
         )
 

@@ -19,7 +19,7 @@ select
     {{ tidied('county_code') }} as county,
     {{ tidied('precinct') }} as precinct,
     registration_date as registered_on,
-    cast(extract(year from birth_date) as int) as birth_year,
+    cast(extract(year from {{ known_date('birth_date') }}) as int) as birth_year,
     case gender when 'F' then 'female' when 'M' then 'male' else 'unknown' end as gender,
     case race
         when '1' then 'american indian' when '2' then 'asian' when '3' then 'black' when '4' then 'hispanic'
@@ -35,7 +35,7 @@ select
     {{ tidied_name('name_middle') }} as middle_name,
     {{ without_suffix('name_last') }} as last_name,
     coalesce({{ tidied_name('name_suffix') }}, {{ suffix_of('name_last') }}) as name_suffix,
-    {{ tidied_name('residence_address_line_1') }} as street_address,
+    {{ known_address('residence_address_line_1') }} as street_address,
     {{ tidied_name('residence_address_line_2') }} as unit,
     {{ tidied('residence_city') }} as city,
     {{ five_digits('residence_zipcode') }} as postcode

@@ -24,7 +24,7 @@ select
     {{ tidied('county_desc') }} as county,
     {{ tidied('precinct_abbrv') }} as precinct,
     registr_dt as registered_on,
-    cast(birth_year as int) as birth_year,
+    case when cast(birth_year as int) > 1900 then cast(birth_year as int) end as birth_year,
     case gender_code when 'F' then 'female' when 'M' then 'male' else 'unknown' end as gender,
     case
         when ethnic_code = 'HL' then 'hispanic'
@@ -50,7 +50,7 @@ select
     {{ tidied_name('coalesce(middle_name, midl_name)') }} as middle_name,
     {{ without_suffix('last_name') }} as last_name,
     coalesce({{ tidied_name('coalesce(name_suffix_lbl, name_sufx_cd)') }}, {{ suffix_of('last_name') }}) as name_suffix,
-    {{ tidied_name('res_street_address') }} as street_address,
+    {{ known_address('res_street_address') }} as street_address,
     cast(null as {{ dbt.type_string() }}) as unit,
     {{ tidied('res_city_desc') }} as city,
     {{ five_digits('zip_code') }} as postcode

@@ -14,7 +14,7 @@ select
     trim(county_number) as county,
     {{ tidied('precinct_code') }} as precinct,
     registration_date as registered_on,
-    cast(extract(year from date_of_birth) as int) as birth_year,
+    cast(extract(year from {{ known_date('date_of_birth') }}) as int) as birth_year,
     'unknown' as gender,
     'unknown' as race,
     cast(null as {{ dbt.type_string() }}) as party,
@@ -24,7 +24,7 @@ select
     {{ tidied_name('middle_name') }} as middle_name,
     {{ without_suffix('last_name') }} as last_name,
     coalesce({{ tidied_name('suffix') }}, {{ suffix_of('last_name') }}) as name_suffix,
-    {{ tidied_name('residential_address1') }} as street_address,
+    {{ known_address('residential_address1') }} as street_address,
     {{ tidied_name('residential_secondary_addr') }} as unit,
     {{ tidied('residential_city') }} as city,
     {{ five_digits('residential_zip') }} as postcode

@@ -29,7 +29,7 @@ select
     {{ tidied('countycode') }} as county,
     {{ tidied('precinctcode') }} as precinct,
     registrationdate as registered_on,
-    cast(extract(year from birthdate) as int) as birth_year,
+    cast(extract(year from {{ known_date('birthdate') }}) as int) as birth_year,
     case gender when 'F' then 'female' when 'M' then 'male' else 'unknown' end as gender,
     'unknown' as race,
     cast(null as {{ dbt.type_string() }}) as party,
@@ -38,7 +38,7 @@ select
     {{ tidied_name('mname') }} as middle_name,
     {{ without_suffix('lname') }} as last_name,
     coalesce({{ tidied_name('namesuffix') }}, {{ suffix_of('lname') }}) as name_suffix,
-    {{ tidied_name('street') }} as street_address,
+    {{ known_address('street') }} as street_address,
     {{ tidied_name('unit') }} as unit,
     {{ tidied('regcity') }} as city,
     {{ five_digits('regzipcode') }} as postcode
