@@ -16,7 +16,7 @@ from ml.tasks import Task, task_named
 from turnout.declarations import Mistake, Place, validated
 from turnout.errors import TurnoutError, did_you_mean
 from turnout.project.examples_table import ExamplesTable
-from turnout.project.manifest import declared_predictions
+from turnout.project.manifest import declared_predictions, is_ephemeral
 
 Manifest = Mapping[str, Any]
 
@@ -39,17 +39,42 @@ def predictions_in(manifest: Manifest) -> tuple[Prediction, ...]:
     DeclarationError
         On the first mistake, with file, model, key and remedy.
     """
+    for node in manifest["nodes"].values():
+        _check_version(node, manifest)
     declared = (_prediction(manifest["nodes"][node_id]) for node_id in declared_predictions(manifest).values())
     return tuple(sorted(declared, key=lambda prediction: prediction.name))
 
 
-def _prediction(node: Mapping[str, Any]) -> Prediction:
+def _check_version(node: Mapping[str, Any], manifest: Manifest) -> None:
+    """Refuse a declaration that stands only at a version which `ref` does not mean: nobody would hear of it."""
+    is_model = node["resource_type"] == "model" and "prediction" in node["config"]["meta"]
+    if is_model and node["name"] not in declared_predictions(manifest):
+        raise _place_of(node).error(
+            f"version {node['version']} is declared, but the latest one is {node['latest_version']}, which is not.",
+            "declare it for the latest version, or for all of them, beside 'versions'.",
+        )
+
+
+def _file_of(node: Mapping[str, Any]) -> str:
     # The patch path is the YAML file, "project://models/x.yml"; a declaration inside the SQL has none.
-    file = (node["patch_path"] or node["original_file_path"]).split("://")[-1]
-    place = Place(f"{file}, model '{node['name']}'", "config.meta.prediction", RULE)
+    file: str = (node["patch_path"] or node["original_file_path"]).split("://")[-1]
+    return file
+
+
+def _place_of(node: Mapping[str, Any]) -> Place:
+    return Place(f"{_file_of(node)}, model '{node['name']}'", "config.meta.prediction", RULE)
+
+
+def _prediction(node: Mapping[str, Any]) -> Prediction:
+    file, place = _file_of(node), _place_of(node)
     declaration = _validated(node["config"]["meta"]["prediction"], place)
     task = task_named(declaration.task, f"{place.where}, key '{place.keys}.task'")
     check(declaration, task, node["columns"], place)
+    if is_ephemeral(node):
+        raise place.error(
+            "the model is ephemeral, so there is no table of examples to learn from.",
+            "leave 'materialized: ephemeral' out: the layer of predictions makes tables.",
+        )
     return Prediction(
         examples=_examples(node, file, declaration),
         task=task,

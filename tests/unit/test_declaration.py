@@ -75,6 +75,20 @@ def test_the_metric_of_a_regression_is_its_own() -> None:
     assert prediction.gate.metric.name == "rmse"
 
 
+def test_examples_are_a_table_and_of_versions_the_latest_counts() -> None:
+    manifest = small_manifest(COMPLETE)
+    (node,) = manifest["nodes"].values()
+    node["config"]["materialized"] = "ephemeral"
+    with pytest.raises(DeclarationError, match=r"ephemeral(?s:.)*will_return.yml, model 'will_return'"):
+        predictions_in(manifest)
+    node["config"]["materialized"] = "table"
+    versions = {number: {**node, "version": number, "latest_version": 2, "alias": f"of_{number}"} for number in (2, 1)}
+    (prediction,) = predictions_in({"nodes": {f"id.v{number}": version for number, version in versions.items()}})
+    assert prediction.examples.table == "of_2"
+    with pytest.raises(DeclarationError, match="version 1 is declared, but the latest one is 2"):
+        predictions_in({"nodes": {"id.v1": versions[1]}})
+
+
 def test_a_model_without_a_declaration_is_not_a_prediction() -> None:
     manifest = small_manifest(COMPLETE)
     for node in manifest["nodes"].values():

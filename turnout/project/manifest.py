@@ -55,12 +55,25 @@ def share_parse(project: Project, target: Path) -> None:
 
 
 def declared_predictions(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Return the `unique_id` of the model that declares each prediction, by name; what it declares is not read."""
+    """Return the `unique_id` of the model that declares each prediction, by name; what it declares is not read.
+
+    Of a model in several versions it is the latest, as for a `ref` that names none.
+    """
     return {
         node["name"]: node["unique_id"]
         for node in manifest["nodes"].values()
-        if node["resource_type"] == "model" and "prediction" in node["config"]["meta"]
+        if node["resource_type"] == "model" and "prediction" in node["config"]["meta"] and is_latest(node)
     }
+
+
+def is_latest(node: Mapping[str, Any]) -> bool:
+    """Return whether a model is the one that a `ref` to its name means: it has no versions, or is the latest."""
+    return node.get("version") == node.get("latest_version")
+
+
+def is_ephemeral(node: Mapping[str, Any]) -> bool:
+    """Return whether a model is no table: dbt writes its SQL into whatever reads it."""
+    return str(node["config"].get("materialized")) == "ephemeral"
 
 
 @lru_cache(maxsize=8)
