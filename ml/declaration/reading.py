@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
+from keyword import iskeyword
 from typing import Any
 
 from ml.declaration.checks import check
@@ -45,6 +47,23 @@ def predictions_in(manifest: Manifest) -> tuple[Prediction, ...]:
     return tuple(sorted(declared, key=lambda prediction: prediction.name))
 
 
+def _check_path(path: str, place: Place, key: str) -> None:
+    """Refuse what cannot be the import path of something to learn with, before anything is imported."""
+    parts = path.split(".")
+    if not all(part.isidentifier() and not iskeyword(part) for part in parts):
+        raise place.error(
+            f"'{path}' is no import path.",
+            "write names with a dot between one and the next, such as sklearn.ensemble.ExtraTreesClassifier.",
+            key,
+        )
+    if parts[0] in sys.stdlib_module_names:
+        raise place.error(
+            f"'{path}' stands in Python's own library, which holds nothing to learn with.",
+            "name an estimator of scikit-learn's kind, or a function of your own that returns one.",
+            key,
+        )
+
+
 def _check_version(node: Mapping[str, Any], manifest: Manifest) -> None:
     """Refuse a declaration that stands only at a version which `ref` does not mean: nobody would hear of it."""
     is_model = node["resource_type"] == "model" and "prediction" in node["config"]["meta"]
@@ -68,6 +87,8 @@ def _place_of(node: Mapping[str, Any]) -> Place:
 def _prediction(node: Mapping[str, Any]) -> Prediction:
     file, place = _file_of(node), _place_of(node)
     declaration = _validated(node["config"]["meta"]["prediction"], place)
+    if "." in declaration.task:
+        _check_path(declaration.task, place, "task")
     task = task_named(declaration.task, f"{place.where}, key '{place.keys}.task'")
     check(declaration, task, node["columns"], place)
     if is_ephemeral(node):
@@ -184,6 +205,7 @@ def _candidates(
                 "sklearn.ensemble.ExtraTreesClassifier.",
                 "candidates",
             )
+        _check_path(name, place, "candidates")
         if name in found:
             raise place.error(f"the candidate '{name}' is named twice.", "name it once.", "candidates")
         choices = {key: tuple(value) for key, value in parameters.items() if isinstance(value, list)}

@@ -82,11 +82,20 @@ def test_examples_are_a_table_and_of_versions_the_latest_counts() -> None:
     with pytest.raises(DeclarationError, match=r"ephemeral(?s:.)*will_return.yml, model 'will_return'"):
         predictions_in(manifest)
     node["config"]["materialized"] = "table"
-    versions = {number: {**node, "version": number, "latest_version": 2, "alias": f"of_{number}"} for number in (2, 1)}
-    (prediction,) = predictions_in({"nodes": {f"id.v{number}": version for number, version in versions.items()}})
+    versions = {
+        f"id.v{number}": {
+            **node,
+            "version": number,
+            "latest_version": 2,
+            "alias": f"of_{number}",
+            "unique_id": unique_id,
+        }
+        for number, uid in ((2, "id.v2"), (1, "id.v1"))
+    }
+    (prediction,) = predictions_in({"nodes": versions})
     assert prediction.examples.table == "of_2"
     with pytest.raises(DeclarationError, match="version 1 is declared, but the latest one is 2"):
-        predictions_in({"nodes": {"id.v1": versions[1]}})
+        predictions_in({"nodes": {"id.v1": versions["id.v1"]}})
 
 
 def test_a_model_without_a_declaration_is_not_a_prediction() -> None:
@@ -143,6 +152,10 @@ def test_a_model_without_a_declaration_is_not_a_prediction() -> None:
         ({"treatment_share": 101}, "treatment_share", "a percentage above 0, at most 100"),
         ({"treatment_share": "10%"}, "treatment_share", "'10%'"),
         ({"treatment_share": True}, "treatment_share", "a percentage above 0, at most 100"),
+        ({"candidates": ["os.path;import os"]}, "candidates", "'os.path;import os' is no import path"),
+        ({"candidates": ["shop..model"]}, "candidates", "is no import path"),
+        ({"candidates": [{"subprocess.check_output": {"args": "date"}}]}, "candidates", "Python's own library"),
+        ({"task": "os.system"}, "task", "Python's own library"),
         ({"slices": ["x > 1"]}, "slices", "a condition in SQL for each name"),
         ({"minimum_effect": -1}, "minimum_effect", "a share, such as 0.005"),
         ({"acknowledged": ["unstable"]}, "acknowledged", "'acknowledged' is ['unstable']"),

@@ -5,6 +5,7 @@ Connections are opened late and closed early, as DuckDB lets one process in at a
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -190,6 +191,26 @@ class DuckDBSession:
                 reader = cursor.sql(sql, params=list(parameters)).to_arrow_reader(rows)
             with reader:
                 yield reader
+
+    def require_expression(self, sql: str) -> None:
+        """Refuse what is not one whole expression."""
+        plain = self._parsed("select (1)")
+        # Without brackets around it one that closes them is a mistake, and with them one that leaves a comment open.
+        for query in (f"select {sql}", f"select ({sql})"):
+            parsed = self._parsed(query)
+            if parsed.get("error"):
+                raise QueryError(f"Parser Error: {parsed['error_message']}", is_about_sql=True)
+            ((found,), (wanted,)) = ([statement["node"] for statement in one["statements"]] for one in (parsed, plain))
+            expressions = found.get("select_list", [])
+            is_one = len(expressions) == 1 and expressions[0]["class"] != "STAR" and not expressions[0]["alias"]
+            if not is_one or {**found, "select_list": None} != {**wanted, "select_list": None}:
+                raise QueryError("it is more than one expression", is_about_sql=True)
+
+    def _parsed(self, sql: str) -> dict[str, Any]:
+        """Return what DuckDB's parser makes of a query, which is not run."""
+        ((parsed,),) = self._execute("select json_serialize_sql(?)", (sql,)).fetchall()
+        content: dict[str, Any] = json.loads(parsed)
+        return content
 
     def has_table(self, schema: str, table: str) -> bool:
         """Return whether a table or view exists."""
