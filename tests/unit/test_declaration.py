@@ -88,7 +88,7 @@ def test_examples_are_a_table_and_of_versions_the_latest_counts() -> None:
             "version": number,
             "latest_version": 2,
             "alias": f"of_{number}",
-            "unique_id": unique_id,
+            "unique_id": uid,
         }
         for number, uid in ((2, "id.v2"), (1, "id.v1"))
     }
