@@ -89,7 +89,7 @@ def connect_when_free(path: Path) -> duckdb.DuckDBPyConnection:
             raise
         raise WarehouseError(
             f"The warehouse is in use by {_holder(str(error))}, also after {LOCK_SECONDS:.0f} s of waiting.",
-            where=str(path),
+            where=str(path.resolve()),
             rule="DuckDB lets one process at a time into a database file, also where that only reads.",
             remedy="close the other process (a duckdb shell, a notebook, another run) and run this again; "
             "for reading, open the published file instead.",

@@ -145,7 +145,10 @@ def _build(context: AssetExecutionContext, dbt: DbtCliResource, project: Project
         return
     results = json.loads(results_file.read_bytes())["results"] if results_file.exists() else []
     if not any(result["status"] in {"error", "fail"} for result in results):
-        raise _failure("dbt stopped before it was done", str(invocation.get_error()), project)
+        # Dagster puts the command before what dbt says, which says what to do where we know.
+        said = str(invocation.get_error())
+        said = said.partition("Encountered an error:")[2] or said
+        raise _failure("dbt stopped before it was done", said, project, "do what dbt says, and run this again.")
     errors = [
         f"{result['unique_id']}: {(result['message'] or '').strip()}"
         for result in results
@@ -163,12 +166,17 @@ def _build(context: AssetExecutionContext, dbt: DbtCliResource, project: Project
         raise _failure(f"{len(failed)} tests failed that belong to no asset of this step", "\n".join(failed), project)
 
 
-def _failure(what: str, messages: str, project: Project) -> Failure:
+def _failure(
+    what: str,
+    messages: str,
+    project: Project,
+    remedy: str = "correct the model that dbt names; 'dbt build --select <model>' in dbt_project/ tries it alone.",
+) -> Failure:
     error = DbtError(
         # dbt adds its own traceback to errors that it did not expect.
         f"{what}:\n{messages.split('Traceback (most recent call last)')[0].strip()}",
         where=str(project.dbt),
         rule="what is downstream of a table that was not built keeps its last good state.",
-        remedy="correct the model that dbt names; 'dbt build --select <model>' in dbt_project/ tries it alone.",
+        remedy=remedy,
     )
     return Failure(description=str(error), allow_retries=False)
