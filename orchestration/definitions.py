@@ -6,6 +6,7 @@ from dagster import Definitions, definitions, in_process_executor, load_from_def
 
 from orchestration.check_results import CheckResults
 from orchestration.project import this_project
+from turnout.project.dbt_inputs import forget_dbt_options
 from turnout.project.paths import Project
 
 
@@ -21,6 +22,7 @@ def definitions_of(project: Project) -> Definitions:
     Steps run one after another in one process: the warehouse lets one writer in at a time anyway, and a step
     then costs hundredths of a second to start instead of a second.
     """
+    forget_dbt_options()  # Dagster's own processes begin here
     # The graph is whole only when all are made, so the results ask for it when they need it.
     check_results = CheckResults(lambda: found.resolve_asset_graph())
     found = Definitions.merge(

@@ -15,6 +15,7 @@ from ml.tracking.environment import prepare_environment
 from ml.tracking.tracking import Tracking, track
 from turnout.errors import did_you_mean
 from turnout.linking.declaration import Link, links_in
+from turnout.project.dbt_inputs import forget_dbt_options
 from turnout.project.manifest import ProjectError, manifest_of
 from turnout.project.paths import Project
 
@@ -82,6 +83,7 @@ def prepare(project: Project) -> None:
 
     What is made from then on is the owner's alone.
     """
+    forget_dbt_options()
     project.keep_private()
     project.dagster_home.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(Path(__file__).with_name("dagster.yaml"), project.dagster_home / "dagster.yaml")

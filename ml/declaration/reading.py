@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
+from keyword import iskeyword
 from typing import Any
 
 from ml.declaration.checks import check
@@ -16,7 +18,7 @@ from ml.tasks import Task, task_named
 from turnout.declarations import Mistake, Place, validated
 from turnout.errors import TurnoutError, did_you_mean
 from turnout.project.examples_table import ExamplesTable
-from turnout.project.manifest import declared_predictions
+from turnout.project.manifest import declared_predictions, is_ephemeral
 
 Manifest = Mapping[str, Any]
 
@@ -42,17 +44,61 @@ def predictions_in(manifest: Manifest) -> tuple[Prediction, ...]:
     DeclarationError
         On the first mistake, with file, model, key and remedy.
     """
+    for node in manifest["nodes"].values():
+        _check_version(node, manifest)
     declared = (_prediction(manifest["nodes"][node_id]) for node_id in declared_predictions(manifest).values())
     return tuple(sorted(declared, key=lambda prediction: prediction.name))
 
 
-def _prediction(node: Mapping[str, Any]) -> Prediction:
+def _check_path(path: str, place: Place, key: str) -> None:
+    """Refuse what cannot be the import path of something to learn with, before anything is imported."""
+    parts = path.split(".")
+    if not all(part.isidentifier() and not iskeyword(part) for part in parts):
+        raise place.error(
+            f"'{path}' is no import path.",
+            "write names with a dot between one and the next, such as sklearn.ensemble.ExtraTreesClassifier.",
+            key,
+        )
+    if parts[0] in sys.stdlib_module_names:
+        raise place.error(
+            f"'{path}' stands in Python's own library, which holds nothing to learn with.",
+            "name an estimator of scikit-learn's kind, or a function of your own that returns one.",
+            key,
+        )
+
+
+def _check_version(node: Mapping[str, Any], manifest: Manifest) -> None:
+    """Refuse a declaration that stands only at a version which `ref` does not mean: nobody would hear of it."""
+    is_model = node["resource_type"] == "model" and "prediction" in node["config"]["meta"]
+    if is_model and node["name"] not in declared_predictions(manifest):
+        raise _place_of(node).error(
+            f"version {node['version']} is declared, but the latest one is {node['latest_version']}, which is not.",
+            "declare it for the latest version, or for all of them, beside 'versions'.",
+        )
+
+
+def _file_of(node: Mapping[str, Any]) -> str:
     # The patch path is the YAML file, "project://models/x.yml"; a declaration inside the SQL has none.
-    file = (node["patch_path"] or node["original_file_path"]).split("://")[-1]
-    place = Place(f"{file}, model '{node['name']}'", "config.meta.prediction", RULE)
+    file: str = (node["patch_path"] or node["original_file_path"]).split("://")[-1]
+    return file
+
+
+def _place_of(node: Mapping[str, Any]) -> Place:
+    return Place(f"{_file_of(node)}, model '{node['name']}'", "config.meta.prediction", RULE)
+
+
+def _prediction(node: Mapping[str, Any]) -> Prediction:
+    file, place = _file_of(node), _place_of(node)
     declaration = _validated(node["config"]["meta"]["prediction"], place)
+    if "." in declaration.task:
+        _check_path(declaration.task, place, "task")
     task = task_named(declaration.task, f"{place.where}, key '{place.keys}.task'")
     check(declaration, task, node["columns"], place)
+    if is_ephemeral(node):
+        raise place.error(
+            "the model is ephemeral, so there is no table of examples to learn from.",
+            "leave 'materialized: ephemeral' out: the layer of predictions makes tables.",
+        )
     task = _within_range(declaration, task, place)
     metric = task.metrics[declaration.metric or task.default_metric]
     candidates, with_average = _candidates(declaration.candidates, task, metric.name, place)
@@ -199,6 +245,7 @@ def _candidates(
                 "sklearn.ensemble.ExtraTreesClassifier.",
                 "candidates",
             )
+        _check_path(name, place, "candidates")
         if name in found:
             raise place.error(f"the candidate '{name}' is named twice.", "name it once.", "candidates")
         if name == AVERAGE and parameters:

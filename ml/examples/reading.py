@@ -214,6 +214,7 @@ def _check_slices(session: Session, examples: ExamplesTable, slices: Mapping[str
     """Return the condition of each declared slice, by the column that it becomes."""
     for name, condition in slices.items():
         try:
+            session.require_expression(condition)
             session.table(f"select {identifier(examples.as_of)} from {table_of(examples)} where ({condition}) limit 0")
         except QueryError as error:
             raise mistake(

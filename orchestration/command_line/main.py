@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from orchestration.commands import error_in_words
 from orchestration.loopback import HOST
+from orchestration.machine import refusal_of, require_memory
 from orchestration.project import prepare, this_project
 from turnout import prefork
 from turnout.errors import TurnoutError
@@ -40,6 +41,12 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except TurnoutError as error:
             console().print(f"\n{error_in_words(error)}", style="red", markup=False)
+            raise Exit(1) from None
+        except OSError as error:
+            refused = refusal_of(error)
+            if refused is None:
+                raise
+            console().print(f"\n{error_in_words(refused)}", style="red", markup=False)
             raise Exit(1) from None
         except KeyboardInterrupt:
             console().print("\nStopped. What was finished is kept; run it again to go on.")
@@ -73,6 +80,7 @@ def console() -> Console:
 @app.command()
 def run() -> None:
     """Land, build, train, score, test and publish everything once."""
+    require_memory()
     prefork.start()  # dbt is imported while Dagster is
     from orchestration.command_line.run import run_everything
 

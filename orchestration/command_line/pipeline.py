@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dagster import DagsterInstance
+from dagster import DagsterInstance, DagsterInvalidDefinitionError
 
 from orchestration.check_results import CheckResults
 from orchestration.command_line.dead_runs import end_dead_runs
 from orchestration.definitions import definitions_of
 from orchestration.project import links_of, predictions_of
 from turnout.errors import TurnoutError
+from turnout.project.manifest import ProjectError
 
 if TYPE_CHECKING:
     from dagster import JobDefinition
@@ -58,6 +59,13 @@ def load_pipeline(project: Project) -> Pipeline:
         while cause is not None:
             if isinstance(cause, TurnoutError):
                 raise cause from None
+            if isinstance(cause, DagsterInvalidDefinitionError) and cause.__cause__ is None:
+                raise ProjectError(
+                    f"Dagster cannot make the asset graph: {cause}",
+                    where=str(project.dbt),
+                    rule="every model, source and test of dbt has a place of its own in Dagster's asset graph.",
+                    remedy="give what is named there another name or key in dbt's YAML.",
+                ) from None
             cause = cause.__cause__
         raise
     instance = DagsterInstance.get()

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from dagster import AssetSelection
 
 from orchestration.definitions import defs
 
@@ -36,7 +37,14 @@ def test_the_asset_graph_is_the_one_that_was_reviewed() -> None:
 def test_everything_that_opens_the_warehouse_is_in_its_pool() -> None:
     graph = defs().resolve_asset_graph()
     outside = {graph.get(key).group_name for key in graph.get_all_asset_keys() if graph.get(key).pools != {"warehouse"}}
-    assert outside == {"landing", "dashboards"}  # files arrive in the one; the others are Superset's, which nobody runs
+    assert outside == {"landing", "dashboards"}  # files arrive in the one; the others are read by Superset
+
+
+def test_all_downstream_of_a_model_can_be_asked_for() -> None:
+    graph = defs().resolve_asset_graph()
+    asked = AssetSelection.from_string('key:"model_versions/household_lapse"+').resolve(graph)
+    assert {"scores", "marts", "publication", "dashboards"} <= {key.path[0] for key in asked}
+    assert asked <= graph.executable_asset_keys  # Dagster's client refuses all others
 
 
 def test_what_declares_retrain_has_a_schedule_and_what_arrives_or_fails_is_seen() -> None:

@@ -14,7 +14,7 @@ from ml.models.feature import Feature
 from ml.models.persistence import load, save
 from ml.tasks import BINARY, REGRESSION, Task
 from ml.tasks.metrics import METRICS
-from turnout.errors import DeclarationError
+from turnout.errors import DeclarationError, ExamplesError
 
 FEATURES = (
     Feature("useful", "numeric"),
@@ -110,3 +110,7 @@ def test_a_date_is_days_before_the_as_of_date(world: World) -> None:
     assert (set(known["seen"]), set(known["called"])) == ({3.0}, {1.5})
     assert examples.loc[examples["entity"] == 0, ["seen", "called"]].isna().all(axis=None)
     assert examples["(slice) new"].sum() == 18
+    world.declare(slices={"new": "1=1); drop table predictions.will_return; --"})
+    with pytest.raises(ExamplesError, match="the slice 'new' is no condition"):
+        _ = world.matured
+    assert world.rows("select count(*) > 0 from predictions.will_return") == [(True,)]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import duckdb
 import pytest
+from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from projects import ROOT
 
-from turnout.engines.dbt_errors import without_values
+from turnout.engines.dbt_errors import Plugin, without_values
 
 SECRETS = ("Secret", "4711", "1980")
 FAILING = {
@@ -31,6 +33,29 @@ def test_an_error_tells_its_kind_and_no_value(sql: str, told: str) -> None:
     said = without_values(error.value)
     assert told in said
     assert not [secret for secret in SECRETS if secret in said]
+
+
+def test_dbt_waits_for_who_only_reads_and_names_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "turnout.duckdb"
+    duckdb.connect(file).close()
+    plugin, credentials = Plugin("errors", {}), DuckDBCredentials(path=str(file))
+    plugin.initialize({})
+    script = f"import duckdb; c = duckdb.connect({str(file)!r}, read_only=True); print(1, flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline()
+        threading.Timer(0.3, reader.communicate, [b"\n"]).start()
+        plugin.update_connection_config(credentials, {})
+        assert reader.wait() == 0
+    monkeypatch.setattr("turnout.engines.duckdb.LOCK_SECONDS", 0.1)
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline()
+        with pytest.raises(RuntimeError, match=rf"in use by another process, python.* {reader.pid}, also after"):
+            plugin.update_connection_config(credentials, {})
+        reader.communicate(b"\n")
+    with pytest.raises(RuntimeError, match="in use by"):  # told once more, without another wait
+        plugin.update_connection_config(credentials, {})
 
 
 @pytest.mark.slow

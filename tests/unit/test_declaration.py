@@ -118,6 +118,29 @@ def test_the_metric_of_a_regression_is_its_own() -> None:
     assert prediction.gate.metric.name == "rmse"
 
 
+def test_examples_are_a_table_and_of_versions_the_latest_counts() -> None:
+    manifest = small_manifest(COMPLETE)
+    (node,) = manifest["nodes"].values()
+    node["config"]["materialized"] = "ephemeral"
+    with pytest.raises(DeclarationError, match=r"ephemeral(?s:.)*will_return.yml, model 'will_return'"):
+        predictions_in(manifest)
+    node["config"]["materialized"] = "table"
+    versions = {
+        f"id.v{number}": {
+            **node,
+            "version": number,
+            "latest_version": 2,
+            "alias": f"of_{number}",
+            "unique_id": uid,
+        }
+        for number, uid in ((2, "id.v2"), (1, "id.v1"))
+    }
+    (prediction,) = predictions_in({"nodes": versions})
+    assert prediction.examples.table == "of_2"
+    with pytest.raises(DeclarationError, match="version 1 is declared, but the latest one is 2"):
+        predictions_in({"nodes": {"id.v1": versions["id.v1"]}})
+
+
 def test_a_model_without_a_declaration_is_not_a_prediction() -> None:
     manifest = small_manifest(COMPLETE)
     for node in manifest["nodes"].values():
@@ -194,6 +217,10 @@ def test_a_model_without_a_declaration_is_not_a_prediction() -> None:
         ({"label": expecting(by=["entity"])}, "label.expect.by", "which is part of the key, the label itself, or"),
         ({"label": expecting(by=["group", "group"])}, "label.expect.by", "named twice"),
         ({"label": expecting(min=0.5, max=0.5)}, "label.expect", "at least 0.5 and at most 0.5 is expected"),
+        ({"candidates": ["os.path;import os"]}, "candidates", "'os.path;import os' is no import path"),
+        ({"candidates": ["shop..model"]}, "candidates", "is no import path"),
+        ({"candidates": [{"subprocess.check_output": {"args": "date"}}]}, "candidates", "Python's own library"),
+        ({"task": "os.system"}, "task", "Python's own library"),
         ({"slices": ["x > 1"]}, "slices", "a condition in SQL for each name"),
         ({"minimum_effect": -1}, "minimum_effect", "a share, such as 0.005"),
         ({"acknowledged": ["unstable"]}, "acknowledged", "'acknowledged' is ['unstable']"),

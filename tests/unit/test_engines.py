@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from turnout.engines import Session
+from turnout.engines import QueryError, Session
 from turnout.engines.duckdb import DuckDB
 
 FIRST = pa.schema({"a": pa.int32(), "b": pa.string()})
@@ -68,3 +68,31 @@ def test_a_stream_that_breaks_leaves_all_as_it_was_and_the_session_to_be_used(se
     assert things(session) == [(1, "x")]
     session.keep("kept", "select a from made.things")
     assert session.rows("select a from kept") == [{"a": 1}]
+
+
+@pytest.mark.parametrize("sql", ["a > 1", "(a > 1) or b in ('x;y', ')')", "case when a then b end /* y */", 'a\n= "b"'])
+def test_an_expression_is_one(session: Session, sql: str) -> None:
+    session.require_expression(sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        *(
+            "1=1); drop table made.things; --",
+            "1=1; drop table made.things",
+            "select 1; select 2",
+            "",
+            "1, 2",
+            "1), (2",
+        ),
+        *("1) from made.things where (1", "1) union select (2", "1) order by (1", "1) limit (1", "1) group by (1"),
+        *("a -- why", "a /* why", "(a > 1", "a > 1)", "a > 1) or (b > 2", "a as b", "*", "a > 'x"),
+    ],
+)
+def test_what_goes_beyond_an_expression_is_refused_and_not_run(session: Session, sql: str) -> None:
+    session.create("made", "things", {"a": "bigint"})
+    with pytest.raises(QueryError) as refused:
+        session.require_expression(sql)
+    assert refused.value.is_about_sql
+    assert session.has_table("made", "things")

@@ -1,4 +1,4 @@
-"""What dbt says when DuckDB fails: a plugin of dbt's adapter that leaves out words which may quote personal values.
+"""A plugin of dbt's adapter: it waits for others to leave the warehouse, and leaves out what may quote personal values.
 
 dbt writes an error to the terminal, its logs and its results, from where Dagster takes it; so it is changed where it
 comes up. `profiles.yml` names this module. In a project without personal columns nothing is changed.
@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 
+from turnout.engines.duckdb import connect_when_free
+from turnout.errors import WarehouseError
 from turnout.personal import PERSONAL
 
 # These speak of SQL, of files and of the system, never of values.
@@ -61,12 +64,32 @@ _TYPES = {
 
 
 class Plugin(BasePlugin):
-    """Changes what the adapter hears of DuckDB's errors; the adapter makes one as it starts."""
+    """Stands between dbt's adapter and DuckDB; the adapter makes one as it starts."""
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
         """Stand between DuckDB and the adapter."""
         if DuckDBConnectionManager.exception_handler is _ORIGINAL:
             DuckDBConnectionManager.exception_handler = _exception_handler  # type: ignore[method-assign]
+        self._refused = ""
+
+    def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
+        """Wait for another process to leave the file, as long as all others here do; the adapter opens it next.
+
+        Raises
+        ------
+        RuntimeError
+            If it does not leave, in words. The adapter asks more than once, and is told again without a wait.
+        """
+        if self._refused:
+            raise RuntimeError(self._refused)
+        if not Path(creds.path).is_file():
+            return
+        try:
+            with suppress(duckdb.Error):  # what else is wrong, the adapter finds as well
+                connect_when_free(Path(creds.path)).close()
+        except WarehouseError as error:
+            self._refused = str(error)
+            raise RuntimeError(self._refused) from None
 
 
 @contextmanager

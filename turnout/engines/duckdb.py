@@ -5,6 +5,8 @@ Connections are opened late and closed early, as DuckDB lets one process in at a
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -61,6 +63,45 @@ def connect(
     return connection
 
 
+def connect_when_free(path: Path) -> duckdb.DuckDBPyConnection:
+    """Open a file as `connect` does, waiting up to `LOCK_SECONDS` for another process to leave it.
+
+    Raises
+    ------
+    WarehouseError
+        If it has not left by then; it is named.
+    duckdb.IOException
+        If the file cannot be opened for another reason.
+    """
+    import duckdb
+    import tenacity
+
+    waiting = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(is_locked),
+        stop=tenacity.stop_after_delay(LOCK_SECONDS),
+        wait=tenacity.wait_fixed(0.5),
+        reraise=True,
+    )
+    try:
+        return waiting(connect, path)
+    except duckdb.IOException as error:
+        if not is_locked(error):
+            raise
+        raise WarehouseError(
+            f"The warehouse is in use by {_holder(str(error))}, also after {LOCK_SECONDS:.0f} s of waiting.",
+            where=str(path.resolve()),
+            rule="DuckDB lets one process at a time into a database file, also where that only reads.",
+            remedy="close the other process (a duckdb shell, a notebook, another run) and run this again; "
+            "for reading, open the published file instead.",
+        ) from None
+
+
+def _holder(message: str) -> str:
+    """Return which process has a file open, as far as DuckDB tells."""
+    held = re.search(r"lock is held in (.+?) \(PID (\d+)\)", message)
+    return f"another process, {Path(held[1]).name} with the number {held[2]}" if held else "another process"
+
+
 @dataclass(frozen=True)
 class DuckDB:
     """A DuckDB database file; see `turnout.engines.warehouse.Warehouse` for what may be asked of it.
@@ -109,7 +150,6 @@ class DuckDB:
     @contextmanager
     def _opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
         import duckdb
-        import tenacity
 
         unusable = next((character for character in "?\\" if character in str(self.path)), None)
         if unusable:
@@ -120,24 +160,10 @@ class DuckDB:
                 remedy="move the project to another folder, or give this one another name.",
             )
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        waiting = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(is_locked),
-            stop=tenacity.stop_after_delay(LOCK_SECONDS),
-            wait=tenacity.wait_fixed(0.5),
-            reraise=True,
-        )
         try:
-            connection = waiting(connect, self.path)
+            connection = connect_when_free(self.path)
         except duckdb.IOException as error:
-            if not is_locked(error):
-                raise StorageError(str(error).strip()) from error
-            raise WarehouseError(
-                f"The warehouse is in use by another process, also after {LOCK_SECONDS:.0f} s of waiting.",
-                where=f"{self.path}: {error}",
-                rule="DuckDB lets one process at a time into a database file.",
-                remedy="close the other process (a duckdb shell, a notebook, another run) and run this again; "
-                "for reading, open the published file instead.",
-            ) from None
+            raise StorageError(str(error).strip()) from error
         try:
             yield connection
         finally:
@@ -190,6 +216,26 @@ class DuckDBSession:
                 reader = cursor.sql(sql, params=list(parameters)).to_arrow_reader(rows)
             with reader:
                 yield reader
+
+    def require_expression(self, sql: str) -> None:
+        """Refuse what is not one whole expression."""
+        plain = self._parsed("select (1)")
+        # Without brackets around it one that closes them is a mistake, and with them one that leaves a comment open.
+        for query in (f"select {sql}", f"select ({sql})"):
+            parsed = self._parsed(query)
+            if parsed.get("error"):
+                raise QueryError(f"Parser Error: {parsed['error_message']}", is_about_sql=True)
+            ((found,), (wanted,)) = ([statement["node"] for statement in one["statements"]] for one in (parsed, plain))
+            expressions = found.get("select_list", [])
+            is_one = len(expressions) == 1 and expressions[0]["class"] != "STAR" and not expressions[0]["alias"]
+            if not is_one or {**found, "select_list": None} != {**wanted, "select_list": None}:
+                raise QueryError("it is more than one expression", is_about_sql=True)
+
+    def _parsed(self, sql: str) -> dict[str, Any]:
+        """Return what DuckDB's parser makes of a query, which is not run."""
+        ((parsed,),) = self._execute("select json_serialize_sql(?)", (sql,)).fetchall()
+        content: dict[str, Any] = json.loads(parsed)
+        return content
 
     def has_table(self, schema: str, table: str) -> bool:
         """Return whether a table or view exists."""

@@ -108,6 +108,19 @@ class Session(Protocol):
         """Stream the result of a query in batches of so many rows; memory does not grow with it."""
         ...
 
+    def require_expression(self, sql: str) -> None:
+        """Refuse what is not one whole expression, as a condition that a person wrote must be before it is put in SQL.
+
+        It is only parsed; whether its columns exist is not asked.
+
+        Raises
+        ------
+        QueryError
+            If it is none, more than one, or goes on beyond it: a bracket or a comment that is not closed, a clause, a
+            statement.
+        """
+        ...
+
     def has_table(self, schema: str, table: str) -> bool:
         """Return whether a table or view exists."""
         ...

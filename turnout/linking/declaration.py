@@ -14,6 +14,7 @@ from pydantic.dataclasses import dataclass
 
 from turnout.declarations import Mistake, Place, validated
 from turnout.errors import TurnoutError, did_you_mean
+from turnout.project.manifest import is_ephemeral, is_latest
 
 Manifest = Mapping[str, Any]
 
@@ -123,7 +124,8 @@ def links_in(manifest: Manifest) -> tuple[Link, ...]:
     DeclarationError
         On the first mistake, with file, model, key and remedy.
     """
-    models = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
+    nodes = manifest["nodes"].values()
+    models = {node["name"]: node for node in nodes if node["resource_type"] == "model" and is_latest(node)}
     links: dict[str, Link] = {}
     for name in sorted(models):
         if "link" in models[name]["config"]["meta"]:
@@ -153,6 +155,12 @@ def _link(node: Mapping[str, Any], models: Mapping[str, Mapping[str, Any]]) -> L
     _check_names(declared, place)
     _check_block(declared, place)
     other = models[declared.to]
+    for model in (node, other):
+        if is_ephemeral(model):
+            raise place.error(
+                f"the model '{model['name']}' is ephemeral, so there is no table of it.",
+                f"leave 'materialized: ephemeral' out of '{model['name']}'.",
+            )
     wanted = {"compare": declared.compare, "block": [name for names in declared.block for name in names]}
     for model, key, column in ((node, "key", declared.key), (other, "to_key", declared.to_key)):
         for role, names in ({key: [column]} | wanted).items():

@@ -144,6 +144,7 @@ def _condition(session: Session, declared: Link) -> str:
     if declared.where is None:
         return "true"
     try:
+        session.require_expression(declared.where)
         session.rows(f"select count(*) as n from {identifier(*declared.to_relation)} where ({declared.where})")
     except QueryError as error:
         # What fails on a row may quote its value, which may be personal.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import subprocess
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from turnout import prefork
 from turnout.errors import TurnoutError
-from turnout.project.provenance import source_files
+from turnout.project.dbt_inputs import state_of
 
 if TYPE_CHECKING:
     from turnout.project.paths import Project
@@ -27,7 +26,7 @@ class ProjectError(TurnoutError):
 
 
 def manifest_of(project: Project) -> dict[str, Any]:
-    """Return the manifest of dbt, which parses the project first if a file in it was added, changed or removed.
+    """Return the manifest of dbt, which parses the project first if what it would read there has changed.
 
     The same files give the same object, so whoever changes it changes it for all.
 
@@ -36,7 +35,7 @@ def manifest_of(project: Project) -> dict[str, Any]:
     ProjectError
         If dbt cannot parse the project.
     """
-    return _manifest(project, _state_of(project.dbt))
+    return _manifest(project, state_of(project.dbt))
 
 
 def share_parse(project: Project, target: Path) -> None:
@@ -56,11 +55,14 @@ def share_parse(project: Project, target: Path) -> None:
 
 
 def declared_predictions(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Return the `unique_id` of the model that declares each prediction, by name; what it declares is not read."""
+    """Return the `unique_id` of the model that declares each prediction, by name; what it declares is not read.
+
+    Of a model in several versions it is the latest, as for a `ref` that names none.
+    """
     return {
         node["name"]: node["unique_id"]
         for node in manifest["nodes"].values()
-        if node["resource_type"] == "model" and "prediction" in node["config"]["meta"]
+        if node["resource_type"] == "model" and "prediction" in node["config"]["meta"] and is_latest(node)
     }
 
 
@@ -69,6 +71,16 @@ def declared_label(node: Mapping[str, Any]) -> str | None:
     declared = node["config"]["meta"].get("prediction")
     label = declared.get("label") if isinstance(declared, dict) else None
     return label.get("column") if isinstance(label, dict) else label
+
+
+def is_latest(node: Mapping[str, Any]) -> bool:
+    """Return whether a model is the one that a `ref` to its name means: it has no versions, or is the latest."""
+    return node.get("version") == node.get("latest_version")
+
+
+def is_ephemeral(node: Mapping[str, Any]) -> bool:
+    """Return whether a model is no table: dbt writes its SQL into whatever reads it."""
+    return str(node["config"].get("materialized")) == "ephemeral"
 
 
 @lru_cache(maxsize=8)
@@ -80,13 +92,6 @@ def _manifest(project: Project, state: str) -> dict[str, Any]:
         parsed_from.write_text(state)
     content: dict[str, Any] = json.loads(path.read_bytes())
     return content
-
-
-def _state_of(folder: Path) -> str:
-    """Return a hash of the name, time and size of every source file."""
-    stats = ((path.relative_to(folder).as_posix(), path.stat()) for path in source_files(folder))
-    listed = "\n".join(f"{name} {stat.st_mtime_ns} {stat.st_size}" for name, stat in stats)
-    return hashlib.sha256(listed.encode()).hexdigest()
 
 
 def _parse(dbt: Path, target: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import tomllib
@@ -52,11 +53,17 @@ def code_version(project: Project) -> str:
 
 
 def source_files(folder: Path) -> list[Path]:
-    """Return the files that a person wrote, and not dbt, by name."""
+    """Return the files that a person wrote, and not dbt, by name; also those behind links, as packages often are."""
     kinds = {".sql", ".yml", ".yaml", ".py", ".csv", ".md", ".jinja"}
-    made_by_dbt = {"target", "logs"}
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix in kinds and not made_by_dbt.intersection(path.relative_to(folder).parts)
-    )
+    made_by_dbt = {folder / "target", folder / "logs"}  # a layer or a domain may well have such a name
+    found, seen = [], set()
+    for at, folders, files in os.walk(folder, followlinks=True):
+        here = Path(at)
+        # A link may lead back to where it stands.
+        folders[:] = (
+            [] if (real := here.resolve()) in seen else [name for name in folders if here / name not in made_by_dbt]
+        )
+        if real not in seen:
+            found += [here / name for name in files if Path(name).suffix in kinds or name == ".dbtignore"]
+        seen.add(real)
+    return sorted(path for path in found if path.is_file())  # an editor's lock is a link to nowhere

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from turnout.engines import identifier, literal
 from turnout.errors import did_you_mean
 from turnout.personal import MASK, is_personal
-from turnout.project.manifest import ProjectError
+from turnout.project.manifest import ProjectError, is_ephemeral, is_latest
 
 if TYPE_CHECKING:
     from turnout.engines import Session
@@ -68,7 +68,7 @@ class Mart:
 
 
 def marts_in(manifest: Mapping[str, Any]) -> dict[str, Mart]:
-    """Return every model in the layer of marts, by name.
+    """Return every table in the layer of marts, by the name of its model; older versions of one, by their own table's.
 
     Raises
     ------
@@ -76,9 +76,9 @@ def marts_in(manifest: Mapping[str, Any]) -> dict[str, Mart]:
         If a mart says something else than `PERSONAL_DATA` about its personal columns.
     """
     return {
-        node["name"]: _mart(node)
+        node["name"] if is_latest(node) else node["alias"]: _mart(node)
         for node in manifest["nodes"].values()
-        if node["resource_type"] == "model" and node["fqn"][1] == "marts"
+        if node["resource_type"] == "model" and node["fqn"][1:-1][:1] == ["marts"] and not is_ephemeral(node)
     }
 
 

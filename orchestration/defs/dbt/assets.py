@@ -8,17 +8,20 @@ from typing import Any
 
 from dagster import (
     AssetCheckResult,
+    AssetCheckSpec,
     AssetExecutionContext,
     AssetsDefinition,
+    AssetSpec,
     ComponentLoadContext,
     Definitions,
     Failure,
     definitions,
 )
 from dagster_dbt import DbtCliResource, DbtProject, dbt_assets
+from dagster_dbt.asset_utils import DAGSTER_DBT_UNIQUE_ID_METADATA_KEY
 from packaging.version import Version
 
-from orchestration.keys import TRANSLATOR, WAREHOUSE_POOL
+from orchestration.keys import SETTINGS, TRANSLATOR, WAREHOUSE_POOL, Translator
 from turnout import prefork
 from turnout.errors import TurnoutError
 from turnout.project.manifest import manifest_of, share_parse
@@ -54,23 +57,60 @@ def _dbt_resource(project: Project) -> Dbt:
 
 
 def _after_python(manifest: Mapping[str, Any]) -> str:
-    """Return dbt's selection of what needs Python first: its tables' tests, what is made from them, the marts."""
+    """Return dbt's selection of what needs Python first: its tables' tests, what is made from them, the marts.
+
+    The tests of a source that only marts read stand there as well: in Dagster they are checks of a step that reads it.
+    """
     written = sorted({node["source_name"] for node in manifest["sources"].values() if node["loader"] == "ml"})
-    return " ".join(["path:models/marts", *(f"source:{name} source:{name}+" for name in written)])
+    landed = [source for source in manifest["sources"].values() if source["loader"] != "ml"]
+    only_there = sorted(
+        f"source:{source['source_name']}.{source['name']}"
+        for source in landed
+        if (readers := _readers(manifest, source["unique_id"])) and readers <= _marts(manifest)
+    )
+    marts = ["path:models/marts"] if _marts(manifest) else []  # dbt complains of a selection that finds nothing
+    return " ".join([*marts, *(f"source:{name} source:{name}+" for name in written), *only_there])
 
 
-def _dbt_steps(project: Project) -> tuple[AssetsDefinition, AssetsDefinition]:
-    """Return the two steps that dbt takes: the examples before Python, the marts after it."""
+def _marts(manifest: Mapping[str, Any]) -> set[str]:
+    return {
+        unique_id
+        for unique_id, node in manifest["nodes"].items()
+        if node["resource_type"] == "model" and node["original_file_path"].startswith("models/marts/")
+    }
+
+
+def _readers(manifest: Mapping[str, Any], unique_id: str) -> set[str]:
+    """Return the models, seeds and snapshots that read a node."""
+    return {child for child in manifest["child_map"][unique_id] if child.startswith(("model.", "seed.", "snapshot."))}
+
+
+class _MartsTranslator(Translator):
+    """Leaves the tests of a source to the step of the examples, if that reads the source as well."""
+
+    def get_asset_check_spec(
+        self, asset_spec: AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+    ) -> AssetCheckSpec | None:
+        """Return the check that a test is; None if it is one of another step."""
+        checked = asset_spec.metadata[DAGSTER_DBT_UNIQUE_ID_METADATA_KEY]
+        source = manifest["sources"].get(checked)
+        if source and source["loader"] != "ml" and not _readers(manifest, checked) <= _marts(manifest):
+            return None
+        return super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+
+
+def _dbt_steps(project: Project) -> list[AssetsDefinition]:
+    """Return the two steps that dbt takes: the examples before Python, the marts after it, if there are any."""
     manifest, dbt_side = manifest_of(project), DbtProject(project_dir=project.dbt)
 
-    def step(name: str, select: str, exclude: str | None) -> AssetsDefinition:
+    def step(name: str, select: str, exclude: str | None, translator: Translator) -> AssetsDefinition:
         @dbt_assets(
             manifest=manifest,
             select=select,
             exclude=exclude,
             name=name,
             project=dbt_side,
-            dagster_dbt_translator=TRANSLATOR,
+            dagster_dbt_translator=translator,
             pool=WAREHOUSE_POOL,
         )
         def built(context: AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
@@ -79,7 +119,8 @@ def _dbt_steps(project: Project) -> tuple[AssetsDefinition, AssetsDefinition]:
         return built
 
     after = _after_python(manifest)
-    return step("examples", "fqn:*", after), step("marts", after, None)
+    examples = step("examples", "fqn:*", after or None, TRANSLATOR)
+    return [examples, step("marts", after, None, _MartsTranslator(settings=SETTINGS))] if after else [examples]
 
 
 def _build(context: AssetExecutionContext, dbt: DbtCliResource, project: Project) -> Iterator[Any]:
@@ -104,7 +145,10 @@ def _build(context: AssetExecutionContext, dbt: DbtCliResource, project: Project
         return
     results = json.loads(results_file.read_bytes())["results"] if results_file.exists() else []
     if not any(result["status"] in {"error", "fail"} for result in results):
-        raise _failure("dbt stopped before it was done", str(invocation.get_error()), project)
+        # Dagster puts the command before what dbt says, which says what to do where we know.
+        said = str(invocation.get_error())
+        said = said.partition("Encountered an error:")[2] or said
+        raise _failure("dbt stopped before it was done", said, project, "do what dbt says, and run this again.")
     errors = [
         f"{result['unique_id']}: {(result['message'] or '').strip()}"
         for result in results
@@ -122,12 +166,17 @@ def _build(context: AssetExecutionContext, dbt: DbtCliResource, project: Project
         raise _failure(f"{len(failed)} tests failed that belong to no asset of this step", "\n".join(failed), project)
 
 
-def _failure(what: str, messages: str, project: Project) -> Failure:
+def _failure(
+    what: str,
+    messages: str,
+    project: Project,
+    remedy: str = "correct the model that dbt names; 'dbt build --select <model>' in dbt_project/ tries it alone.",
+) -> Failure:
     error = DbtError(
         # dbt adds its own traceback to errors that it did not expect.
         f"{what}:\n{messages.split('Traceback (most recent call last)')[0].strip()}",
         where=str(project.dbt),
         rule="what is downstream of a table that was not built keeps its last good state.",
-        remedy="correct the model that dbt names; 'dbt build --select <model>' in dbt_project/ tries it alone.",
+        remedy=remedy,
     )
     return Failure(description=str(error), allow_retries=False)

@@ -22,8 +22,9 @@ from dagster import (
 from orchestration.check_results import CheckResults
 from orchestration.defs.publication.held_back import CURRENT
 from orchestration.failures import as_dagster_failure
-from orchestration.keys import PUBLICATION, WAREHOUSE_POOL, asset_key
+from orchestration.keys import PUBLICATION, WAREHOUSE_POOL, asset_key, scores_key
 from orchestration.metadata import table
+from orchestration.project import predictions_of
 from turnout.project.manifest import manifest_of
 from turnout.project.paths import Project
 from turnout.publication.marts import marts_in
@@ -39,10 +40,14 @@ def defs(context: ComponentLoadContext) -> Definitions:
 def _publication_asset(project: Project) -> AssetsDefinition:
     """Return the asset of the published file, downstream of every mart."""
     marts = marts_in(manifest_of(project))
+    # Where nothing is published but what a publication tells of itself, it tells of what was scored.
+    last = [asset_key(project, mart.unique_id) for mart in marts.values()] or [
+        scores_key(prediction.name) for prediction in predictions_of(project)
+    ]
 
     @asset(
         key=PUBLICATION,
-        deps=[asset_key(project, mart.unique_id) for mart in marts.values()],
+        deps=last,
         group_name="publication",
         pool=WAREHOUSE_POOL,
         kinds={"duckdb"},
