@@ -12,7 +12,13 @@ from uuid import uuid4
 from turnout.clock import utc_now
 from turnout.engines import identifier
 from turnout.leakage.comparison import compare_features, compare_label, first_models, labels_too_early
-from turnout.leakage.coverage import can_be_cut_by_loads, coverage_of, first_loads_of
+from turnout.leakage.coverage import (
+    can_be_cut_around_label,
+    can_be_cut_by_loads,
+    coverage_of,
+    cut_by_event_time,
+    first_loads_of,
+)
 from turnout.leakage.past import Past, chosen_dates, known_by
 from turnout.leakage.rebuild import rebuilding
 from turnout.leakage.records import audits_until_now, remember
@@ -43,7 +49,8 @@ def audit(
     """Audit predictions, and remember it in the warehouse.
 
     Features are compared at every chosen as-of date, which always include the last matured one. Labels are compared at
-    the others, where there is data after the horizon that they might have seen.
+    the others, where there is data after the horizon that they might have seen. A past that cannot be cut, because
+    nothing upstream has an `event_time`, is not built: it would come out as it is stored whatever the examples knew.
 
     Parameters
     ----------
@@ -113,13 +120,15 @@ def _pasts(
         for prediction in predictions:
             if day not in calendars[prediction.name]:
                 continue
-            pasts.setdefault(Past("event_time", day), []).append(prediction)
+            if cut_by_event_time(manifest, prediction) != "nothing":
+                pasts.setdefault(Past("event_time", day), []).append(prediction)
             known = known_by(day, prediction.arrival_days)
             if can_be_cut_by_loads(manifest, prediction, first_loads, known):
                 pasts.setdefault(Past("loaded_at", day, loaded_by=known), []).append(prediction)
             days = matured[prediction.name]
             own = chosen_dates({prediction.name: days}, dates=dates, seed=seed)
-            if day in own and calendars[prediction.name][day] and (day != max(days) or len(own) == 1):
+            is_compared = day in own and calendars[prediction.name][day] and (day != max(days) or len(own) == 1)
+            if is_compared and can_be_cut_around_label(manifest, prediction):
                 past = Past("label_window", day, horizon_days=prediction.horizon_days)
                 pasts.setdefault(past, []).append(prediction)
     return pasts
@@ -136,9 +145,24 @@ def _compare(
         for prediction in predictions:
             started = time.perf_counter()
             row_count, differences = _differences(session, manifest, past, prediction)
+            is_label_cut = True
+            if past.kind == "event_time":
+                early, is_label_cut = _early_labels(session, manifest, past, prediction)
+                differences += early
             seconds = shared + time.perf_counter() - started
-            compared[prediction.name] = PastComparison(past, row_count, tuple(differences), seconds)
+            compared[prediction.name] = PastComparison(past, row_count, tuple(differences), seconds, is_label_cut)
     return compared
+
+
+def _early_labels(
+    session: Session, manifest: Manifest, past: Past, prediction: ExamplesTable
+) -> tuple[list[ColumnDifference], bool]:
+    """Return labels that are known too early, and whether the label is made from what was cut, as far as that shows."""
+    early, is_changed = labels_too_early(session, prediction, past.as_of_date)
+    if early and not is_changed and cut_by_event_time(manifest, prediction) == "some":
+        # All are as stored: they come from what could not be cut, so nobody can tell whether they are early.
+        return [], False
+    return early, True
 
 
 def _differences(
@@ -151,8 +175,6 @@ def _differences(
         names = [difference.column for difference in differences]
         first = first_models(session, manifest, prediction, past.as_of_date, names)
         differences = [replace(found, first_model=first.get(found.column, "")) for found in differences]
-    if past.kind == "event_time":
-        differences += labels_too_early(session, prediction, past.as_of_date)
     return row_count, differences
 
 

@@ -127,23 +127,41 @@ def compare_label(session: Session, prediction: ExamplesTable, as_of_date: date)
     return counted["compared"], [ColumnDifference(prediction.label, counted["differing"], shown)]
 
 
-def labels_too_early(session: Session, prediction: ExamplesTable, cut: date) -> list[ColumnDifference]:
-    """Find rebuilt examples that have a label although the data end before their horizon does."""
-    rebuilt = identifier(rebuilt_schema(prediction.schema), prediction.table)
+def labels_too_early(session: Session, prediction: ExamplesTable, cut: date) -> tuple[list[ColumnDifference], bool]:
+    """Find rebuilt examples that have a label although the data end before their horizon does.
+
+    Returns
+    -------
+    list of ColumnDifference
+        One, if there are any.
+    bool
+        Whether any of these labels is another than the stored one, which shows that it is made from what was cut.
+    """
+    stored, rebuilt = (
+        identifier(schema, prediction.table) for schema in (prediction.schema, rebuilt_schema(prediction.schema))
+    )
     entity, as_of, label = (identifier(name) for name in (prediction.entity, prediction.as_of, prediction.label))
-    early = f"""from {rebuilt} where {label} is not null
-        and {as_of} + interval '{prediction.horizon_days}' day > date '{cut.isoformat()}'"""
-    (counted,) = session.rows(f"select count(*) as row_count {early}")
+    early = f"""from {rebuilt} as rebuilt
+        left join {stored} as stored on rebuilt.{entity} = stored.{entity} and rebuilt.{as_of} = stored.{as_of}
+        where rebuilt.{label} is not null
+            and rebuilt.{as_of} + interval '{prediction.horizon_days}' day > date '{cut.isoformat()}'"""
+    (counted,) = session.rows(
+        f"""select
+                count(*) as row_count,
+                count(*) filter (where rebuilt.{label} is distinct from stored.{label}) as changed
+            {early}"""
+    )
     if not counted["row_count"]:
-        return []
+        return [], False
     shown = session.rows(
         f"""select
-                cast({entity} as string) || ' on ' || cast(cast({as_of} as date) as string) as shown_entity,
-                cast({label} as string) as shown_label
-            {early} order by {as_of} desc, {entity} limit {SHOWN_ENTITIES}"""
+                cast(rebuilt.{entity} as string) || ' on '
+                    || cast(cast(rebuilt.{as_of} as date) as string) as shown_entity,
+                cast(rebuilt.{label} as string) as shown_label
+            {early} order by rebuilt.{as_of} desc, rebuilt.{entity} limit {SHOWN_ENTITIES}"""
     )
     told = tuple((row["shown_entity"], None, row["shown_label"]) for row in shown)
-    return [ColumnDifference(prediction.label, counted["row_count"], told)]
+    return [ColumnDifference(prediction.label, counted["row_count"], told)], counted["changed"] > 0
 
 
 def first_models(

@@ -20,10 +20,12 @@ def summary(found: Audit) -> str:
             *(f"the label of {comparison.past.as_of_date}" for comparison in found.unverified),
         ]
     )
-    return (
+    compared = (
         f"{found.prediction.name} came out as stored at {', '.join(map(str, days))}."
-        f"{f' Not audited: {unaudited}.' if unaudited else ''}"
+        if days
+        else f"{found.prediction.name} was not audited: it has no examples, or nothing that a rebuild could leave out."
     )
+    return " ".join([compared, *([f"Not audited: {unaudited}."] if unaudited else []), found.unaudited_label]).rstrip()
 
 
 def audit_metadata(found: Audit) -> dict[str, Any]:
