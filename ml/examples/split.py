@@ -67,7 +67,10 @@ def split_by_time(matured: Sequence[date], *, gap_days: int, holdout_dates: int,
             where=where,
             rule=f"the last {holdout_dates} matured as-of dates are the holdout, and training ends {gap_days} "
             "days before it, so that no training label looks into the holdout.",
-            remedy="load more history, or declare a smaller 'holdout_dates' or a shorter 'horizon_days'.",
+            remedy="load more history, or declare a smaller 'holdout_dates' or a shorter 'horizon_days'."
+            if dates
+            else "load what happened until a horizon's end. Where no event comes after that, the label's SQL must take "
+            "from elsewhere how far the data reach: 'reach' or 'known_until' of the macro events_within.",
         )
     gap = [day for day in dates if training[-1] < day < holdout[0]]
     return Split(tuple(training), tuple(gap), tuple(holdout))

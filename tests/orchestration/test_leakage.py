@@ -16,6 +16,7 @@ from filelock import FileLock
 from in_process import launched
 from projects import Finished, change, dbt, edit, land_orders, published_marts, records, run
 
+from orchestration.defs.examples.metadata import summary
 from orchestration.project import predictions_named
 from turnout.leakage.audit import audit
 from turnout.leakage.comparison import ColumnDifference
@@ -84,6 +85,12 @@ PLANTED: Mapping[str, tuple[str, list[str]]] = {
         f"select * from ({HONEST}) as honest where as_of_date in "
         f"(select cast(date_trunc('week', ordered_at) as date) from {ORDERS})",
         ["there is no example of ", "without events from that date on, and 120 are stored", "a calendar that ends"],
+    ),
+    "calendar_of_closed_days": (
+        f"select honest.* from ({HONEST}) as honest "
+        "inner join {{ as_of_dates(source('shop', 'orders'), event_time='ordered_at') }} as mondays "
+        "on honest.as_of_date = mondays.as_of_date",
+        [],
     ),
     "label_of_longer": (
         "select customer_id, as_of_date, orders_28d, case when has_returned is not null then "
@@ -360,6 +367,14 @@ def test_a_label_that_could_not_be_compared_blocks_strict_audits_only() -> None:
     assert found(compared=0, kind="label_window").problem is None
     problem = found(compared=0, kind="label_window", audit="strict").problem
     assert "The label of will_return could not be compared at 2024-01-07" in str(problem)
+
+
+def test_a_label_that_has_never_matured_is_told() -> None:
+    comparison = PastComparison(Past("event_time", date(2024, 1, 7)), 10, (), 1.0)
+    unmatured = Audit("id", datetime.now(UTC), 0, examples(), (comparison,), (), dates_without_label=3)
+    assert "No label of will_return has matured, at none of 3 as-of dates" in summary(unmatured)
+    assert "'known_until'" in summary(unmatured)
+    assert "has matured" not in summary(replace(unmatured, dates_without_label=0))
 
 
 def test_the_last_matured_date_is_always_chosen_and_others_by_the_seed() -> None:

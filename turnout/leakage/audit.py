@@ -91,6 +91,7 @@ def audit(
             coverage_of(
                 manifest, prediction, first_loads, is_cut_by_loads=_is_cut_by_loads(comparisons[prediction.name])
             ),
+            0 if any(calendars[prediction.name].values()) else len(calendars[prediction.name]),
         )
         for prediction in predictions
     ]

@@ -41,7 +41,11 @@ class Past:
 
     @property
     def variables(self) -> dict[str, Any]:
-        """The variables of the dbt project that make the rest of the cut; see `macros/source.sql`."""
+        """The variables of the dbt project: which past it is, and the rest of the cut; see `macros/source.sql`."""
+        return {"audited_as_of": self.as_of_date.isoformat(), **self._rest_of_the_cut}
+
+    @property
+    def _rest_of_the_cut(self) -> dict[str, Any]:
         if self.kind == "loaded_at":
             assert self.loaded_by is not None
             return {"as_loaded_by": self.loaded_by.isoformat(sep=" ")}

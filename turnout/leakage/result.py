@@ -85,7 +85,10 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Audit:
-    """The audit of one prediction."""
+    """The audit of one prediction.
+
+    `dates_without_label` is how many as-of dates there are if no label has matured at any of them, otherwise 0.
+    """
 
     audit_id: str
     audited_at: datetime
@@ -93,6 +96,7 @@ class Audit:
     prediction: ExamplesTable
     comparisons: tuple[PastComparison, ...]
     coverage: tuple[Coverage, ...]
+    dates_without_label: int = 0
 
     @property
     def unaudited(self) -> tuple[Coverage, ...]:
@@ -122,6 +126,17 @@ class Audit:
             f"The label {self.prediction.label} is not audited: {why}"
             f"{f' ({names})' if names else ''}. Declare 'event_time', the column that tells when a row happened, on a "
             "source, on a staging model that reads it, or on a seed."
+        )
+
+    @property
+    def unmatured(self) -> str:
+        """That no label has matured at all, and what may be the reason; empty if one has."""
+        if not self.dates_without_label:
+            return ""
+        return (
+            f"No label of {self.prediction.name} has matured, at none of {self.dates_without_label} as-of dates. "
+            "A label is null until the data reach the horizon's end. Where no event comes after that, give "
+            "events_within a table that tells how far the data reach as 'reach', or the moment as 'known_until'."
         )
 
     @property
@@ -239,7 +254,8 @@ def _told(prediction: ExamplesTable, failed: Sequence[PastComparison], read_whol
     if "event_time" in kinds and ROWS in columns:
         remedies.append(
             "which entities have an example at an as-of date, and that there is such a date, must follow from what "
-            "happened before it; take as-of dates from a calendar that ends the day after the last event."
+            "happened before it; take as-of dates from a calendar that ends the day after the last event, as the macro "
+            "as_of_dates does: the audit lets it reach the as-of date even if nothing happened on the day before."
         )
     if "label_window" in kinds or prediction.label in columns:
         remedies.append(

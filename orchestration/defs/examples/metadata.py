@@ -25,7 +25,8 @@ def summary(found: Audit) -> str:
         if days
         else f"{found.prediction.name} was not audited: it has no examples, or nothing that a rebuild could leave out."
     )
-    return " ".join([compared, *([f"Not audited: {unaudited}."] if unaudited else []), found.unaudited_label]).rstrip()
+    said = [compared, f"Not audited: {unaudited}." if unaudited else "", found.unaudited_label, found.unmatured]
+    return " ".join(sentence for sentence in said if sentence)
 
 
 def audit_metadata(found: Audit) -> dict[str, Any]:
