@@ -60,6 +60,8 @@ def _print_audit(audit: Audit, console: Console) -> None:
             console.print(f"not audited: {source.source}. {why}", markup=False)
     for found in audit.unverified:
         console.print(f"not audited: the label of {found.past.as_of_date}; built again, no example has one.")
+    if audit.share:
+        console.print(audit.share, markup=False)
     if audit.unmatured:
         console.print(audit.unmatured, markup=False)
     if audit.unaudited_label:

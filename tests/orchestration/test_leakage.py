@@ -76,6 +76,11 @@ PLANTED: Mapping[str, tuple[str, list[str]]] = {
         f"select *, orders_28d - avg(orders_28d) over () as orders_above_average from ({HONEST}) as honest",
         ["orders_above_average: ", "120 examples"],
     ),
+    # Equal only where all others are there.
+    "mean_of_the_day": (
+        f"select *, avg(orders_28d) over (partition by as_of_date) as mean_orders from ({HONEST}) as honest",
+        [],
+    ),
     "survivors_only": (
         f"select * from ({HONEST}) as honest where exists (select 1 from {ORDERS} "
         "where orders.customer_id = honest.customer_id and ordered_at >= as_of_date + interval '14' day)",
@@ -178,6 +183,9 @@ SOURCES = """
 """
 
 
+# What is audited once more with a share of the customers.
+IN_SHARES = ("honest", "with_regions", "mean_of_the_day", "leak_of_seed", "label_too_early")
+
 OPENINGS = """
 seeds:
   - name: openings
@@ -236,6 +244,8 @@ def plant_and_audit(project: Project) -> dict[str, Any]:
     examples = [prediction.examples for prediction in predictions_named(project, [*PLANTED, "late"])]
     audits = audit(project, examples, dates=2, seed=4)
     found = {audited.prediction.name: audited for audited in audits}
+    few = [replace(table, audit_entities=30) for table in examples if table.name in IN_SHARES]
+    shared = {audited.prediction.name: audited for audited in audit(project, few, dates=1, seed=4)}
     return {
         **{name: told(audited) for name, audited in found.items()},
         "late, acknowledged": told(acknowledged(found["late"], "late", "amount_ever", "orders_28d")),
@@ -244,6 +254,7 @@ def plant_and_audit(project: Project) -> dict[str, Any]:
         "strict, label acknowledged": told(
             acknowledged(strict(found["label_of_untimed"]), "unaudited", "shop.untimed_orders")
         ),
+        "shared": {name: {**told(audited), "summary": summary(audited)} for name, audited in shared.items()},
         "kinds": sorted({found.past.kind for audit in audits for found in audit.comparisons}),
         "schemas": [row["s"] for row in records(project, "select distinct schema_name as s from duckdb_schemas()")],
         "differences": records(project, "select prediction, cut_by, differing_rows from records.leakage_differences"),
@@ -330,6 +341,21 @@ def test_a_label_that_no_event_time_cuts_is_not_audited_and_accused_of_nothing(a
     assert "acknowledged: {unaudited: {shop.untimed_orders: 'the reason'}}" in strict
     assert audited["strict, label acknowledged"]["problem"] == ""
     assert audited["honest"]["unaudited_label"] == audited["with_regions"]["unaudited_label"] == ""
+
+
+def test_of_many_entities_a_share_is_built_and_all_of_them_where_it_differs(audited: dict[str, Any]) -> None:
+    found = audited["shared"]
+    for name in ("honest", "with_regions"):
+        assert found[name]["problem"] == ""
+        assert {kind for kind, _, _ in found[name]["compared"]} == {"event_time", "loaded_at", "label_window"}
+        counts = {rows for _, _, rows in found[name]["compared"]}
+        assert len(counts) == 1
+        assert 10 < counts.pop() < 60
+        assert "Of customer_id, a share of 25 % was built again." in found[name]["summary"]
+    assert found["mean_of_the_day"]["problem"] == ""
+    assert ["event_time", "2024-09-16", 120] in found["mean_of_the_day"]["compared"]
+    assert "count_openings: 120 examples" in found["leak_of_seed"]["problem"]
+    assert "labels are known before the data reach the horizon" in found["label_too_early"]["problem"]
 
 
 def test_event_time_can_stand_on_a_staging_model_or_a_seed(audited: dict[str, Any]) -> None:

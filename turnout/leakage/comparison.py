@@ -12,6 +12,7 @@ from turnout.leakage.rebuild import rebuilt_schema
 
 if TYPE_CHECKING:
     from turnout.engines import Session
+    from turnout.leakage.past import Share
     from turnout.project.examples_table import ExamplesTable
 
 # Stands for the column when the rows themselves are there in one table only.
@@ -43,16 +44,18 @@ class ColumnDifference:
 
 @dataclass(frozen=True)
 class Keyed:
-    """A table with a row per entity and as-of date, stored and rebuilt."""
+    """A table with a row per entity and as-of date, stored and rebuilt; perhaps a share of the entities alone."""
 
     schema: str
     table: str
     entity: str
     as_of: str
+    share: Share | None = None
 
     def joined(self, as_of_date: date) -> str:
         """Return SQL of the stored and the rebuilt rows of an as-of date side by side, as `stored` and `rebuilt`."""
         moment = f"where {identifier(self.as_of)} = date '{as_of_date.isoformat()}'"
+        moment += f" and {self.share.condition()}" if self.share else ""
         key = identifier(self.entity)
         return (
             f"(select * from {identifier(self.schema, self.table)} {moment}) as stored full join "
@@ -62,7 +65,7 @@ class Keyed:
 
 
 def compare_features(
-    session: Session, prediction: ExamplesTable, as_of_date: date
+    session: Session, prediction: ExamplesTable, as_of_date: date, share: Share | None = None
 ) -> tuple[int, list[ColumnDifference]]:
     """Compare the examples of an as-of date, and in those that are on both sides every feature, bit for bit.
 
@@ -75,11 +78,13 @@ def compare_features(
     """
     columns = session.columns_of(prediction.schema, prediction.table).names
     others = {prediction.entity, prediction.as_of, prediction.label}
-    return _compare_rows(session, _keyed(prediction), as_of_date, [name for name in columns if name not in others])
+    return _compare_rows(
+        session, _keyed(prediction, share), as_of_date, [name for name in columns if name not in others]
+    )
 
 
-def _keyed(prediction: ExamplesTable) -> Keyed:
-    return Keyed(prediction.schema, prediction.table, prediction.entity, prediction.as_of)
+def _keyed(prediction: ExamplesTable, share: Share | None) -> Keyed:
+    return Keyed(prediction.schema, prediction.table, prediction.entity, prediction.as_of, share)
 
 
 def _compare_rows(
@@ -104,7 +109,9 @@ def _compare_rows(
     ]
 
 
-def compare_label(session: Session, prediction: ExamplesTable, as_of_date: date) -> tuple[int, list[ColumnDifference]]:
+def compare_label(
+    session: Session, prediction: ExamplesTable, as_of_date: date, share: Share | None = None
+) -> tuple[int, list[ColumnDifference]]:
     """Compare the label of examples of an as-of date that stand on both sides and have matured on both.
 
     Returns
@@ -114,7 +121,7 @@ def compare_label(session: Session, prediction: ExamplesTable, as_of_date: date)
     list of ColumnDifference
         One, if the label differs.
     """
-    table, key, label = _keyed(prediction), identifier(prediction.entity), identifier(prediction.label)
+    table, key, label = _keyed(prediction, share), identifier(prediction.entity), identifier(prediction.label)
     on_both = f"stored.{key} is not null and rebuilt.{label} is not null"
     differs = f"{on_both} and stored.{label} is distinct from rebuilt.{label}"
     (counted,) = session.rows(
@@ -127,7 +134,9 @@ def compare_label(session: Session, prediction: ExamplesTable, as_of_date: date)
     return counted["compared"], [ColumnDifference(prediction.label, counted["differing"], shown)]
 
 
-def labels_too_early(session: Session, prediction: ExamplesTable, cut: date) -> tuple[list[ColumnDifference], bool]:
+def labels_too_early(
+    session: Session, prediction: ExamplesTable, cut: date, share: Share | None = None
+) -> tuple[list[ColumnDifference], bool]:
     """Find rebuilt examples that have a label although the data end before their horizon does.
 
     Returns
@@ -144,7 +153,8 @@ def labels_too_early(session: Session, prediction: ExamplesTable, cut: date) -> 
     early = f"""from {rebuilt} as rebuilt
         left join {stored} as stored on rebuilt.{entity} = stored.{entity} and rebuilt.{as_of} = stored.{as_of}
         where rebuilt.{label} is not null
-            and rebuilt.{as_of} + interval '{prediction.horizon_days}' day > date '{cut.isoformat()}'"""
+            and rebuilt.{as_of} + interval '{prediction.horizon_days}' day > date '{cut.isoformat()}'
+            and {share.condition("rebuilt") if share else "true"}"""
     (counted,) = session.rows(
         f"""select
                 count(*) as row_count,

@@ -61,6 +61,14 @@ def can_be_cut_around_label(manifest: Mapping[str, Any], prediction: ExamplesTab
     )
 
 
+def can_be_cut_to_share(manifest: Mapping[str, Any], prediction: ExamplesTable) -> bool:
+    """Return whether any source names the prediction's entities as it does itself."""
+    return any(
+        parent in manifest["sources"] and prediction.entity in manifest["sources"][parent]["columns"]
+        for parent in _read(manifest, prediction)
+    )
+
+
 def can_be_cut_by_loads(
     manifest: Mapping[str, Any], prediction: ExamplesTable, first_loads: Mapping[str, datetime], known: datetime
 ) -> bool:

@@ -111,6 +111,12 @@ class Audit:
         )
 
     @property
+    def share(self) -> str:
+        """That a share of the entities was looked at, in a sentence; empty if it was all of them."""
+        percents = [found.past.share.percent for found in self.comparisons if found.past.share]
+        return f"Of {self.prediction.entity}, a share of {percents[0]:.3g} % was built again." if percents else ""
+
+    @property
     def unaudited_label(self) -> str:
         """Why nobody can tell whether the label knew the future, in a sentence; empty if the audit can."""
         by_event = [found for found in self.comparisons if found.past.kind == "event_time"]

@@ -25,7 +25,13 @@ def summary(found: Audit) -> str:
         if days
         else f"{found.prediction.name} was not audited: it has no examples, or nothing that a rebuild could leave out."
     )
-    said = [compared, f"Not audited: {unaudited}." if unaudited else "", found.unaudited_label, found.unmatured]
+    said = [
+        compared,
+        found.share,
+        f"Not audited: {unaudited}." if unaudited else "",
+        found.unaudited_label,
+        found.unmatured,
+    ]
     return " ".join(sentence for sentence in said if sentence)
 
 
@@ -38,6 +44,7 @@ def audit_metadata(found: Audit) -> dict[str, Any]:
                     "as-of date": comparison.past.as_of_date,
                     "cut by": comparison.past.kind,
                     "examples compared": comparison.compared_rows,
+                    "share of entities": f"{comparison.past.share.percent:.3g} %" if comparison.past.share else "all",
                     "columns that differ": len(comparison.differences),
                     "seconds": round(comparison.seconds, 1),
                 }
