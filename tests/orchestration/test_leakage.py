@@ -395,6 +395,14 @@ def test_a_label_that_could_not_be_compared_blocks_strict_audits_only() -> None:
     assert "The label of will_return could not be compared at 2024-01-07" in str(problem)
 
 
+def test_a_label_whose_window_could_not_be_cut_is_told_and_blocks_strict_audits() -> None:
+    staged = found(audit="strict")
+    assert "The window of the label outcome is not audited" in str(staged.problem)
+    assert "The window of the label" in summary(found())
+    assert found().problem is None
+    assert replace(staged, dates_without_label=3).problem is None
+
+
 def test_a_label_that_has_never_matured_is_told() -> None:
     comparison = PastComparison(Past("event_time", date(2024, 1, 7)), 10, (), 1.0)
     unmatured = Audit("id", datetime.now(UTC), 0, examples(), (comparison,), (), dates_without_label=3)

@@ -121,7 +121,12 @@ class Audit:
         """Why nobody can tell whether the label knew the future, in a sentence; empty if the audit can."""
         by_event = [found for found in self.comparisons if found.past.kind == "event_time"]
         if by_event and all(found.is_label_cut for found in by_event):
-            return ""
+            if self.dates_without_label or any(found.past.kind == "label_window" for found in self.comparisons):
+                return ""
+            return (
+                f"The window of the label {self.prediction.label} is not audited: no source that it is made from has "
+                "an 'event_time'. Declare it on the source as well, as the window is cut out of sources alone."
+            )
         why = (
             "built again without later events it is known as before"
             if by_event
@@ -195,12 +200,13 @@ class Audit:
                 remedy="let the label mature as soon as the data reach the horizon's end, by any event; the macro "
                 "label_within does.",
             )
+        uncut = self.read_whole or self.coverage
         if (
             self.prediction.audit == "strict"
             and self.unaudited_label
-            and not (self.read_whole and all(source.acknowledged for source in self.read_whole))
+            and not (uncut and all(source.acknowledged for source in uncut))
         ):
-            named = [source.source for source in self.read_whole if not source.acknowledged]
+            named = [source.source for source in uncut if not source.acknowledged]
             said, _, remedy = self.unaudited_label.partition(". ")
             reason = (
                 f" Or acknowledged: {{{UNAUDITED}: {{{named[0]}: 'the reason'}}}} in the declaration." if named else ""
