@@ -1,13 +1,27 @@
 {#- For a FROM: each example with its events from the as-of date on and before the horizon's end, and how far the data
     reach. Examples without events keep one row, with nulls in `events`. -#}
-{% macro events_within(examples, events, entity, event_time, as_of='as_of_date', reach=none) -%}
+{% macro events_within(examples, events, entity, event_time, as_of='as_of_date', reach=none, known_until=none) -%}
     {{ turnout.with_column(examples, 'as_of', as_of) }} as examples
-    cross join (select max({{ event_time }}) as ends_at from {{ reach or events }}) as reach
+    cross join (
+        {%- if known_until is none -%}
+            select max({{ event_time }}) as ends_at from {{ reach or events }}
+        {%- else -%}
+            select {{ turnout.cut(known_until) }} as ends_at
+        {%- endif -%}
+    ) as reach
     left join {{ turnout.with_column(events, 'event_at', event_time) }} as events
         on
             {{ turnout.is_same_entity('events', entity) }}
             and events.event_at >= examples.as_of
             and events.event_at < examples.as_of + interval '{{ turnout.horizon_days() }}' day
+{%- endmacro %}
+
+
+{#- A moment until which data are known. In a past without later events, that is the as-of date at most. -#}
+{% macro cut(known_until) -%}
+    {%- set audited = turnout.audited_as_of() if var('label_window') is none -%}
+    {%- set moment = 'cast(' ~ known_until ~ ' as timestamp)' -%}
+    {{ 'least(' ~ moment ~ ", timestamp '" ~ audited ~ "')" if audited else moment }}
 {%- endmacro %}
 
 

@@ -1,8 +1,9 @@
-{#- With the variable `as_loaded_by` or `label_window`: makes a view of each source table that the selection reads, with
-    what was known of it. -#}
+{#- With the variable `as_loaded_by`, `label_window` or `audited_share`: makes a view of each source table that the
+    selection reads, with what was known of it. -#}
 {% macro show_sources_as_known() %}
     {%- if execute and flags.WHICH in ('run', 'build', 'test', 'snapshot')
-        and (turnout.as_loaded_by() is not none or var('label_window') is not none) -%}
+        and (turnout.as_loaded_by() is not none or var('label_window') is not none
+            or var('audited_share') is not none) -%}
         {%- if target.name != 'audit' -%}
             {%- do exceptions.raise_compiler_error(
                 'label_window is given, and the target is ' ~ target.name ~ ', whose tables are in use: '
@@ -24,11 +25,15 @@
             {%- set relation = api.Relation.create(source.database, source.schema, source.identifier) -%}
             {%- set shown = relation.incorporate(path={'schema': turnout.schema_as_known(source.schema)}) -%}
             {%- do statements.append('create schema if not exists ' ~ shown.without_identifier()) -%}
-            {%- do statements.append(
-                'create or replace view ' ~ shown ~ ' as '
-                ~ (turnout.as_loaded(relation) if turnout.as_loaded_by() is not none
-                    else turnout.around_label(relation, source.config.event_time))
-            ) -%}
+            {%- if source.loader == 'landing' and turnout.as_loaded_by() is not none -%}
+                {%- set known = turnout.as_loaded(relation) -%}
+            {%- elif source.config.event_time is not none and var('label_window') is not none -%}
+                {%- set known = turnout.around_label(relation, source.config.event_time) -%}
+            {%- else -%}
+                {%- set known = 'select * from ' ~ relation -%}
+            {%- endif -%}
+            {%- set known = turnout.cut_to_share(known, source) if turnout.is_cut_to_share(source) else known -%}
+            {%- do statements.append('create or replace view ' ~ shown ~ ' as ' ~ known) -%}
         {%- endfor -%}
         {%- if statements -%}
             {%- do run_query(statements | join(';\n')) -%}
@@ -66,6 +71,17 @@
         order by {{ event_time }}
         limit 1
     )
+{%- endmacro %}
+
+
+{#- The rows of the entities that the audit looks at. What shows that the data reach the label's horizon stays. -#}
+{% macro cut_to_share(known, source) -%}
+    select * from ({{ known }}) as known
+    where
+        {{ var('audited_share').condition | replace('{entity}', adapter.quote(var('audited_share').entity)) }}
+        {%- if var('label_window') is not none and source.config.event_time is not none %}
+        or {{ source.config.event_time }} >= timestamp '{{ var('label_window').ends }}'
+        {%- endif %}
 {%- endmacro %}
 
 

@@ -1,4 +1,4 @@
-{#- dbt's own `source()`. With the variables `as_loaded_by` and `label_window`, it reads the views that
+{#- dbt's own `source()`. With the variables `as_loaded_by`, `label_window` and `audited_share`, it reads the views that
     `show_sources_as_known` makes: dbt's relation in another schema, so that sample mode still cuts it. -#}
 {% macro source(source_name, table_name) %}
     {%- set relation = builtins.source(source_name, table_name) -%}
@@ -18,6 +18,16 @@
     {{ return(
         (source.loader == 'landing' and turnout.as_loaded_by() is not none)
         or (source.config.event_time is not none and var('label_window') is not none)
+        or turnout.is_cut_to_share(source)
+    ) }}
+{% endmacro %}
+
+
+{#- Whether a source is read for a share of the entities alone: it names them as the examples do. -#}
+{% macro is_cut_to_share(source) %}
+    {{ return(
+        var('audited_share') is not none and turnout.audited_as_of() is not none
+        and var('audited_share').entity in source.columns
     ) }}
 {% endmacro %}
 

@@ -57,6 +57,7 @@ TYPES_IN_WORDS = {
     "sample": "a whole number of examples, at least 1",
     "requires_approval": "true or false",
     "audit": "'lenient' or 'strict'",
+    "audit_entities": "a whole number of entities, at least 1",
     "arrival_days": "a whole number of days, at least 0",
     "acknowledged": 'a reason in words for each subject of a finding, such as {unstable: {column: "Why it is right."}}',
     "retrain": 'a cron expression in quotes, such as "0 17 * * 0"',
@@ -186,6 +187,9 @@ class Declaration:
         not score.
     audit : {"lenient", "strict"}
         Whether what could not be audited is a warning, or blocks.
+    audit_entities : int
+        How many entities the leakage audit builds again. Of more, it looks at a share that is another each time; what
+        differs there is built again for all before it is told.
     arrival_days : int
         Days after an as-of date by which what happened before it has been loaded, and scores can be made.
     acknowledged : mapping of finding to mapping of subject to reason
@@ -238,6 +242,7 @@ class Declaration:
     sample: PositiveInt = 500_000
     requires_approval: bool = False
     audit: Literal["lenient", "strict"] = "lenient"
+    audit_entities: PositiveInt = 20_000
     arrival_days: NonNegativeInt = 1
     acknowledged: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     candidates: tuple[str | Mapping[str, Mapping[str, Any]], ...] | None = None

@@ -152,6 +152,7 @@ def _examples(node: Mapping[str, Any], file: str, declaration: Declaration) -> E
         horizon_days=declaration.horizon_days,
         arrival_days=declaration.arrival_days,
         audit=declaration.audit,
+        audit_entities=declaration.audit_entities,
         acknowledged=declaration.acknowledged,
     )
 

@@ -107,7 +107,10 @@ def split_by_time(
             "holdout.",
             remedy=f"load more history, or declare {key} or a shorter 'horizon_days'. Where there is one as-of date "
             "only, as in an experiment, declare 'split' with the column of the entity, so that entities are judged "
-            "that nothing was learned from.",
+            "that nothing was learned from."
+            if dates
+            else "load what happened until a horizon's end. Where no event comes after that, the label's SQL must take "
+            "from elsewhere how far the data reach: 'reach' or 'known_until' of the macro events_within.",
         )
     gap = [day for day in dates if training[-1] < day < holdout[0]]
     return Split(tuple(training), tuple(gap), tuple(holdout))

@@ -60,7 +60,17 @@ def _print_audit(audit: Audit, console: Console) -> None:
             console.print(f"not audited: {source.source}. {why}", markup=False)
     for found in audit.unverified:
         console.print(f"not audited: the label of {found.past.as_of_date}; built again, no example has one.")
+    if audit.share:
+        console.print(audit.share, markup=False)
+    if audit.unmatured:
+        console.print(audit.unmatured, markup=False)
+    if audit.unaudited_label:
+        console.print(f"not audited: {audit.unaudited_label}", markup=False)
     if audit.problem:
         console.print(f"\n{error_in_words(audit.problem)}", style="red", markup=False)
+    elif not audit.comparisons:
+        console.print(
+            f"{audit.prediction.name} was not audited: it has no examples, or nothing that a rebuild could leave out."
+        )
     else:
         console.print(f"Nothing of {audit.prediction.name} knew the future (seed {audit.seed}).", markup=False)

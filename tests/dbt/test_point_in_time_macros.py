@@ -29,6 +29,9 @@ HORIZON = 14 * DAY
 AS_OF_DATES = (date(2024, 2, 19), date(2024, 3, 4), date(2024, 3, 5))
 DATA_END = datetime(2024, 3, 18)
 
+# A past in which the calendar ends whatever had happened on the day before; a Sunday, and three weeks before the end.
+AUDITED = date(2024, 2, 25)
+
 # Members with one visit, so long after the first as-of date: is it known, in the last 7 days, in the label?
 ON_THE_EDGE = {
     "at midnight of the as-of date": (0 * DAY, (0, 0, 1)),
@@ -170,7 +173,9 @@ def gym(tmp_path_factory: pytest.TempPathFactory) -> Gym:
             visits,
         )
         fill(connection, "plans", "member_id int, valid_from timestamp, plan_id int", plans)
-    (built,) = dbt(project, ["build"])
+    past = ["--target", "audit", "--vars", f"{{audited_as_of: {AUDITED}}}"]
+    (built, rebuilt) = dbt(project, ["build"], ["run", "--select", "calendars", "member_stays", *past])
+    assert rebuilt.exit_code == 0, rebuilt.output
     return Gym(members, visits, plans, project.warehouse.path, built.output)
 
 
@@ -270,6 +275,7 @@ def labels_of(member: Member, visits: list[Visit]) -> dict[str, Any]:
         "count_next_visits": len(following) if has_matured else None,
         "count_next_guest_visits": guests if has_matured else None,
         "count_next_guest_visits_alone": guests if member.as_of + HORIZON <= guests_end_at else None,
+        "count_next_guest_visits_known": guests if has_matured else None,
     }
 
 
@@ -308,6 +314,39 @@ def test_a_label_matures_at_the_moment_the_data_reach_the_end_of_the_horizon(gym
     assert matured == dict(zip(AS_OF_DATES, [(True, True), (True, False), (False, False)], strict=True))
 
 
+def calendars_of(first: datetime, last: date) -> dict[str, list[date]]:
+    """Return the as-of dates of each calendar, by going through all days."""
+    begins = first.date() + DAY
+    days = [begins + number * DAY for number in range((last - begins).days + 1)]
+    return {
+        "sundays": [day for day in days if day.weekday() == 6 and day >= first.date() + 28 * DAY],
+        "mondays": [day for day in days if day.weekday() == 0],
+        "fortnights": [day for day in days if (day - date(2031, 5, 7)).days % 14 == 0],
+        "days": days if last == AUDITED else [day for day in days if day <= date(2024, 3, 2)],
+        "firsts": [day for day in days if day.day == 1],
+        "lasts": [day for day in days if (day + DAY).day == 1],
+        "years": [day for day in days if (day.month, day.day) == (2, 29 if day.year % 4 == 0 else 28)],
+    }
+
+
+@pytest.mark.parametrize(("schema", "last"), [("features", DATA_END.date() + DAY), ("audit_features", AUDITED)])
+def test_as_of_dates_are_those_found_day_by_day(gym: Gym, schema: str, last: date) -> None:
+    """They end the day after the last visit; in an audit with the as-of date that is audited."""
+    first = min(visit.visited_at for visit in gym.visits if visit.visited_at is not None)
+    with duckdb.connect(str(gym.warehouse), read_only=True) as connection:
+        rows = connection.execute(f"select * from {schema}.calendars order by all").fetchall()
+    expected = calendars_of(first, last)
+    assert rows == sorted((name, day) for name, days in expected.items() for day in days)
+    assert len(expected["sundays"]) >= 2
+
+
+def test_what_is_known_until_a_moment_is_cut_in_an_audit(gym: Gym) -> None:
+    """No label of these as-of dates has matured at the one that is audited."""
+    rows = gym.rows("audit_predictions.member_stays")
+    assert {row["count_next_guest_visits_known"] for row in rows} == {None}
+    assert {row["count_next_guest_visits"] for row in rows} != {None}
+
+
 def test_rows_of_one_time_are_in_the_order_of_the_tie_breaker(gym: Gym) -> None:
     times = [(plan.member_id, plan.valid_from) for plan in gym.plans if plan.valid_from]
     tied = {time for time in times if times.count(time) > 1}
@@ -344,6 +383,8 @@ def test_features_have_the_types_that_python_knows(gym: Gym) -> None:
         "add config.meta.prediction with horizon_days to the YAML of the model that has the label.",
         'The unit test "horizon_is_not_given" does not say how far ahead its model looks.',
         "days is 3.5. A window is whole days",
+        "anchor is sunday, and the step is a month. It is an as-of date, as 2024-01-31, or of weeks a weekday",
+        "step is month and every is 0.5. As-of dates lie whole steps apart",
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_words(gym: Gym, words: str) -> None:

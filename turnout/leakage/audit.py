@@ -12,8 +12,15 @@ from uuid import uuid4
 from turnout.clock import utc_now
 from turnout.engines import identifier
 from turnout.leakage.comparison import compare_features, compare_label, first_models, labels_too_early
-from turnout.leakage.coverage import can_be_cut_by_loads, coverage_of, first_loads_of
-from turnout.leakage.past import Past, chosen_dates, known_by
+from turnout.leakage.coverage import (
+    can_be_cut_around_label,
+    can_be_cut_by_loads,
+    can_be_cut_to_share,
+    coverage_of,
+    cut_by_event_time,
+    first_loads_of,
+)
+from turnout.leakage.past import Past, Share, chosen_dates, known_by
 from turnout.leakage.rebuild import rebuilding
 from turnout.leakage.records import audits_until_now, remember
 from turnout.leakage.result import WITHOUT, Audit, PastComparison
@@ -43,7 +50,11 @@ def audit(
     """Audit predictions, and remember it in the warehouse.
 
     Features are compared at every chosen as-of date, which always include the last matured one. Labels are compared at
-    the others, where there is data after the horizon that they might have seen.
+    the others, where there is data after the horizon that they might have seen. A past that cannot be cut, because
+    nothing upstream has an `event_time`, is not built: it would come out as it is stored whatever the examples knew.
+
+    Of many entities a share is built, from the sources that name them. What differs there may come of the share alone,
+    as a mean over all entities does, so it is built once more for all of them before anything is said.
 
     Parameters
     ----------
@@ -65,9 +76,10 @@ def audit(
     with project.warehouse.session() as session:
         calendars = {prediction.name: _calendar(session, prediction) for prediction in predictions}
         first_loads = first_loads_of(session, manifest)
+        shares = _shares(session, manifest, predictions, seed=seed)
     audited_at, audit_id = utc_now(), uuid4().hex[:12]
     comparisons: dict[str, list[PastComparison]] = {prediction.name: [] for prediction in predictions}
-    pasts = _pasts(manifest, predictions, calendars, first_loads, dates=dates, seed=seed)
+    pasts = _pasts(manifest, predictions, calendars, first_loads, shares, dates=dates, seed=seed)
     with rebuilding(project) as rebuild:
         for number, (past, audited) in enumerate(pasts.items(), start=1):
             names = ", ".join(prediction.name for prediction in audited)
@@ -84,6 +96,7 @@ def audit(
             coverage_of(
                 manifest, prediction, first_loads, is_cut_by_loads=_is_cut_by_loads(comparisons[prediction.name])
             ),
+            0 if any(calendars[prediction.name].values()) else len(calendars[prediction.name]),
         )
         for prediction in predictions
     ]
@@ -96,6 +109,7 @@ def _pasts(
     predictions: Sequence[ExamplesTable],
     calendars: Mapping[str, Mapping[date, bool]],
     first_loads: Mapping[str, datetime],
+    shares: Mapping[str, Share],
     *,
     dates: int,
     seed: int,
@@ -113,14 +127,17 @@ def _pasts(
         for prediction in predictions:
             if day not in calendars[prediction.name]:
                 continue
-            pasts.setdefault(Past("event_time", day), []).append(prediction)
+            share = shares.get(prediction.entity)
+            if cut_by_event_time(manifest, prediction) != "nothing":
+                pasts.setdefault(Past("event_time", day, share=share), []).append(prediction)
             known = known_by(day, prediction.arrival_days)
             if can_be_cut_by_loads(manifest, prediction, first_loads, known):
-                pasts.setdefault(Past("loaded_at", day, loaded_by=known), []).append(prediction)
+                pasts.setdefault(Past("loaded_at", day, loaded_by=known, share=share), []).append(prediction)
             days = matured[prediction.name]
             own = chosen_dates({prediction.name: days}, dates=dates, seed=seed)
-            if day in own and calendars[prediction.name][day] and (day != max(days) or len(own) == 1):
-                past = Past("label_window", day, horizon_days=prediction.horizon_days)
+            is_compared = day in own and calendars[prediction.name][day] and (day != max(days) or len(own) == 1)
+            if is_compared and can_be_cut_around_label(manifest, prediction):
+                past = Past("label_window", day, horizon_days=prediction.horizon_days, share=share)
                 pasts.setdefault(past, []).append(prediction)
     return pasts
 
@@ -131,28 +148,65 @@ def _compare(
     started = time.perf_counter()
     rebuild(past, [prediction.name for prediction in predictions])
     shared = (time.perf_counter() - started) / len(predictions)
-    compared = {}
+    compared: dict[str, PastComparison] = {}
+    suspected = []
     with project.warehouse.session() as session:  # dbt leaves the warehouse to us until the next rebuild
         for prediction in predictions:
             started = time.perf_counter()
             row_count, differences = _differences(session, manifest, past, prediction)
+            is_label_cut = True
+            if past.kind == "event_time":
+                early, is_label_cut = _early_labels(session, manifest, past, prediction)
+                differences += early
             seconds = shared + time.perf_counter() - started
-            compared[prediction.name] = PastComparison(past, row_count, tuple(differences), seconds)
+            compared[prediction.name] = PastComparison(past, row_count, tuple(differences), seconds, is_label_cut)
+            if past.share and (differences or not is_label_cut or not row_count):
+                suspected.append(prediction)
+    if suspected:
+        for name, whole in _compare(project, manifest, rebuild, replace(past, share=None), suspected).items():
+            compared[name] = replace(whole, seconds=compared[name].seconds + whole.seconds)
     return compared
+
+
+def _shares(
+    session: Session, manifest: Manifest, predictions: Sequence[ExamplesTable], *, seed: int
+) -> dict[str, Share]:
+    """Return by entity the share that is built again, where there are too many; predictions of one entity share it."""
+    percents: dict[str, float] = {}
+    for prediction in predictions:
+        (counted,) = session.rows(
+            f"""select count(distinct {identifier(prediction.entity)}) as entities
+                from {identifier(prediction.schema, prediction.table)}"""
+        )
+        is_large = counted["entities"] > prediction.audit_entities
+        percent = 100 * prediction.audit_entities / counted["entities"] if is_large else 100.0
+        if not can_be_cut_to_share(manifest, prediction):
+            percent = 100.0
+        percents[prediction.entity] = max(percent, percents.get(prediction.entity, 0.0))
+    return {entity: Share(entity, percent, seed) for entity, percent in percents.items() if percent < 100}
+
+
+def _early_labels(
+    session: Session, manifest: Manifest, past: Past, prediction: ExamplesTable
+) -> tuple[list[ColumnDifference], bool]:
+    """Return labels that are known too early, and whether the label is made from what was cut, as far as that shows."""
+    early, is_changed = labels_too_early(session, prediction, past.as_of_date, past.share)
+    if early and not is_changed and cut_by_event_time(manifest, prediction) == "some":
+        # All are as stored: they come from what could not be cut, so nobody can tell whether they are early.
+        return [], False
+    return early, True
 
 
 def _differences(
     session: Session, manifest: Manifest, past: Past, prediction: ExamplesTable
 ) -> tuple[int, list[ColumnDifference]]:
     if past.kind == "label_window":
-        return compare_label(session, prediction, past.as_of_date)
-    row_count, differences = compare_features(session, prediction, past.as_of_date)
-    if differences:
+        return compare_label(session, prediction, past.as_of_date, past.share)
+    row_count, differences = compare_features(session, prediction, past.as_of_date, past.share)
+    if differences and not past.share:  # what differs in a share is built again first
         names = [difference.column for difference in differences]
         first = first_models(session, manifest, prediction, past.as_of_date, names)
         differences = [replace(found, first_model=first.get(found.column, "")) for found in differences]
-    if past.kind == "event_time":
-        differences += labels_too_early(session, prediction, past.as_of_date)
     return row_count, differences
 
 

@@ -13,6 +13,7 @@ from turnout.project.manifest import declared_label
 
 if TYPE_CHECKING:
     from turnout.engines import Session
+    from turnout.leakage.past import Share
     from turnout.project.examples_table import ExamplesTable
 
 # Stands for the column when the rows themselves are there in one table only.
@@ -44,16 +45,18 @@ class ColumnDifference:
 
 @dataclass(frozen=True)
 class Keyed:
-    """A table with a row per entity and as-of date, stored and rebuilt."""
+    """A table with a row per entity and as-of date, stored and rebuilt; perhaps a share of the entities alone."""
 
     schema: str
     table: str
     entity: str
     as_of: str
+    share: Share | None = None
 
     def joined(self, as_of_date: date) -> str:
         """Return SQL of the stored and the rebuilt rows of an as-of date side by side, as `stored` and `rebuilt`."""
         moment = f"where {identifier(self.as_of)} = date '{as_of_date.isoformat()}'"
+        moment += f" and {self.share.condition()}" if self.share else ""
         key = identifier(self.entity)
         return (
             f"(select * from {identifier(self.schema, self.table)} {moment}) as stored full join "
@@ -63,7 +66,7 @@ class Keyed:
 
 
 def compare_features(
-    session: Session, prediction: ExamplesTable, as_of_date: date
+    session: Session, prediction: ExamplesTable, as_of_date: date, share: Share | None = None
 ) -> tuple[int, list[ColumnDifference]]:
     """Compare the examples of an as-of date, and in those that are on both sides every feature, bit for bit.
 
@@ -76,11 +79,13 @@ def compare_features(
     """
     columns = session.columns_of(prediction.schema, prediction.table).names
     others = {prediction.entity, prediction.as_of, prediction.label}
-    return _compare_rows(session, _keyed(prediction), as_of_date, [name for name in columns if name not in others])
+    return _compare_rows(
+        session, _keyed(prediction, share), as_of_date, [name for name in columns if name not in others]
+    )
 
 
-def _keyed(prediction: ExamplesTable) -> Keyed:
-    return Keyed(prediction.schema, prediction.table, prediction.entity, prediction.as_of)
+def _keyed(prediction: ExamplesTable, share: Share | None) -> Keyed:
+    return Keyed(prediction.schema, prediction.table, prediction.entity, prediction.as_of, share)
 
 
 def _compare_rows(
@@ -105,7 +110,9 @@ def _compare_rows(
     ]
 
 
-def compare_label(session: Session, prediction: ExamplesTable, as_of_date: date) -> tuple[int, list[ColumnDifference]]:
+def compare_label(
+    session: Session, prediction: ExamplesTable, as_of_date: date, share: Share | None = None
+) -> tuple[int, list[ColumnDifference]]:
     """Compare the label of examples of an as-of date that stand on both sides and have matured on both.
 
     Returns
@@ -115,7 +122,7 @@ def compare_label(session: Session, prediction: ExamplesTable, as_of_date: date)
     list of ColumnDifference
         One, if the label differs.
     """
-    table, key, label = _keyed(prediction), identifier(prediction.entity), identifier(prediction.label)
+    table, key, label = _keyed(prediction, share), identifier(prediction.entity), identifier(prediction.label)
     on_both = f"stored.{key} is not null and rebuilt.{label} is not null"
     differs = f"{on_both} and stored.{label} is distinct from rebuilt.{label}"
     (counted,) = session.rows(
@@ -128,23 +135,44 @@ def compare_label(session: Session, prediction: ExamplesTable, as_of_date: date)
     return counted["compared"], [ColumnDifference(prediction.label, counted["differing"], shown)]
 
 
-def labels_too_early(session: Session, prediction: ExamplesTable, cut: date) -> list[ColumnDifference]:
-    """Find rebuilt examples that have a label although the data end before their horizon does."""
-    rebuilt = identifier(rebuilt_schema(prediction.schema), prediction.table)
+def labels_too_early(
+    session: Session, prediction: ExamplesTable, cut: date, share: Share | None = None
+) -> tuple[list[ColumnDifference], bool]:
+    """Find rebuilt examples that have a label although the data end before their horizon does.
+
+    Returns
+    -------
+    list of ColumnDifference
+        One, if there are any.
+    bool
+        Whether any of these labels is another than the stored one, which shows that it is made from what was cut.
+    """
+    stored, rebuilt = (
+        identifier(schema, prediction.table) for schema in (prediction.schema, rebuilt_schema(prediction.schema))
+    )
     entity, as_of, label = (identifier(name) for name in (prediction.entity, prediction.as_of, prediction.label))
-    early = f"""from {rebuilt} where {label} is not null
-        and {as_of} + interval '{prediction.horizon_days}' day > date '{cut.isoformat()}'"""
-    (counted,) = session.rows(f"select count(*) as row_count {early}")
+    early = f"""from {rebuilt} as rebuilt
+        left join {stored} as stored on rebuilt.{entity} = stored.{entity} and rebuilt.{as_of} = stored.{as_of}
+        where rebuilt.{label} is not null
+            and rebuilt.{as_of} + interval '{prediction.horizon_days}' day > date '{cut.isoformat()}'
+            and {share.condition("rebuilt") if share else "true"}"""
+    (counted,) = session.rows(
+        f"""select
+                count(*) as row_count,
+                count(*) filter (where rebuilt.{label} is distinct from stored.{label}) as changed
+            {early}"""
+    )
     if not counted["row_count"]:
-        return []
+        return [], False
     shown = session.rows(
         f"""select
-                cast({entity} as string) || ' on ' || cast(cast({as_of} as date) as string) as shown_entity,
-                cast({label} as string) as shown_label
-            {early} order by {as_of} desc, {entity} limit {SHOWN_ENTITIES}"""
+                cast(rebuilt.{entity} as string) || ' on '
+                    || cast(cast(rebuilt.{as_of} as date) as string) as shown_entity,
+                cast(rebuilt.{label} as string) as shown_label
+            {early} order by rebuilt.{as_of} desc, rebuilt.{entity} limit {SHOWN_ENTITIES}"""
     )
     told = tuple((row["shown_entity"], None, row["shown_label"]) for row in shown)
-    return [ColumnDifference(prediction.label, counted["row_count"], told)]
+    return [ColumnDifference(prediction.label, counted["row_count"], told)], counted["changed"] > 0
 
 
 def first_models(

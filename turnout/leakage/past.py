@@ -8,8 +8,42 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 
+from turnout.dealing import lies_in_share
+from turnout.engines import identifier
+
 # What is cut: events from the as-of date on; also what was loaded later; events outside of the label's window.
 Kind = Literal["event_time", "loaded_at", "label_window"]
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share of the entities, dealt by hash; another with each seed.
+
+    Parameters
+    ----------
+    entity : str
+        The column that names them, in examples and sources alike.
+    percent : float
+        How many of them, above 0 to below 100.
+    seed : int
+        Decides which.
+    """
+
+    entity: str
+    percent: float
+    seed: int
+
+    def condition(self, table: str = "") -> str:
+        """Return SQL: whether a row of a table is about one of them."""
+        return self._of(f"{table}.{identifier(self.entity)}" if table else identifier(self.entity))
+
+    @property
+    def template(self) -> str:
+        """The condition for SQL of dbt's, which puts the column in the place of `{entity}` and quotes it itself."""
+        return self._of("{entity}")
+
+    def _of(self, column: str) -> str:
+        return lies_in_share(f"'{self.seed} ' || cast({column} as string)", self.percent)
 
 
 @dataclass(frozen=True)
@@ -26,12 +60,15 @@ class Past:
         Only rows loaded by then, UTC (kind "loaded_at").
     horizon_days : int, optional
         Where the label's window ends, in days from the as-of date on (kind "label_window").
+    share : Share, optional
+        The entities that are built again; all, if there is none.
     """
 
     kind: Kind
     as_of_date: date
     loaded_by: datetime | None = None
     horizon_days: int | None = None
+    share: Share | None = None
 
     @property
     def sample(self) -> dict[str, str] | None:
@@ -41,7 +78,14 @@ class Past:
 
     @property
     def variables(self) -> dict[str, Any]:
-        """The variables of the dbt project that make the rest of the cut; see `macros/source.sql`."""
+        """The variables of the dbt project: which past it is, and the rest of the cut; see `macros/source.sql`."""
+        variables: dict[str, Any] = {"audited_as_of": self.as_of_date.isoformat(), **self._rest_of_the_cut}
+        if self.share is not None:
+            variables["audited_share"] = {"entity": self.share.entity, "condition": self.share.template}
+        return variables
+
+    @property
+    def _rest_of_the_cut(self) -> dict[str, Any]:
         if self.kind == "loaded_at":
             assert self.loaded_by is not None
             return {"as_loaded_by": self.loaded_by.isoformat(sep=" ")}

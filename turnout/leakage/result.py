@@ -50,12 +50,15 @@ class PastComparison:
         Empty if all is well.
     seconds : float
         What it took, rebuilding included; predictions that share a rebuild share its time.
+    is_label_cut : bool
+        False if the label showed that it comes from what no `event_time` cuts (kind "event_time").
     """
 
     past: Past
     compared_rows: int
     differences: tuple[ColumnDifference, ...]
     seconds: float
+    is_label_cut: bool = True
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,10 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Audit:
-    """The audit of one prediction."""
+    """The audit of one prediction.
+
+    `dates_without_label` is how many as-of dates there are if no label has matured at any of them, otherwise 0.
+    """
 
     audit_id: str
     audited_at: datetime
@@ -90,6 +96,7 @@ class Audit:
     prediction: ExamplesTable
     comparisons: tuple[PastComparison, ...]
     coverage: tuple[Coverage, ...]
+    dates_without_label: int = 0
 
     @property
     def unaudited(self) -> tuple[Coverage, ...]:
@@ -102,6 +109,56 @@ class Audit:
         return tuple(
             found for found in self.comparisons if found.past.kind == "label_window" and not found.compared_rows
         )
+
+    @property
+    def share(self) -> str:
+        """That a share of the entities was looked at, in a sentence; empty if it was all of them."""
+        percents = [found.past.share.percent for found in self.comparisons if found.past.share]
+        return f"Of {self.prediction.entity}, a share of {percents[0]:.3g} % was built again." if percents else ""
+
+    @property
+    def unaudited_label(self) -> str:
+        """Why nobody can tell whether the label knew the future, in a sentence; empty if the audit can."""
+        by_event = [found for found in self.comparisons if found.past.kind == "event_time"]
+        if by_event and all(found.is_label_cut for found in by_event):
+            if self.dates_without_label or any(found.past.kind == "label_window" for found in self.comparisons):
+                return ""
+            return (
+                f"The window of the label {self.prediction.label} is not audited: no source that it is made from has "
+                "an 'event_time'. Declare it on the source as well, as the window is cut out of sources alone."
+            )
+        why = (
+            "built again without later events it is known as before"
+            if by_event
+            else "nothing that it is made from has an 'event_time'"
+        )
+        names = ", ".join(source.source for source in self.read_whole)
+        return (
+            f"The label {self.prediction.label} is not audited: {why}"
+            f"{f' ({names})' if names else ''}. Declare 'event_time', the column that tells when a row happened, on a "
+            "source, on a staging model that reads it, or on a seed."
+        )
+
+    @property
+    def unmatured(self) -> str:
+        """That no label has matured at all, and what may be the reason; empty if one has."""
+        if not self.dates_without_label:
+            return ""
+        return (
+            f"No label of {self.prediction.name} has matured, at none of {self.dates_without_label} as-of dates. "
+            "A label is null until the data reach the horizon's end. Where no event comes after that, give "
+            "events_within a table that tells how far the data reach as 'reach', or the moment as 'known_until'."
+        )
+
+    @property
+    def read_whole(self) -> tuple[Coverage, ...]:
+        """The sources of which a rebuild sees rows of any time, as no `event_time` cuts them."""
+        return tuple(source for source in self.coverage if "event_time" not in source.audited_by)
+
+    @property
+    def has_compared_features(self) -> bool:
+        """Whether any feature was compared at all."""
+        return any(found.past.kind != "label_window" for found in self.comparisons)
 
     @property
     def differing(self) -> dict[str, int]:
@@ -123,7 +180,7 @@ class Audit:
             if (unexcused := tuple(_unexcused(self.prediction, found)))
         ]
         if failed:
-            return _told(self.prediction, failed)
+            return _told(self.prediction, failed, [source.source for source in self.read_whole])
         if self.prediction.audit == "strict" and self.unaudited:
             names = ", ".join(source.source for source in self.unaudited)
             return LeakageError(
@@ -143,6 +200,20 @@ class Audit:
                 remedy="let the label mature as soon as the data reach the horizon's end, by any event; the macro "
                 "label_within does.",
             )
+        uncut = self.read_whole or self.coverage
+        if (
+            self.prediction.audit == "strict"
+            and self.unaudited_label
+            and not (uncut and all(source.acknowledged for source in uncut))
+        ):
+            named = [source.source for source in uncut if not source.acknowledged]
+            said, _, remedy = self.unaudited_label.partition(". ")
+            reason = (
+                f" Or acknowledged: {{{UNAUDITED}: {{{named[0]}: 'the reason'}}}} in the declaration." if named else ""
+            )
+            return LeakageError(
+                f"{self.prediction.name}: {said}.", where=self.prediction.where, rule=_STRICT, remedy=remedy + reason
+            )
         return None
 
 
@@ -154,7 +225,7 @@ def _unexcused(prediction: ExamplesTable, found: PastComparison) -> Iterator[Col
             yield difference
 
 
-def _told(prediction: ExamplesTable, failed: Sequence[PastComparison]) -> LeakageError:
+def _told(prediction: ExamplesTable, failed: Sequence[PastComparison], read_whole: Sequence[str]) -> LeakageError:
     seen = {
         (comparison.past.as_of_date, difference.column)
         for comparison in failed
@@ -195,12 +266,18 @@ def _told(prediction: ExamplesTable, failed: Sequence[PastComparison]) -> Leakag
     if "event_time" in kinds and ROWS in columns:
         remedies.append(
             "which entities have an example at an as-of date, and that there is such a date, must follow from what "
-            "happened before it; take as-of dates from a calendar that ends the day after the last event."
+            "happened before it; take as-of dates from a calendar that ends the day after the last event, as the macro "
+            "as_of_dates does: the audit lets it reach the as-of date even if nothing happened on the day before."
         )
     if "label_window" in kinds or prediction.label in columns:
         remedies.append(
             f"let the label see events from '{prediction.as_of}' on and before {prediction.horizon_days} days later, "
             "and be null until the data reach that far, as the macros events_within and label_within do."
+        )
+    if read_whole and any(_is_early(prediction, found) for comparison in failed for found in comparison.differences):
+        remedies.append(
+            f"if one of {', '.join(read_whole)} tells how far the data reach, declare its 'event_time'; without one it "
+            "is never cut."
         )
     late = sorted(columns - {ROWS}) or [prediction.entity]
     if kinds == {"loaded_at"}:
@@ -218,7 +295,7 @@ def _told(prediction: ExamplesTable, failed: Sequence[PastComparison]) -> Leakag
 
 
 def _sentence(prediction: ExamplesTable, difference: ColumnDifference, past: Past, compared: int) -> str:
-    if difference.column == prediction.label and difference.shown and difference.shown[0][1] is None:
+    if _is_early(prediction, difference):
         shown = ", ".join(f"{label} for {entity}" for entity, _, label in difference.shown)
         return (
             f"{difference.column}: {difference.row_count} labels are known before the data reach the horizon: {shown}"
@@ -231,6 +308,11 @@ def _sentence(prediction: ExamplesTable, difference: ColumnDifference, past: Pas
     )
     first = f"; first seen in {difference.first_model}" if difference.first_model else ""
     return f"{difference.column}: {difference.row_count} examples of {past.as_of_date} differ ({shown}){first}"
+
+
+def _is_early(prediction: ExamplesTable, difference: ColumnDifference) -> bool:
+    """Return whether the difference is a label that is known before the data reach the horizon."""
+    return difference.column == prediction.label and bool(difference.shown) and difference.shown[0][1] is None
 
 
 def _is_rounding(difference: ColumnDifference) -> bool:

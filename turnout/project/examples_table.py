@@ -29,6 +29,8 @@ class ExamplesTable:
         Days after an as-of date by which what happened before it has been loaded.
     audit : {"lenient", "strict"}
         Whether what could not be audited is a warning, or blocks.
+    audit_entities : int
+        How many entities an audit builds again; of more, it takes a share.
     acknowledged : mapping of finding to mapping of subject to reason
         What was found and is right, with the reason.
     """
@@ -44,6 +46,7 @@ class ExamplesTable:
     horizon_days: int
     arrival_days: int = 1
     audit: Literal["lenient", "strict"] = "lenient"
+    audit_entities: int = 20_000
     acknowledged: Mapping[str, Mapping[str, str]] = field(default_factory=dict, hash=False)
 
     @property

@@ -72,7 +72,7 @@ def examples_checks(project: Project) -> list[AssetChecksDefinition]:
         with as_dagster_failure():
             examples = [predictions[key].examples for key in chosen]
             audits = audit(project, examples, tell=context.log.info) if chosen else []
-        differing = {found.prediction.name: found.differing for found in audits}
+        differing = {found.prediction.name: found.differing for found in audits if found.has_compared_features}
         for key, found in zip(chosen, audits, strict=True):
             yield AssetCheckResult(
                 asset_key=key,

@@ -20,10 +20,19 @@ def summary(found: Audit) -> str:
             *(f"the label of {comparison.past.as_of_date}" for comparison in found.unverified),
         ]
     )
-    return (
+    compared = (
         f"{found.prediction.name} came out as stored at {', '.join(map(str, days))}."
-        f"{f' Not audited: {unaudited}.' if unaudited else ''}"
+        if days
+        else f"{found.prediction.name} was not audited: it has no examples, or nothing that a rebuild could leave out."
     )
+    said = [
+        compared,
+        found.share,
+        f"Not audited: {unaudited}." if unaudited else "",
+        found.unaudited_label,
+        found.unmatured,
+    ]
+    return " ".join(sentence for sentence in said if sentence)
 
 
 def audit_metadata(found: Audit) -> dict[str, Any]:
@@ -35,6 +44,7 @@ def audit_metadata(found: Audit) -> dict[str, Any]:
                     "as-of date": comparison.past.as_of_date,
                     "cut by": comparison.past.kind,
                     "examples compared": comparison.compared_rows,
+                    "share of entities": f"{comparison.past.share.percent:.3g} %" if comparison.past.share else "all",
                     "columns that differ": len(comparison.differences),
                     "seconds": round(comparison.seconds, 1),
                 }
