@@ -140,6 +140,12 @@ def _views(session: Session) -> None:
     _rewrite(session, loads.CURRENT_LOADS, {})
 
 
+def _order(session: Session) -> None:
+    """Who became champion after whom is told by a number: a clock may go back. A person may decide against the gate."""
+    number = "row_number() over (partition by prediction order by since)"
+    _rewrite(session, trainings.CHAMPIONS, {"number": number})
+
+
 def _rewrite(session: Session, table: Table, filled: Mapping[str, str]) -> None:
     """Make a table anew as it is said here, with the rows that it has; what a column lacks is filled, by SQL."""
     held = f"{SCHEMA}.{table.name}"
@@ -196,4 +202,4 @@ RENAMED_VALUES: Mapping[str, Mapping[str, Mapping[str, str]]] = {
 }
 SCORES = "scores"
 WAS_TREATED = ("is_released", "is_treated")
-STEPS: tuple[Callable[[Session], None], ...] = (_constraints, _words, _views)
+STEPS: tuple[Callable[[Session], None], ...] = (_constraints, _words, _views, _order)

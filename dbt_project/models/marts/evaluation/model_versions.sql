@@ -11,8 +11,8 @@ promotions as (
 champions as (
     select
         prediction,
-        max_by(version, since) as version,
-        max(since) as since
+        max_by(version, number) as version,
+        max_by(since, number) as since
     from {{ source('records', 'champions') }}
     group by prediction
 ),

@@ -11,7 +11,7 @@ versions as (
 champions as (
     select
         prediction,
-        max_by(version, since) as version
+        max_by(version, number) as version
     from {{ source('records', 'champions') }}
     group by prediction
 )
