@@ -13,6 +13,7 @@ champions as (
         prediction,
         max_by(version, number) as version
     from {{ source('records', 'champions') }}
+    where prediction in ({{ declared_predictions() }})
     group by prediction
 )
 
