@@ -21,6 +21,12 @@ PYTEST := $(BIN)/python -m pytest -n 2
 # Without Material's banner about what comes after it; pyproject.toml says it.
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs
 
+# What a person gives reaches a command as it was typed: make would expand `$5`, and run `$(shell ...)`, on the way into the
+# environment. Recipes take it from there, in quotes, and behind `--` or `=`, where a dash begins no option.
+GIVEN := LOAD BECAUSE SOURCE TABLE PUBLICATION NAME FOLDER DATES SEED PREDICTION VERSION OVERRIDE PORT VOTERS
+$(foreach name,$(GIVEN),$(if $(filter-out undefined,$(origin $(name))),\
+	$(eval override $(name) := $$(value $(name)))$(eval export $(name))))
+
 .DEFAULT_GOAL := help
 .PHONY: help run audit quarantine accept release publications restore export approve rollback replay leaderboard \
 	ui bi sources test test-bi lint types sql test-fast docs docs-serve lock clean
@@ -29,46 +35,47 @@ help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
 
 run: $(ENVIRONMENT)/run ## Land, build, train, score, test and publish everything once; VOTERS=100000 for more of them
-	@$(if $(VOTERS),TURNOUT_SAMPLE_VOTERS=$(VOTERS)) $(BIN)/python -m orchestration run
+	@$(if $(VOTERS),TURNOUT_SAMPLE_VOTERS="$$VOTERS") $(BIN)/python -m orchestration run
 
 quarantine: $(ENVIRONMENT)/run ## List the files that were refused and wait for a person
 	@$(BIN)/python -m orchestration quarantine
 
 accept: $(ENVIRONMENT)/run ## Load refused files as they are: make accept LOAD=id BECAUSE="the reason", or SOURCE=name TABLE=name
-	@$(BIN)/python -m orchestration accept "$$LOAD" "$$BECAUSE" $(if $(SOURCE)$(TABLE),--source "$$SOURCE" --table "$$TABLE")
+	@$(BIN)/python -m orchestration accept $(if $(SOURCE)$(TABLE),--source="$$SOURCE" --table="$$TABLE") -- "$$LOAD" "$$BECAUSE"
 
 release: $(ENVIRONMENT)/run
-	@$(BIN)/python -m orchestration release $(if $(LOAD),"$$LOAD")
+	@$(BIN)/python -m orchestration release $(if $(LOAD),-- "$$LOAD")
 
 publications: $(ENVIRONMENT)/run ## List what is published, and what one can go back to
 	@$(BIN)/python -m orchestration publications
 
 restore: $(ENVIRONMENT)/run ## Go back to a publication: make restore PUBLICATION=id NAME="you" BECAUSE="why"
-	@$(BIN)/python -m orchestration restore "$$PUBLICATION" "$$NAME" "$$BECAUSE"
+	@$(BIN)/python -m orchestration restore -- "$$PUBLICATION" "$$NAME" "$$BECAUSE"
 
 export: $(ENVIRONMENT)/run ## Write every published table as a Parquet file; FOLDER=... puts them there
-	@$(BIN)/python -m orchestration export $(if $(FOLDER),--folder "$$FOLDER")
+	@$(BIN)/python -m orchestration export $(if $(FOLDER),--folder="$$FOLDER")
 
 audit: $(ENVIRONMENT)/run ## Does any example know the future? Five past dates; make audit DATES=20 SEED=1
-	@$(BIN)/python -m orchestration audit $(if $(DATES),--dates $(DATES)) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m orchestration audit $(if $(DATES),--dates="$$DATES") $(if $(SEED),--seed="$$SEED")
 
 approve: $(ENVIRONMENT)/run ## Let a waiting challenger score: make approve PREDICTION=name VERSION=2 NAME="you" BECAUSE="why"
-	@$(BIN)/python -m orchestration approve "$$PREDICTION" "$$VERSION" "$$NAME" "$$BECAUSE"
+	@$(BIN)/python -m orchestration approve -- "$$PREDICTION" "$$VERSION" "$$NAME" "$$BECAUSE"
 
 rollback: $(ENVIRONMENT)/run ## Go back to an earlier version: make rollback PREDICTION=name VERSION=1 NAME="you" BECAUSE="why"
-	@$(BIN)/python -m orchestration rollback "$$PREDICTION" "$$VERSION" "$$NAME" "$$BECAUSE"
+	@$(BIN)/python -m orchestration rollback $(if $(OVERRIDE),--override="$$OVERRIDE") -- \
+		"$$PREDICTION" "$$VERSION" "$$NAME" "$$BECAUSE"
 
 replay: $(ENVIRONMENT)/run ## Make a version once more and compare: make replay PREDICTION=name VERSION=1
-	@$(BIN)/python -m orchestration replay "$$PREDICTION" "$$VERSION"
+	@$(BIN)/python -m orchestration replay -- "$$PREDICTION" "$$VERSION"
 
 ui: $(ENVIRONMENT)/run ## Open Dagster on 127.0.0.1:3000
 	@$(BIN)/python -m orchestration ui
 
 leaderboard: $(ENVIRONMENT)/run ## Open MLflow on 127.0.0.1:5000: every run, model and metric; PORT=5001 opens it there
-	@$(BIN)/python -m orchestration leaderboard $(if $(PORT),--port $(PORT))
+	@$(BIN)/python -m orchestration leaderboard $(if $(PORT),--port="$$PORT")
 
 bi: $(BI_ENVIRONMENT)/bi ## Open the dashboards on 127.0.0.1:8088; PORT=8089 opens them there
-	@$(BI_BIN)/python -m bi $(if $(PORT),--port $(PORT))
+	@$(BI_BIN)/python -m bi $(if $(PORT),--port="$$PORT")
 
 test: lint ## Lint, check types, run every test
 	$(PYTEST)
@@ -83,7 +90,7 @@ docs: $(ENVIRONMENT)/docs ## Build the site into site/; a broken link, or a page
 	$(MKDOCS) build --strict --quiet
 
 docs-serve: $(ENVIRONMENT)/docs ## Show the site on 127.0.0.1:8000, made anew when a page changes; PORT=8001 shows it there
-	$(MKDOCS) serve --dev-addr 127.0.0.1:$(or $(PORT),8000)
+	$(MKDOCS) serve --dev-addr "127.0.0.1:$${PORT:-8000}"
 
 sources: $(ENVIRONMENT)/run ## Write dbt's YAML of the tables that Python writes, after a prediction was declared or a table changed
 	@$(BIN)/python -m orchestration sources

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from dagster import AssetGraph, AssetKey, DagsterInstance, EventLogEntry
     from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
 
+# Checks that say of a prediction's examples or model whether it may score: who only shows scores of before may go on.
+OWN_CHECKS = frozenset({"leakage", "gate"})
+# Groups of assets whose content stays as it was when what it was made from fails.
+LASTING = frozenset({"scores", "records", "tracking"})
 # Records to look back through for the last evaluation that finished.
 LOOK_BACK = 20
 
@@ -44,11 +48,14 @@ class CheckResults:
         self._make_graph = graph
 
     @cached_property
-    def _graph(self) -> AssetGraph:
+    def graph(self) -> AssetGraph:
+        """All assets and checks there are."""
         return self._make_graph()
 
     def require_passed(self, instance: DagsterInstance, key: AssetKey) -> None:
         """Raise if the latest evaluation of a blocking check of anything upstream of an asset has failed.
+
+        A check that is a prediction's own stops its training or its scores, and not who shows the scores of before.
 
         Parameters
         ----------
@@ -62,7 +69,7 @@ class CheckResults:
         FailedCheckError
             With the names of the failed checks.
         """
-        failed = sentence_of(self.failed_upstream(instance, [key])[key], where="upstream ")
+        failed = sentence_of(self.failed_upstream(instance, [key], own_beyond_scores=False)[key], where="upstream ")
         if failed:
             raise FailedCheckError(
                 f"{failed}.",
@@ -73,7 +80,12 @@ class CheckResults:
             )
 
     def failed_upstream(
-        self, instance: DagsterInstance, keys: Iterable[AssetKey], *, including_itself: bool = False
+        self,
+        instance: DagsterInstance,
+        keys: Iterable[AssetKey],
+        *,
+        including_itself: bool = False,
+        own_beyond_scores: bool = True,
     ) -> dict[AssetKey, set[AssetCheckKey]]:
         """Return, for each of these assets, the blocking checks of anything that it is made from that failed last.
 
@@ -81,26 +93,43 @@ class CheckResults:
         ----------
         including_itself : bool
             Whether the checks of the asset itself count as well.
+        own_beyond_scores : bool
+            Whether checks that are a prediction's own (`OWN_CHECKS`) count also for what reads no more of it than its
+            scores, or the records.
         """
-        graph = self._graph
-        upstream = {
-            key: graph.get_check_keys_for_assets(
-                graph.get_ancestor_asset_keys(key) | ({key} if including_itself else set())
-            )
-            for key in keys
-        }
+        graph, upstream = self.graph, {}
+        for key in keys:
+            itself = {key} if including_itself else set()
+            checks = graph.get_check_keys_for_assets(graph.get_ancestor_asset_keys(key) | itself)
+            if not own_beyond_scores:
+                near = self._near(key) | itself
+                checks = {check for check in checks if check.name not in OWN_CHECKS or check.asset_key in near}
+            upstream[key] = checks
         latest = _latest(
             instance, {check for checks in upstream.values() for check in checks if graph.get(check).blocking}
         )
         failed = {check for check, entry in latest.items() if _has_failed(_evaluation(entry))}
         return {key: checks & failed for key, checks in upstream.items()}
 
+    def _near(self, key: AssetKey) -> set[AssetKey]:
+        """Return what an asset is made from, without what stands behind scores and records that it reads."""
+        near: set[AssetKey] = set()
+        waiting = (
+            set() if self.graph.get(key).group_name in LASTING - {"scores"} else set(self.graph.get(key).parent_keys)
+        )
+        while waiting:
+            parent = waiting.pop()
+            near.add(parent)
+            if self.graph.get(parent).group_name not in LASTING:
+                waiting |= self.graph.get(parent).parent_keys - near
+        return near
+
     def latest(self, instance: DagsterInstance) -> list[PublishedCheck]:
         """Return how every check came out last, by asset and name; what never ran is not among them.
 
         Nor are those of the publication itself, which tell what comes of this.
         """
-        latest = _latest(instance, [key for key in self._graph.asset_check_keys if key.asset_key != PUBLICATION])
+        latest = _latest(instance, [key for key in self.graph.asset_check_keys if key.asset_key != PUBLICATION])
         return sorted(
             (self._result(key, entry) for key, entry in latest.items()),
             key=lambda check: (check.asset, check.check_name),
@@ -111,7 +140,7 @@ class CheckResults:
         failed_rows = evaluation.metadata.get("dagster_dbt/failed_row_count")
         counted = f"{failed_rows.value} rows do not pass." if failed_rows and not evaluation.passed else None
         return PublishedCheck(
-            self._graph.get(key.asset_key).group_name,
+            self.graph.get(key.asset_key).group_name,
             key.asset_key.to_user_string(),
             key.name,
             evaluation.passed,

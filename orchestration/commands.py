@@ -49,6 +49,13 @@ def _approve(prediction: str, version: int, who: str = "who", because: str = "wh
     return f'make approve {_of(prediction, version)} NAME="{who}" BECAUSE="{because}"'
 
 
+def _rollback(prediction: str = "", version: int = 0, *, override: bool = False) -> str:
+    if not prediction:
+        return "'make rollback'"
+    by_force = " OVERRIDE=yes" if override else ""
+    return f'make rollback {_of(prediction, version)} NAME="who you are" BECAUSE="the reason"{by_force}'
+
+
 def _replay(prediction: str, version: int) -> str:
     return f"make replay {_of(prediction, version)}"
 
@@ -66,7 +73,7 @@ COMMANDS: Mapping[Name, Callable[..., str]] = {
     "publications": _named("make publications"),
     "restore": _restore,
     "approve": _approve,
-    "rollback": _named("make rollback"),
+    "rollback": _rollback,
     "replay": _replay,
     "leaderboard": _named("make leaderboard"),
 }

@@ -165,10 +165,8 @@ def published(project: Project, sql: str, *parameters: object) -> list[tuple[Any
 
 def published_marts(project: Project) -> dict[str, list[tuple[Any, ...]]]:
     """Every published row, by table, but for what a publication tells of its freshness, which may change."""
-    tables = published(
-        project, "select table_name from duckdb_tables() where table_name not in ('freshness', 'checks')"
-    )
-    return {table: published(project, f"from {table} order by all") for (table,) in tables}
+    tables = published(project, "select table_name from duckdb_tables() where table_name not like '%freshness'")
+    return {table: published(project, f"from {table} order by all") for (table,) in tables if table != "checks"}
 
 
 def edit(file: Path, old: str, new: str) -> None:

@@ -116,7 +116,7 @@ def _forecasts(session: Session, examples: ExamplesTable) -> list[tuple[date, in
             inner join records.champions on scored.version = champions.version and champions.since <= scored.scored_at
             where champions.prediction = ?
             group by scored.as_of_date, scored.version
-            having scored.as_of_date > max_by(champions.last_as_of_date, champions.since)
+            having scored.as_of_date > max_by(champions.last_as_of_date, champions.number)
             order by scored.as_of_date""",
         (examples.name,),
     )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ml.models.persistence import write_whole
 from ml.report.facts import PLOTS, facts_of, plot_path
 from ml.report.html import data_address, html_of
-from ml.report.markdown import markdown_of
+from ml.report.markdown import markdown_of, text
 from ml.report.plots import plots_of
 from turnout.advice import Wording
 
@@ -54,6 +54,28 @@ class Card:
         for name, path in self.plots.items():
             markdown = markdown.replace(f"]({plot_path(name)})", f"]({data_address(path.read_bytes())})")
         return markdown
+
+
+def mark(folder: Path, words: str) -> None:
+    """Put a mark below the title of a written card; nothing where there is no card.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the card stands.
+    words : str
+        What a person decided about the version after the card was written.
+    """
+    file = folder / "card.md"
+    if not file.exists():
+        return
+    made = read(folder)
+    title, _, rest = made.markdown.partition("\n")
+    markdown = f"{title}\n\n> **{text(words)}**\n{rest}"
+    pictures = {name: path.read_bytes() for name, path in made.plots.items()}
+    write_whole(file, markdown.encode())
+    shown = f"{folder.parent.name}, version {folder.name}"
+    write_whole(made.html, html_of(markdown, pictures, shown, "kept").encode())
 
 
 def write(training: Training, folder: Path, wording: Wording = str) -> Card:

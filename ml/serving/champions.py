@@ -51,25 +51,38 @@ def approve(
 
 
 def roll_back(
-    warehouse: Warehouse, prediction: Prediction, model_folder: Path, version: int, *, name: str, reason: str
+    warehouse: Warehouse,
+    prediction: Prediction,
+    model_folder: Path,
+    version: int,
+    *,
+    name: str,
+    reason: str,
+    override: bool = False,
 ) -> Championship:
-    """Make any earlier version champion again, with the fit that it had in service, or else the judged one.
+    """Make a version champion again that once was, with the fit that it had in service.
 
     Parameters
     ----------
     name, reason : str
         Who asks for it, and why; both are recorded.
+    override : bool
+        Whether it may be a version that never was champion: against the gate, with the fit that was judged. That is
+        recorded as well.
 
     Raises
     ------
     ModelError
-        If a name or reason is missing, there is no such version, it is champion already, or its file is not whole.
+        If a name or reason is missing, there is no such version, it never was champion, it is champion already, or its
+        file is not whole.
     """
     _require_person(prediction.name, name, reason)
     with opened(warehouse) as session:
         earlier = require_version(session, prediction.name, version)
         champion = champion_of(session, prediction.name)
         served = championship_of(session, prediction.name, version)
+        if served is None and not override:
+            raise _never_champion(session, prediction.name, version)
     if champion is not None and champion.version == version:
         raise _refused(
             prediction.name,
@@ -77,13 +90,13 @@ def roll_back(
             "a roll-back goes to another version.",
             "name another; records.champions lists who was champion since when.",
         )
-    now = utc_now()
+    now, how = utc_now(), "rolled_back" if served else "overridden"
     if served is None:
         served = Championship(
             prediction=prediction.name,
             version=version,
             since=now,
-            how="rolled_back",
+            how="overridden",
             name=None,
             reason="",
             file=earlier.evaluated_file,
@@ -93,7 +106,9 @@ def roll_back(
             example_count=earlier.example_count,
             data_fingerprint=earlier.data_fingerprint,
         )
-    championship = replace(served, since=now, how="rolled_back", name=name.strip(), reason=reason.strip())
+    elif served.how == "overridden":
+        how = "overridden"  # the gate has never let it be champion since
+    championship = replace(served, since=now, how=how, name=name.strip(), reason=reason.strip())
     file = model_folder / championship.file
     persistence.load(file, championship.file_hash, prediction.search.trusted_types, earlier.libraries)
     with warehouse.session() as session:
@@ -114,6 +129,28 @@ def waiting(session: Session, prediction: str) -> list[int]:
         (prediction, None if champion is None else champion.version, prediction),
     )
     return [row["version"] for row in rows]
+
+
+def _never_champion(session: Session, prediction: str, version: int) -> ModelError:
+    rows = session.rows(
+        f"select reason from {SCHEMA}.promotions where prediction = ? and version = ?", (prediction, version)
+    )
+    decided = f": {rows[0]['reason']}" if rows else ""
+    once = session.rows(
+        f"select distinct version from {SCHEMA}.champions where prediction = ? order by version", (prediction,)
+    )
+    versions = ", ".join(str(row["version"]) for row in once) or "none"
+    override = {"prediction": prediction, "version": version, "override": True}
+    return _refused(
+        prediction,
+        f"Version {version} never was champion{decided}.",
+        "one goes back to a version that once was champion; what the gate refused does not score.",
+        Advice(
+            f"name one that was: {versions}; or decide against the gate, which is recorded and shown with the scores: ",
+            Action("rollback", "a rollback that says that it is an override", override),
+            ".",
+        ),
+    )
 
 
 def _approvable(session: Session, prediction: Prediction, version: int) -> tuple[ModelVersion, pd.DataFrame]:

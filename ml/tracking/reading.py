@@ -74,7 +74,7 @@ def read_state(session: Session, prediction: str, uri: str) -> PredictionState:
     versions = session.rows(f"select * from {SCHEMA}.model_versions where prediction = ?", (prediction,))
     served = session.rows(
         f"""select version, file, file_hash, since, how, name, reason
-            from {SCHEMA}.champions where prediction = ? order by since""",
+            from {SCHEMA}.champions where prediction = ? order by number""",
         (prediction,),
     )
     tracked = session.rows(

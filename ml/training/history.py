@@ -164,18 +164,18 @@ def record_training(
             asdict(TrainingStep(version.prediction, version.version, step, taken)) for step, taken in steps.items()
         ],
         trainings.OUTCOMES: [{**key, **asdict(outcome)} for outcome in outcomes],
-        trainings.CHAMPIONS: [asdict(championship)] if championship else [],
+        trainings.CHAMPIONS: [_numbered(session, championship)] if championship else [],
     }
     write(session, rows)
 
 
 def record_champion(session: Session, championship: Championship) -> None:
     """Record that a version is champion from now on."""
-    write(session, {trainings.CHAMPIONS: [asdict(championship)]})
+    write(session, {trainings.CHAMPIONS: [_numbered(session, championship)]})
 
 
 def _last_championship(session: Session, which: str, parameters: Sequence[object]) -> Championship | None:
-    rows = session.rows(f"select * from {SCHEMA}.champions where {which} order by since desc limit 1", parameters)
+    rows = session.rows(f"select * from {SCHEMA}.champions where {which} order by number desc limit 1", parameters)
     return Championship(**rows[0]) if rows else None
 
 
@@ -194,6 +194,13 @@ def _chosen(
         effect_low=comparison.low,
         effect_high=comparison.high,
     )
+
+
+def _numbered(session: Session, championship: Championship) -> dict[str, Any]:
+    """Return the row of a championship, with the number after that of the one before: a clock may go back."""
+    sql = f"select coalesce(max(number), 0) + 1 as number from {SCHEMA}.champions where prediction = ?"
+    (row,) = session.rows(sql, (championship.prediction,))
+    return {**asdict(championship), **row}
 
 
 def _tried(version: ModelVersion, trial: TriedTrial) -> Trial:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dagster import AssetCheckEvaluation, AssetCheckSeverity, DagsterInstance
 
+from ml.report import card
 from ml.serving.champions import approve, roll_back
 from ml.training.replay import replay
 from orchestration.keys import gate_key
@@ -33,8 +34,12 @@ def approve_version(project: Project, console: Console, name: str, version: int,
     _lift_gate(console, made)
 
 
-def roll_back_to(project: Project, console: Console, name: str, version: int, *, who: str, because: str) -> None:
+def roll_back_to(
+    project: Project, console: Console, name: str, version: int, *, who: str, because: str, override: bool = False
+) -> None:
     """Make an earlier version champion again on the word of a person, and say what comes next.
+
+    With `override` it may be one that never was; then its card says so.
 
     Raises
     ------
@@ -42,8 +47,13 @@ def roll_back_to(project: Project, console: Console, name: str, version: int, *,
         If it cannot be; see `ml.serving.champions.roll_back`.
     """
     (prediction,) = predictions_named(project, [name])
-    made = roll_back(project.warehouse, prediction, project.model_versions, version, name=who, reason=because)
+    made = roll_back(
+        project.warehouse, prediction, project.model_versions, version, name=who, reason=because, override=override
+    )
     _lift_gate(console, made)
+    if made.how == "overridden":
+        words = f"Champion against the gate since {made.since:%Y-%m-%d}, by {made.name}: {made.reason}"
+        card.mark(project.model_versions / name / str(version), words)
 
 
 def replay_version(project: Project, console: Console, name: str, version: int) -> bool:
@@ -74,14 +84,16 @@ def replay_version(project: Project, console: Console, name: str, version: int) 
 def _lift_gate(console: Console, made: Championship) -> None:
     """Lift the gate, which a person has decided about, and say what comes next."""
     description = f"version {made.version} is champion, {made.how.replace('_', ' ')} by {made.name}: {made.reason}"
+    if made.how == "overridden":
+        description = f"{description}; the gate has never let it be champion"
     key = gate_key(made.prediction)
     with DagsterInstance.get() as instance:
         instance.report_runless_asset_event(
             AssetCheckEvaluation(
                 asset_key=key.asset_key,
                 check_name=key.name,
-                passed=True,
-                severity=AssetCheckSeverity.ERROR,
+                passed=made.how != "overridden",
+                severity=AssetCheckSeverity.WARN if made.how == "overridden" else AssetCheckSeverity.ERROR,
                 description=description,
                 metadata={},
             )

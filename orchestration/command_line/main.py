@@ -165,11 +165,18 @@ def approve(prediction: PredictionName, version: VersionNumber, name: Who, becau
 
 
 @app.command()
-def rollback(prediction: PredictionName, version: VersionNumber, name: Who, because: Because) -> None:
+def rollback(
+    prediction: PredictionName,
+    version: VersionNumber,
+    name: Who,
+    because: Because,
+    override: Annotated[str, Option(help="'yes': also one that the gate never let be champion")] = "",
+) -> None:
     """Make an earlier version champion again."""
     from orchestration.command_line.champions import roll_back_to
 
-    roll_back_to(this_project(), console(), prediction, version, who=name, because=because)
+    by_force = override.strip().lower() == "yes"
+    roll_back_to(this_project(), console(), prediction, version, who=name, because=because, override=by_force)
 
 
 @app.command()

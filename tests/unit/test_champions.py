@@ -38,8 +38,10 @@ def approved(world: World, version: int, name: str = "the one on duty", reason: 
     approve(world.warehouse, world.prediction, world.models, version, name=name, reason=reason)
 
 
-def rolled_back(world: World, version: int, name: str = "the one on duty") -> None:
-    roll_back(world.warehouse, world.prediction, world.models, version, name=name, reason="complaints")
+def rolled_back(world: World, version: int, name: str = "the one on duty", *, override: bool = False) -> None:
+    roll_back(
+        world.warehouse, world.prediction, world.models, version, name=name, reason="complaints", override=override
+    )
 
 
 def obsolete(world: World) -> None:
@@ -74,12 +76,38 @@ def test_only_what_the_gate_let_through_can_be_approved_and_only_over_its_own_ri
     obsolete(world)
     world.declare(requires_approval=True)
     assert trained(world).decision.outcome == "waits"
-    rolled_back(world, 2)
+    rolled_back(world, 2, override=True)
     with pytest.raises(ModelError, match="was compared with champion version 1, but champion version 2 is in place"):
         approved(world, 3)
 
 
-def test_any_earlier_version_can_be_brought_back_with_the_fit_it_had_in_service(world: World) -> None:
+def test_what_never_was_champion_comes_back_only_against_the_gate_and_that_is_on_record(world: World) -> None:
+    trained(world)
+    trained(world)  # newer than the champion, and refused
+    with pytest.raises(ModelError, match=r"Version 2 never was champion.*the champion stays") as told:
+        rolled_back(world, 2)
+    assert "name one that was: 1;" in str(told.value)
+    assert champion(world) == 1
+    rolled_back(world, 2, override=True)
+    assert world.rows("select number, version, how, name, reason from records.champions order by number") == [
+        (1, 1, "promoted", None, world.rows("select reason from records.promotions where version = 1")[0][0]),
+        (2, 2, "overridden", "the one on duty", "complaints"),
+    ]
+    rolled_back(world, 1)
+    rolled_back(world, 2)  # it was champion, and still the gate never let it be
+    assert world.rows("select how from records.champions order by number desc limit 1") == [("overridden",)]
+
+
+def test_the_last_one_made_champion_is_champion_also_after_the_clock_went_back(world: World) -> None:
+    trained(world)
+    obsolete(world)
+    trained(world)
+    world.change("update records.champions set since = since + interval 1 year")
+    rolled_back(world, 1)
+    assert champion(world) == 1
+
+
+def test_a_version_that_once_was_champion_can_be_brought_back_with_the_fit_it_had_in_service(world: World) -> None:
     trained(world)
     ((served,),) = world.rows("select file from records.champions")
     obsolete(world)
@@ -113,7 +141,7 @@ def test_going_back_to_a_version_whose_file_was_changed_is_refused(world: World)
     file = world.models / "will_return" / "2" / "evaluated.skops"
     file.write_bytes(file.read_bytes() + b"!")
     with pytest.raises(ModelError, match="has changed"):
-        rolled_back(world, 2)
+        rolled_back(world, 2, override=True)
     assert champion(world) == 1
 
 

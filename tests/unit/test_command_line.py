@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
@@ -28,6 +30,49 @@ def _nothing_is_prepared() -> Iterator[None]:
 def test_make_types_commands_that_exist() -> None:
     typed = set(re.findall(r"-m orchestration ([a-z]+)", (ROOT / "Makefile").read_text()))
     assert typed == set(get_command(app).commands)
+
+
+GIVEN = """-5 of $5, $$, ${HOME}, `touch x`, $(shell touch x) and $(touch x); "one" 'two' #3 \\ %s"""
+
+
+@pytest.mark.parametrize(
+    ("target", "given", "expected"),
+    [
+        ("restore", {"PUBLICATION": "-1", "NAME": GIVEN, "BECAUSE": GIVEN}, ["restore", "--", "-1", GIVEN, GIVEN]),
+        ("accept", {"SOURCE": GIVEN, "TABLE": "t"}, ["accept", f"--source={GIVEN}", "--table=t", "--", "", ""]),
+        ("audit", {"DATES": GIVEN, "SEED": "1; touch x"}, ["audit", f"--dates={GIVEN}", "--seed=1; touch x"]),
+        ("export", {"FOLDER": GIVEN}, ["export", f"--folder={GIVEN}"]),
+        ("leaderboard", {"PORT": GIVEN}, ["leaderboard", f"--port={GIVEN}"]),
+        ("run", {"VOTERS": "1 touch x; touch x"}, ["run"]),
+        (
+            "rollback",
+            {"PREDICTION": "a", "VERSION": "1", "NAME": "-n", "BECAUSE": GIVEN, "OVERRIDE": "yes"},
+            ["rollback", "--override=yes", "--", "a", "1", "-n", GIVEN],
+        ),
+    ],
+)
+def test_make_gives_a_command_what_was_typed(
+    target: str, given: dict[str, str], expected: list[str], tmp_path: Path
+) -> None:
+    python = tmp_path / "environment/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\nshift 2\nprintf "%s\\0" "$@"\n')
+    python.chmod(0o755)
+    (tmp_path / "environment/run").touch()
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements/run.lock").touch()
+    os.utime(tmp_path / "requirements/run.lock", (0, 0))
+    typed = [f"{name}={value}" for name, value in given.items()]
+    makefile = ["make", "--no-print-directory", "-f", str(ROOT / "Makefile"), "ENVIRONMENT=environment"]
+    made = subprocess.run([*makefile, target, *typed], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert made.stdout.split("\0")[:-1] == expected
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_reason_may_begin_with_a_dash_and_hold_anything() -> None:
+    with patch("orchestration.command_line.publications.restore_publication") as restore, pytest.raises(SystemExit):
+        main(["restore", "--", "1", "me", GIVEN])
+    assert restore.call_args.kwargs == {"who": "me", "because": GIVEN}
 
 
 def test_a_command_of_an_earlier_release_names_the_one_of_this(capfd: pytest.CaptureFixture[str]) -> None:

@@ -33,7 +33,8 @@ CHAMPION = """
     insert into records.champions by name
     select 'will_return' as prediction, 1 as version, timestamp '2024-03-10 11:00:00' as since, 'promoted' as how,
         'better' as reason, 'fit' as file, 'hash' as file_hash, date '2024-01-07' as first_as_of_date,
-        date '2024-03-03' as last_as_of_date, 1 as example_count, 'data' as data_fingerprint
+        date '2024-03-03' as last_as_of_date, 1 as example_count, 'data' as data_fingerprint,
+        (select count(*) + 1 from records.champions)::integer as number
 """
 COLUMNS = "version, as_of_date, is_treated, score_band, example_count, expected, realised, realised_stddev"
 RECORDED = f"select {COLUMNS} from records.outcomes where basis = 'published' order by all"
@@ -88,7 +89,8 @@ def test_what_is_in_the_examples_no_more_stays_recorded(scored: World) -> None:
 
 def test_scores_by_a_fit_that_knew_the_labels_are_no_forecast(scored: World) -> None:
     """It became champion again with what it had learned by then, and scored the same week once more."""
-    scored.change(f"update records.champions set since = '2024-04-01', last_as_of_date = '2024-03-10'; {CHAMPION}")
+    again = "since = '2024-04-01', last_as_of_date = '2024-03-10', number = 3"
+    scored.change(f"update records.champions set {again}; {CHAMPION}")
     assert recorded(scored) == (SCORED,)
     scored.change("update scores.will_return set scored_at = '2024-04-02'")
     assert recorded(scored) == ()

@@ -16,9 +16,10 @@ from turnout.errors import TurnoutError, WarehouseError
 from turnout.project.manifest import ProjectError
 from turnout.project.paths import Project
 from turnout.publication.marts import HEALTH, Mart, marts_in
+from turnout.publication.predictions import DECLARED_NO_MORE, ShownPrediction, shown_predictions
 from turnout.publication.publish import export, hold_back, publish, restore
 from turnout.publication.shelf import KEPT, shelf_of
-from turnout.publication.tables import PublishedCheck
+from turnout.publication.tables import OWN_TABLES, PublishedCheck, read_publication
 
 FAILED = PublishedCheck(
     "marts", "marts/people", "unique_people_id", False, "error", datetime(2026, 1, 1), "2 rows do not pass."
@@ -143,6 +144,45 @@ def test_held_back_what_tells_of_the_trouble_is_published_all_the_same(project: 
     ]
 
 
+def test_a_mart_that_shows_an_old_prediction_is_published_and_says_so(project: Project) -> None:
+    with project.warehouse.session() as session:
+        columns = {"id": "integer", "day": "date", "score": "double", "scored_at": "timestamp"}
+        session.create("scores", "lapse", columns)
+        scored = {"day": date(2026, 1, 1), "score": 0.5, "scored_at": datetime(2026, 1, 2)}
+        session.append("scores", "lapse", [{"id": 1, **scored}, {"id": 2, **scored, "day": date(2025, 1, 1)}])
+    old = ShownPrediction("lapse", frozenset({"people"}), "The run stopped at model_versions__lapse: no labels.")
+    judged = publish(project, MARTS, predictions=[old, ShownPrediction("spend")]).publication
+    assert in_place(project) == (1, 2, False)
+    assert published(project, "select held_back_because from freshness") == [
+        ("The prediction lapse is old: The run stopped at model_versions__lapse: no labels.",)
+    ]
+    told = "select prediction, as_of_date, score_count, is_current, old_because from prediction_freshness order by all"
+    assert published(project, told) == [
+        ("lapse", date(2026, 1, 1), 1, False, old.old_because),
+        ("spend", None, 0, True, None),
+    ]
+    hold_back(project, "The run stopped at marts.", {}, [], old={"spend": "It was not scored."}, judged=judged)
+    assert [row[3:] for row in published(project, told)] == [(False, old.old_because), (False, "It was not scored.")]
+
+
+def test_scores_that_a_mart_shows_of_what_is_declared_no_more_are_told() -> None:
+    manifest = manifest_of({})
+    manifest["nodes"]["model.turnout.people"]["depends_on"] = {"nodes": ["model.turnout.between"]}
+    manifest["nodes"]["model.turnout.between"] = {
+        "resource_type": "model",
+        "name": "between",
+        "fqn": ["turnout", "intermediate", "between"],
+        "config": {"meta": {}},
+        "depends_on": {"nodes": ["source.turnout.scores.lapse", "source.turnout.shop.lapse"]},
+    }
+    manifest["sources"] = {
+        "source.turnout.scores.lapse": {"source_name": "scores", "name": "lapse"},
+        "source.turnout.scores.unread": {"source_name": "scores", "name": "unread"},
+        "source.turnout.shop.lapse": {"source_name": "shop", "name": "orders"},
+    }
+    assert shown_predictions(manifest, {}) == (ShownPrediction("lapse", frozenset({"people"}), DECLARED_NO_MORE),)
+
+
 def test_what_was_published_meanwhile_is_not_held_back(project: Project) -> None:
     judged = publish(project, MARTS).publication
     publish(project, MARTS)
@@ -162,6 +202,14 @@ def test_a_person_goes_back_and_readers_learn_who_and_why(project: Project) -> N
     assert published(project, "select held_back_because from freshness") == [
         ("the one on duty went back to this publication from 3: Ohio's file was last year's.",)
     ]
+    judged = read_publication(project.published)
+    assert judged is not None
+    hold_back(project, "1 test failed: marts/people: unique_people_id.", {"people": 1}, [FAILED], judged=judged)
+    ((told,),) = published(project, "select held_back_because from freshness")
+    assert told == (
+        "the one on duty went back to this publication: Ohio's file was last year's. Since then: "
+        "1 test failed: marts/people: unique_people_id."
+    )
     restore(project, 3, who="the one on duty", because="It was right after all.")
     assert in_place(project) == (3, 4, True)
     restore(project, 2, who="the one on duty", because="It was not.")
@@ -260,7 +308,7 @@ def test_every_table_is_exported_as_parquet(project: Project, tmp_path: Path) ->
     publish(project, MARTS)
     folder = export(project, tmp_path / "exported")
     assert {file.name for file in folder.iterdir()} == {
-        "people.parquet", "publication.parquet", "freshness.parquet", "checks.parquet"
+        f"{table}.parquet" for table in ("people", *OWN_TABLES)
     }  # fmt: skip
     assert pd.read_parquet(folder / "people.parquet")["id"].tolist() == [1, 2]
     assert [file.name for file in export(project, tmp_path / "exported").parent.iterdir()] == ["1"]

@@ -21,14 +21,17 @@ from turnout.engines.file import opened, write
 from turnout.errors import WarehouseError
 from turnout.project.manifest import declared_predictions, manifest_of
 from turnout.project.provenance import code_version
+from turnout.publication.predictions import ShownPrediction, freshness_of
 from turnout.publication.shelf import shelf_of
 from turnout.publication.tables import (
     OWN_TABLES,
     Freshness,
+    PredictionFreshness,
     Publication,
     PublicationError,
     PublishedCheck,
     freshness_in,
+    prediction_freshness_in,
     publication_in,
     read_publication,
     reading,
@@ -51,7 +54,12 @@ class Published:
     rows: Mapping[str, int]
 
 
-def publish(project: Project, marts: Mapping[str, Mart], checks: Sequence[PublishedCheck] = ()) -> Published:
+def publish(
+    project: Project,
+    marts: Mapping[str, Mart],
+    checks: Sequence[PublishedCheck] = (),
+    predictions: Sequence[ShownPrediction] = (),
+) -> Published:
     """Copy the marts into a new file, look at what came of it, and put it in place.
 
     Parameters
@@ -60,6 +68,8 @@ def publish(project: Project, marts: Mapping[str, Mart], checks: Sequence[Publis
         By name. Each becomes a table of that name in the published file's main schema.
     checks : sequence of PublishedCheck
         What they have passed; published with them.
+    predictions : sequence of ShownPrediction
+        Whose scores they show. A mart with those of one that is old is published, and told to be old.
 
     Raises
     ------
@@ -74,12 +84,24 @@ def publish(project: Project, marts: Mapping[str, Mart], checks: Sequence[Publis
             _require_built(session, marts)
             champions, loads = _champions(project, session), _loads(project, session, marts)
             newest = _newest_loads(session)
+            scored = freshness_of(session, predictions, champions)
             rows = _copy(session, marts, partial)
         publication = Publication(number, now, "published", None, None, json.dumps(champions), json.dumps(loads), code)
+        old = {name: _old_because(name, predictions) for name in marts}
         freshness = [
-            Freshness(name, number, now, rows[name], newest.get(mart.unique_id), now) for name, mart in marts.items()
+            Freshness(
+                name,
+                number,
+                now,
+                rows[name],
+                newest.get(mart.unique_id),
+                now,
+                is_current=old[name] is None,
+                held_back_because=old[name],
+            )
+            for name, mart in marts.items()
         ]
-        _tell(partial, freshness, checks, publication)
+        _tell(partial, freshness, checks, publication, scored)
         _require_readable(partial, rows)
     return Published(publication, rows)
 
@@ -90,6 +112,7 @@ def hold_back(
     failed_checks: Mapping[str, int],
     checks: Sequence[PublishedCheck],
     brought_up_to_date: Mapping[str, Mart] | None = None,
+    old: Mapping[str, str] | None = None,
     *,
     judged: Publication,
 ) -> bool:
@@ -105,6 +128,8 @@ def hold_back(
         How all checks came out, those that failed among them.
     brought_up_to_date : mapping of str to Mart, optional
         Those that are published all the same, as they tell what goes wrong.
+    old : mapping of str to str, optional
+        Why the scores of a prediction are old, by prediction.
     judged : Publication
         What was in place when all this was found out.
 
@@ -127,6 +152,9 @@ def hold_back(
             with project.warehouse.session() as session:
                 rows = _copy(session, newer, partial)
         now = utc_now()
+        if judged.how == "restored":
+            # What is in place is there because of a person first of all; the failure came on top of that.
+            because = f"{_went_back(judged)} Since then: {because}"
         freshness = [
             replace(
                 row,
@@ -140,7 +168,7 @@ def hold_back(
         ]
         number, since = judged.publication_id, judged.published_at
         freshness += [Freshness(name, number, since, count, None, now) for name, count in rows.items()]
-        _tell(partial, freshness, checks)
+        _tell(partial, freshness, checks, predictions=_told_old(project.published, old or {}))
     return True
 
 
@@ -179,8 +207,7 @@ def restore(project: Project, publication_id: int, *, who: str, because: str) ->
         assert was is not None  # only what tells its id is kept
         restored = replace(was, how="restored", who=who.strip(), because=because.strip())
         is_newest = publication_id == max([*kept, in_place or 0])
-        left = "" if in_place is None else f" from {in_place}"
-        told = f"{restored.who} went back to this publication{left}: {restored.because}"
+        told = _went_back(restored, "" if in_place is None else f" from {in_place}")
         freshness = None  # where it is the newest, it is as fresh as it was when it was kept
         if not is_newest:
             freshness = [
@@ -266,6 +293,7 @@ def _tell(
     freshness: Sequence[Freshness] | None = None,
     checks: Sequence[PublishedCheck] | None = None,
     publication: Publication | None = None,
+    predictions: Sequence[PredictionFreshness] | None = None,
 ) -> None:
     """Write into a new file what it tells of itself; what is not given stays as it is.
 
@@ -275,6 +303,7 @@ def _tell(
     tables = {
         "publication": None if publication is None else table_of(Publication, [publication]),
         "freshness": None if freshness is None else table_of(Freshness, freshness),
+        "prediction_freshness": None if predictions is None else table_of(PredictionFreshness, predictions),
         "checks": None if checks is None else table_of(PublishedCheck, checks),
     }
     write(partial, {name: content for name, content in tables.items() if content is not None})
@@ -299,11 +328,36 @@ def _freshness(file: Path) -> list[Freshness]:
         return freshness_in(published)
 
 
+def _told_old(file: Path, old: Mapping[str, str]) -> list[PredictionFreshness] | None:
+    """Return what a file tells of predictions, with the reasons why they are old; None if it tells nothing of them."""
+    with reading(file) as published:
+        rows = prediction_freshness_in(published)
+    return rows and [
+        replace(row, is_current=False, old_because=old[row.prediction]) if row.prediction in old else row
+        for row in rows
+    ]
+
+
+def _old_because(mart: str, predictions: Sequence[ShownPrediction]) -> str | None:
+    """Return which predictions that a mart shows are old, and why; None if none is."""
+    old = [
+        f"The prediction {prediction.name} is old: {prediction.old_because}"
+        for prediction in predictions
+        if mart in prediction.marts and prediction.old_because
+    ]
+    return " ".join(old) or None
+
+
+def _went_back(restored: Publication, left: str = "") -> str:
+    """Return in words that a person went back to a publication."""
+    return f"{restored.who} went back to this publication{left}: {restored.because}"
+
+
 def _champions(project: Project, session: Session) -> dict[str, int]:
     if not session.has_table("records", "champions"):
         return {}
     # There are as many as decisions; of each prediction the last one counts.
-    rows = session.rows("select prediction, version from records.champions order by since")
+    rows = session.rows("select prediction, version from records.champions order by number")
     newest = {row["prediction"]: row["version"] for row in rows}
     declared = declared_predictions(manifest_of(project))
     return {prediction: newest[prediction] for prediction in sorted(newest.keys() & declared.keys())}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # No mart may be called like these.
-OWN_TABLES = ("publication", "freshness", "checks")
+OWN_TABLES = ("publication", "freshness", "prediction_freshness", "checks")
 
 
 class PublicationError(TurnoutError):
@@ -76,7 +76,7 @@ class Freshness:
     checked_at : datetime
         When a new publication was last tried, in UTC.
     is_current : bool
-        False where a newer state did not pass, or a person went back: this is an earlier one.
+        False where a newer state did not pass, a person went back, or a prediction that it shows is old.
     failed_checks : int
         Blocking checks of the mart, and of all it is made from, that failed when it was tried.
     held_back_because : str or None
@@ -92,6 +92,37 @@ class Freshness:
     is_current: bool = True
     failed_checks: int = 0
     held_back_because: str | None = None
+
+
+@dataclass(frozen=True)
+class PredictionFreshness:
+    """How fresh the scores of a prediction are: a row of the table `prediction_freshness`.
+
+    Parameters
+    ----------
+    prediction : str
+        The prediction.
+    champion_version : int or None
+        The version whose scores are published; None if there is none, or the prediction is declared no more.
+    as_of_date : date or None
+        The newest as-of date that was scored; None if there are no scores.
+    scored_at : datetime or None
+        When, in UTC.
+    score_count : int
+        How many scores there are of that as-of date.
+    is_current : bool
+        False where the prediction could not be trained or scored when that was last tried, or is declared no more.
+    old_because : str or None
+        Why it is not current, in words.
+    """
+
+    prediction: str
+    champion_version: int | None
+    as_of_date: date | None
+    scored_at: datetime | None
+    score_count: int
+    is_current: bool = True
+    old_because: str | None = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +156,7 @@ class PublishedCheck:
     message: str | None
 
 
-Told = TypeVar("Told", Publication, Freshness, PublishedCheck)
+Told = TypeVar("Told", Publication, Freshness, PredictionFreshness, PublishedCheck)
 
 
 def read_publication(file: Path) -> Publication | None:
@@ -153,6 +184,14 @@ def publication_in(published: OpenedFile) -> Publication | None:
 def freshness_in(published: OpenedFile) -> list[Freshness]:
     """Return how fresh each mart of a file is."""
     return [Freshness(**row) for row in published.rows(f"select {_columns(Freshness)} from freshness")]
+
+
+def prediction_freshness_in(published: OpenedFile) -> list[PredictionFreshness]:
+    """Return how fresh the scores of each prediction of a file are; nothing if an earlier release made it."""
+    if "prediction_freshness" not in published.tables():
+        return []
+    sql = f"select {_columns(PredictionFreshness)} from prediction_freshness"
+    return [PredictionFreshness(**row) for row in published.rows(sql)]
 
 
 @contextmanager
@@ -196,13 +235,13 @@ def table_of(kind: type[Told], rows: Sequence[Told]) -> pa.Table:
     Parameters
     ----------
     kind : type
-        `Publication`, `Freshness` or `PublishedCheck`.
+        `Publication`, `Freshness`, `PredictionFreshness` or `PublishedCheck`.
     rows : sequence of that type
         May be empty; the table has its columns all the same.
     """
     import pyarrow as pa
 
-    data_types = {"int": pa.int64(), "bool": pa.bool_(), "datetime": pa.timestamp("us")}
+    data_types = {"int": pa.int64(), "bool": pa.bool_(), "date": pa.date32(), "datetime": pa.timestamp("us")}
     # An annotation is a word here, such as "datetime | None".
     columns = [
         pa.field(field.name, data_types.get(str(field.type).partition(" | ")[0], pa.string())) for field in fields(kind)

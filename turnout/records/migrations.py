@@ -146,6 +146,11 @@ def _choices(session: Session) -> None:
     _rewrite(session, trainings.MODEL_VERSIONS)
 
 
+def _order(session: Session) -> None:
+    """Who became champion after whom is told by a number: a clock may go back. A person may decide against the gate."""
+    _rewrite(session, trainings.CHAMPIONS)
+
+
 def _rewrite(session: Session, table: Table) -> None:
     """Make a table anew as it is said here, with the rows that it has; what a column lacks is filled."""
     filled = FILLED.get(table.name, {})
@@ -182,6 +187,7 @@ GREATER_IS_BETTER = """case
 end"""
 # What stands in a column that a row of an earlier release lacks, by table: SQL.
 FILLED: Mapping[str, Mapping[str, str]] = {
+    trainings.CHAMPIONS.name: {"number": "row_number() over (partition by prediction order by since)"},
     trainings.MODEL_VERSIONS.name: {"is_split_by_time": "true"},
     trainings.EVALUATIONS.name: {"greater_is_better": GREATER_IS_BETTER},
     trainings.PROMOTIONS.name: {"greater_is_better": GREATER_IS_BETTER},
@@ -207,4 +213,4 @@ RENAMED_VALUES: Mapping[str, Mapping[str, Mapping[str, str]]] = {
 }
 SCORES = "scores"
 WAS_TREATED = ("is_released", "is_treated")
-STEPS: tuple[Callable[[Session], None], ...] = (_constraints, _words, _views, _choices)
+STEPS: tuple[Callable[[Session], None], ...] = (_constraints, _words, _views, _choices, _order)

@@ -208,10 +208,11 @@ class LimitFinding:
 class Championship(OfVersion):
     """A version became champion: how, why, and with which fit."""
 
-    since: Annotated[datetime, "Since when, UTC; the last one of a prediction is its champion."]
+    since: Annotated[datetime, "Since when, UTC."]
     how: Annotated[
-        Literal["promoted", "approved", "rolled_back"],
-        "By the gate alone, by a person after the gate, or by a person who went back to it.",
+        Literal["promoted", "approved", "rolled_back", "overridden"],
+        "By the gate alone, by a person after the gate, by a person who went back to it, or by a person against the "
+        "gate, which never let it be champion.",
     ]
     name: Annotated[str | None, "Who made it champion, where it was a person."]
     reason: Annotated[str, "Why."]
@@ -223,6 +224,11 @@ class Championship(OfVersion):
     data_fingerprint: Annotated[
         str, "A hash of these examples, or for a fit that was only judged, of all that were matured then."
     ]
+    number: Annotated[
+        int | None,
+        "Its number, from 1 on for each prediction; the last one is its champion, whatever the clock said.",
+        Lacking("until the records of an earlier release are brought up"),
+    ] = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from dagster import (
     AssetCheckResult,
+    AssetCheckSeverity,
     AssetCheckSpec,
     AssetExecutionContext,
     AssetsDefinition,
@@ -25,9 +26,11 @@ from orchestration.failures import as_dagster_failure
 from orchestration.keys import PUBLICATION, WAREHOUSE_POOL, asset_key, scores_key
 from orchestration.metadata import table
 from orchestration.project import predictions_of
+from orchestration.stops import old_predictions
 from turnout.project.manifest import manifest_of
 from turnout.project.paths import Project
 from turnout.publication.marts import marts_in
+from turnout.publication.predictions import shown_predictions
 from turnout.publication.publish import publish
 
 
@@ -63,8 +66,11 @@ def _publication_asset(project: Project) -> AssetsDefinition:
         """Switch the file that BI opens to new marts, all at once, after every test on them has passed."""
         with as_dagster_failure():
             check_results.require_passed(context.instance, PUBLICATION)
-            published = publish(project, marts, check_results.latest(context.instance))
+            old = old_predictions(project, check_results, context.instance, predictions_of(project))
+            shown = shown_predictions(manifest_of(project), old)
+            published = publish(project, marts, check_results.latest(context.instance), shown)
         made = published.publication
+        told = "".join(f" {found.name} is old: {found.old_because}" for found in shown if found.old_because)
         yield MaterializeResult(
             metadata={
                 "publication": made.publication_id,
@@ -76,7 +82,10 @@ def _publication_asset(project: Project) -> AssetsDefinition:
             },
             check_results=[
                 AssetCheckResult(
-                    check_name=CURRENT.name, passed=True, description=f"This is publication {made.publication_id}."
+                    check_name=CURRENT.name,
+                    passed=not told,
+                    severity=AssetCheckSeverity.WARN,
+                    description=f"This is publication {made.publication_id}.{told}",
                 )
             ],
         )

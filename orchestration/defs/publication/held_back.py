@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-from datetime import UTC
 from typing import TYPE_CHECKING
 
-from dagster import AssetCheckEvaluation, AssetCheckKey, AssetCheckSeverity, DagsterEventType
+from dagster import AssetCheckEvaluation, AssetCheckKey, AssetCheckSeverity
 
 from orchestration.check_results import CheckResults, sentence_of
 from orchestration.keys import PUBLICATION, asset_key
+from orchestration.project import predictions_of
+from orchestration.stops import old_predictions, planned_in, stops_of
 from turnout import prefork
 from turnout.project.manifest import manifest_of, share_parse
 from turnout.publication.marts import HEALTH, marts_in
@@ -27,9 +28,9 @@ CURRENT = AssetCheckKey(PUBLICATION, "current")
 def hold_back_after(project: Project, check_results: CheckResults, instance: DagsterInstance, run: DagsterRun) -> bool:
     """Tell readers and Dagster, after a run that failed, why the publication in place is not the newest state.
 
-    A blocking check that fails now has failed since that was published, as it would not have been otherwise. Where none
-    fails, it is the run that stopped: unless something was published since it began, or it would not have published.
-    The marts of the pipeline's health are brought up to date all the same: what failed stopped them as well.
+    A blocking check that fails now has failed since that was published, as it would not have been otherwise. Beside it
+    stands where the run stopped: unless something was published since it began, or it would not have published. The
+    marts of the pipeline's health are brought up to date all the same: what failed stopped them as well.
 
     Returns
     -------
@@ -46,15 +47,18 @@ def hold_back_after(project: Project, check_results: CheckResults, instance: Dag
         return False  # nobody to tell
     marts = marts_in(manifest_of(project))
     keys = {name: asset_key(project, mart.unique_id) for name, mart in marts.items()}
-    failed = check_results.failed_upstream(instance, keys.values(), including_itself=True)
+    is_kept_back = _kept_from_publishing(instance, run)
+    # What is a prediction's own stopped no publication but that of a run in which nothing went on.
+    failed = check_results.failed_upstream(
+        instance, keys.values(), including_itself=True, own_beyond_scores=is_kept_back
+    )
     all_failed = {check for found in failed.values() for check in found}
-    if all_failed:
-        because = f"{sentence_of(all_failed)}."
-    elif _would_publish(run) and _began(instance, run) > in_place.published_at.replace(tzinfo=UTC).timestamp():
-        failures = instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_FAILURE)
-        steps = sorted({str(entry.step_key) for entry in failures})
-        because = f"The run stopped at {', '.join(steps) or 'its beginning'}."
-    else:
+    told = [f"{sentence_of(all_failed)}."] if all_failed else []
+    if is_kept_back:
+        stops = stops_of(instance, run.run_id)
+        told += [stops] if stops or told else ["The run stopped at its beginning."]
+    because = " ".join(filter(None, told))
+    if not because:
         return False
     health = {name: mart for name, mart in marts.items() if mart.domain == HEALTH}
     if not (health and _build(project, f"path:models/marts/{HEALTH}")):
@@ -62,7 +66,8 @@ def hold_back_after(project: Project, check_results: CheckResults, instance: Dag
     counts = {name: len(failed[key]) for name, key in keys.items()}
     is_held_back = True
     try:
-        is_held_back = hold_back(project, because, counts, check_results.latest(instance), health, judged=in_place)
+        old = old_predictions(project, check_results, instance, predictions_of(project))
+        is_held_back = hold_back(project, because, counts, check_results.latest(instance), health, old, judged=in_place)
     finally:
         if is_held_back:
             report_current(instance, passed=False, description=f"A newer state was held back. {because}")
@@ -83,18 +88,14 @@ def report_current(instance: DagsterInstance, *, passed: bool, description: str)
     )
 
 
-def _would_publish(run: DagsterRun) -> bool:
-    return run.asset_selection is None or PUBLICATION in run.asset_selection
-
-
-def _began(instance: DagsterInstance, run: DagsterRun) -> float:
-    """Return when a run began, or was asked for if it never did, in seconds since 1970."""
-    started = instance.get_run_stats(run.run_id).start_time
-    if started is not None:
-        return started
-    record = instance.get_run_record_by_id(run.run_id)
-    assert record is not None
-    return record.create_timestamp.timestamp()
+def _kept_from_publishing(instance: DagsterInstance, run: DagsterRun) -> bool:
+    """Return whether a run was to publish, and nothing was published since; by the order of events, not by a clock."""
+    planned = planned_in(instance, run.run_id).get(PUBLICATION)
+    if planned is None:
+        return False
+    records = instance.get_asset_records([PUBLICATION])
+    made = records[0].asset_entry.last_materialization_storage_id if records else None
+    return made is None or made < planned
 
 
 def _build(project: Project, select: str) -> bool:

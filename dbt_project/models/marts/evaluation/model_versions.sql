@@ -11,18 +11,22 @@ promotions as (
 champions as (
     select
         prediction,
-        max_by(version, since) as version,
-        max(since) as since
+        max_by(version, number) as version,
+        max_by(since, number) as since
     from {{ source('records', 'champions') }}
+    -- What is declared no more has no champion: nobody scores with it.
+    where prediction in ({{ declared_predictions() }})
     group by prediction
 ),
 
--- When it was champion for the first time, by the gate or by a person.
+-- How it became champion the last time, by the gate or by a person.
 crowned as (
     select
         prediction,
         version,
-        min(since) as since
+        max_by(how, number) as how,
+        max_by(name, number) as person,
+        max_by(reason, number) as reason
     from {{ source('records', 'champions') }}
     group by prediction, version
 )
@@ -50,6 +54,9 @@ select
     crowned.version is not null as was_promoted,
     champions.version is not null as is_champion,
     champions.since as champion_since,
+    crowned.how as champion_how,
+    crowned.person as champion_by,
+    case when crowned.how <> 'promoted' then crowned.reason end as champion_because,
     promotions.reason,
     versions.chosen_in,
     versions.parameters,

@@ -11,8 +11,9 @@ versions as (
 champions as (
     select
         prediction,
-        max_by(version, since) as version
+        max_by(version, number) as version
     from {{ source('records', 'champions') }}
+    where prediction in ({{ declared_predictions() }})
     group by prediction
 )
 
