@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import griffe
 import yaml
@@ -21,6 +21,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
 from ml.declaration import Declaration
+from turnout.declarations import nested_in
 from turnout.linking.declaration import LinkDeclaration as Link
 from turnout.loading.contract import ColumnKeys, TableKeys
 from turnout.records import SCHEMA, TABLES
@@ -239,7 +240,7 @@ def _keys(kind: type, path: str = "") -> Iterator[str]:
         if section.kind is griffe.DocstringSectionKind.parameters
     )
     words = {one.name: one for one in documented}
-    declared = fields(kind)
+    declared, nested = fields(kind), nested_in(kind)
     if missing := [one.name for one in declared if one.name not in words]:
         raise PluginError(f"{kind.__module__}.{kind.__name__} has keys that its docstring lacks: {', '.join(missing)}.")
     yield from _table(
@@ -247,19 +248,17 @@ def _keys(kind: type, path: str = "") -> Iterator[str]:
         (
             (
                 f"`{path}{one.name}`",
-                "keys of its own, below" if is_dataclass(one.default) else _type(str(words[one.name].annotation)),
+                "keys of its own, below" if one.name in nested else _type(str(words[one.name].annotation)),
                 _default(one),
                 words[one.name].description,
             )
             for one in declared
         ),
     )
-    for one in declared:
-        nested = get_type_hints(kind)[one.name]
-        if is_dataclass(nested):
-            yield f"### Keys of `{path}{one.name}`\n"
-            yield f"{_first_line(nested)}\n"
-            yield from _keys(nested, f"{path}{one.name}.")
+    for name, below in nested.items():
+        yield f"### Keys of `{path}{name}`\n"
+        yield f"{_first_line(below)}\n"
+        yield from _keys(below, f"{path}{name}.")
 
 
 def _default(field: Any) -> str:  # noqa: ANN401 - typeshed's Field says nothing of the default

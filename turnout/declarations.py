@@ -165,9 +165,19 @@ def validated(
     raise error(mistake)
 
 
+def nested_in(kind: type) -> dict[str, type]:
+    """Return the dataclasses whose fields are keys below a key of another dataclass, by that key."""
+    hints = get_type_hints(kind)
+    return {
+        key: one
+        for key, hint in hints.items()
+        for one in (hint, *get_args(hint))
+        if isinstance(one, type) and is_dataclass(one)
+    }
+
+
 def _beside(kind: type, path: Sequence[str]) -> type:
     """Return the dataclass of which the last key of a path would be a field."""
     for key in path[:-1]:
-        hint = get_type_hints(kind)[key]
-        kind = next(one for one in (hint, *get_args(hint)) if isinstance(one, type) and is_dataclass(one))
+        kind = nested_in(kind)[key]
     return kind

@@ -15,7 +15,7 @@ from turnout.advice import Action, Advice
 from turnout.clock import utc_now
 from turnout.errors import ModelError
 from turnout.records import SCHEMA, opened
-from turnout.records.trainings import Championship
+from turnout.records.trainings import Championship, How
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,7 +90,8 @@ def roll_back(
             "a roll-back goes to another version.",
             "name another; records.champions lists who was champion since when.",
         )
-    now, how = utc_now(), "rolled_back" if served else "overridden"
+    now = utc_now()
+    how: How = "rolled_back" if served else "overridden"
     if served is None:
         served = Championship(
             prediction=prediction.name,

@@ -16,6 +16,10 @@ Direction = Annotated[
 ]
 
 
+# How a version became champion.
+How = Literal["promoted", "approved", "rolled_back", "overridden"]
+
+
 @dataclass(frozen=True)
 class OfVersion:
     """Which training of which prediction a row is about, by the version that it made."""
@@ -210,7 +214,7 @@ class Championship(OfVersion):
 
     since: Annotated[datetime, "Since when, UTC."]
     how: Annotated[
-        Literal["promoted", "approved", "rolled_back", "overridden"],
+        How,
         "By the gate alone, by a person after the gate, by a person who went back to it, or by a person against the "
         "gate, which never let it be champion.",
     ]
