@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ml.examples.inspection import inspect, missing_features
 from ml.examples.reading import read_matured
@@ -90,7 +90,8 @@ def roll_back(
             "a roll-back goes to another version.",
             "name another; records.champions lists who was champion since when.",
         )
-    now, how = utc_now(), "rolled_back" if served else "overridden"
+    now = utc_now()
+    how: Literal["rolled_back", "overridden"] = "rolled_back" if served else "overridden"
     if served is None:
         served = Championship(
             prediction=prediction.name,
