@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.declaration import Prediction
-from ml.examples.inspection import INFINITY, Examples, inspect, missing_features, table_of
+from ml.examples.inspection import INFINITY, Examples, inspect, missing_features, mistake, table_of
 from ml.examples.reading import feature_frame
+from ml.examples.split import day_of
 from ml.models import persistence
 from ml.models.contributions import explainer_of
 from ml.models.reasons import no_reasons, reasons
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
 
     from ml.tasks import Task
 
+# An as-of date is a stray one if it lies so many times further after the one before than any of those lie apart, and
+# has examples of less than half of the entities that are to be expected.
+STRAY_STEPS = 10
+EXPECTED_SHARE = 0.5
 # In a batch of examples, where no column of theirs can have that name.
 TREATED = "(treated)"
 
@@ -45,7 +51,22 @@ class Scoring:
     model_version: int
     as_of_date: date
     row_count: int
+    expected_entities: int
     other_libraries: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def covers_entities(self) -> bool:
+        """Whether the newest as-of date has examples of most entities; if not, the others are not scored."""
+        return self.row_count >= EXPECTED_SHARE * self.expected_entities
+
+    def __str__(self) -> str:
+        counted = f"{self.row_count:,} of {self.expected_entities:,} entities that have lately had an example"
+        if self.covers_entities:
+            return f"At {self.as_of_date}, the newest as-of date, there are examples of {counted}."
+        return (
+            f"Only {counted} have one at {self.as_of_date}, the newest as-of date, and only these are scored. Give "
+            "every entity an example at the same as-of dates."
+        )
 
 
 def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> Scoring | None:
@@ -68,7 +89,8 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
         If the champion was trained for another task or needs a feature that the examples no longer hold, or its file
         cannot be used.
     ExamplesError
-        If the examples break a promise; see `ml.examples.inspection.inspect`.
+        If the examples break a promise; see `ml.examples.inspection.inspect`. Or if their newest as-of date is a stray
+        one.
     """
     examples = prediction.examples
     with opened(warehouse) as session:
@@ -77,6 +99,7 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
             return None
         held = inspect(session, prediction)
         columns = session.columns_of(examples.schema, examples.table)
+        expected = _expected_entities(session, examples, held)
     _require_usable(champion, examples, prediction.task, held)
     file, trusted = model_folder / champion.file, prediction.search.trusted_types
     as_of_date = held.as_of_dates[-1]
@@ -97,7 +120,40 @@ def score(warehouse: Warehouse, prediction: Prediction, model_folder: Path) -> S
                 score_batch(batch)
         create_table(session, prediction)
         row_count = replace_scores(session, examples, as_of_date, schema, wanted, score_batch)
-    return Scoring(champion.version, as_of_date, row_count, persistence.other_libraries(champion.libraries))
+    other = persistence.other_libraries(champion.libraries)
+    return Scoring(champion.version, as_of_date, row_count, expected, other)
+
+
+def _expected_entities(session: Session, examples: ExamplesTable, held: Examples) -> int:
+    """Return how many entities have had an example since a horizon before the newest as-of date, or the date before it.
+
+    Raises
+    ------
+    ExamplesError
+        If that as-of date is a stray one.
+    """
+    newest = day_of(held.as_of_dates[-1])
+    earlier = [day_of(found) for found in held.as_of_dates[:-1]]
+    since = min([*earlier[-1:], newest - timedelta(days=min(examples.horizon_days, (newest - date.min).days))])
+    entity, as_of = identifier(examples.entity), identifier(examples.as_of)
+    (found,) = session.rows(
+        f"""select
+                count(distinct {entity}) as expected,
+                count(distinct case when {as_of} = ? then {entity} end) as here
+            from {identifier(examples.schema, examples.table)} where {as_of} >= ?""",
+        (held.as_of_dates[-1], since),
+    )
+    apart = max(((later - before).days for before, later in pairwise(earlier)), default=None)
+    is_far = apart is not None and (newest - earlier[-1]).days > STRAY_STEPS * apart
+    if is_far and found["here"] < EXPECTED_SHARE * found["expected"]:
+        raise mistake(
+            examples,
+            f"the newest as-of date, {newest}, has examples of {found['here']:,} of {found['expected']:,} entities, "
+            f"and lies {(newest - earlier[-1]).days:,} days after the one before, {earlier[-1]}",
+            "what is scored is the newest as-of date, so one row with a mistaken date would be all that is scored",
+            f"mend the row, or leave it out: where {examples.as_of} = date '{newest}'.",
+        )
+    return int(found["expected"])
 
 
 def _require_usable(champion: ModelVersion, examples: ExamplesTable, task: Task, held: Examples) -> None:

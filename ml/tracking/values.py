@@ -49,7 +49,10 @@ def _known(points: Iterable[tuple[str, float | None, int]]) -> list[Point]:
 def best_parameters(trials: list[dict[str, Any]], candidate: str, metric: Metric) -> str | None:
     """Return the parameters of a candidate's best trial by a metric, as JSON; None if it was not searched."""
     family = candidate.removesuffix(" recalibrated")
-    complete = [row for row in trials if row["candidate"] == family and row["state"] == "complete"]
+    # Without folds a trial has no value, and none is better than another.
+    complete = [
+        row for row in trials if row["candidate"] == family and row["state"] == "complete" and row["value"] is not None
+    ]
     best = max(complete, key=lambda row: metric.gain(float(row["value"]), 0.0), default=None)
     return None if best is None else str(best["parameters"])
 

@@ -269,14 +269,32 @@ def test_regression_promotes_and_scores_values(spend: World) -> None:
     assert float(str(worst)) < 5
 
 
+def test_a_stray_as_of_date_is_refused_and_entities_that_are_not_scored_are_told(world: World) -> None:
+    trained(world)
+    world.change("insert into predictions.will_return select * replace (date '9999-12-31' as day) "
+                 "from predictions.will_return where entity = 7 limit 1")  # fmt: skip
+    with pytest.raises(ExamplesError, match=r"newest as-of date, 9999-12-31, has examples of 1 of 200 entities"):
+        scored(world)
+    world.change("delete from predictions.will_return where day > '2025-01-01'")
+    whole = scored(world)
+    assert whole is not None
+    assert whole.covers_entities
+    # A seventh of the entities each day of the week.
+    world.change("update predictions.will_return set day = (day - (entity % 7)::integer)::date")
+    parted = scored(world)
+    assert parted is not None
+    assert (parted.row_count, parted.expected_entities, parted.covers_entities) == (29, 200, False)
+    assert str(parted).startswith("Only 29 of 200 entities that have lately had an example have one at 2024-05-19")
+
+
 def test_scores_of_the_latest_as_of_date_are_replaced_and_others_kept(world: World) -> None:
     trained(world)
     world.change("delete from predictions.will_return where day > '2024-05-12'")
-    assert scored(world) == Scoring(1, date(2024, 5, 12), 200)
+    assert scored(world) == Scoring(1, date(2024, 5, 12), 200, 200)
     world.change("insert into predictions.will_return by name select * replace (date '2024-05-19' as day) "
                  "from predictions.will_return where day = '2024-05-12'")  # fmt: skip
     scored(world)
-    assert scored(world) == Scoring(1, date(2024, 5, 19), 200)
+    assert scored(world) == Scoring(1, date(2024, 5, 19), 200, 200)
     assert world.rows(
         """select day, count(*), count(distinct entity), min(score) >= 0 and max(score) <= 1
            from scores.will_return group by day order by day"""

@@ -1,9 +1,13 @@
 """An asset for the scores of every prediction: what its champion makes of the latest as-of date."""
 
 # Dagster reads the annotation of `context` itself, so annotations are not postponed in this module.
+from collections.abc import Iterator
 from typing import Any
 
 from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
     AssetMaterialization,
@@ -28,6 +32,7 @@ from turnout.project.paths import Project
 from turnout.records import opened
 
 SAMPLED_ROWS = 10
+COVERS = "newest_as_of_date_covers_entities"
 # What came true of earlier scores is recorded with the next ones; see `orchestration.defs.records.assets`.
 OUTCOMES = AssetKey(["records", "outcomes"])
 
@@ -49,8 +54,17 @@ def _scores_asset(project: Project, prediction: Prediction) -> AssetsDefinition:
         description=f"The champion's scores of {prediction.name} for the latest as-of date.",
         pool=WAREHOUSE_POOL,
         kinds={"duckdb"},
+        check_specs=[
+            AssetCheckSpec(
+                COVERS,
+                asset=scores_key(prediction.name),
+                description="Most entities have an example at the newest as-of date, which alone is scored.",
+            )
+        ],
     )
-    def scores(context: AssetExecutionContext, check_results: ResourceParam[CheckResults]) -> MaterializeResult[Any]:
+    def scores(
+        context: AssetExecutionContext, check_results: ResourceParam[CheckResults]
+    ) -> Iterator[MaterializeResult[Any]]:
         from ml.monitoring.outcomes import record_published
         from ml.serving.scoring import score
 
@@ -68,9 +82,14 @@ def _scores_asset(project: Project, prediction: Prediction) -> AssetsDefinition:
                     )
         if scoring is None:
             context.log.warning(f"{prediction.name} has no champion yet: no candidate beat the baseline.")
-            return MaterializeResult(metadata={"dagster/row_count": 0, "champion": "none yet: nothing was scored"})
+            nothing = "none yet: nothing was scored"
+            yield MaterializeResult(
+                metadata={"dagster/row_count": 0, "champion": nothing},
+                check_results=[AssetCheckResult(check_name=COVERS, passed=True, description=f"Champion: {nothing}.")],
+            )
+            return
         context.log_event(AssetMaterialization(OUTCOMES, metadata={"dagster/row_count": recorded["n"]}))
-        return MaterializeResult(
+        yield MaterializeResult(
             metadata={
                 "dagster/row_count": scoring.row_count,
                 "as-of date": str(scoring.as_of_date),
@@ -82,7 +101,15 @@ def _scores_asset(project: Project, prediction: Prediction) -> AssetsDefinition:
                         for name, (then, now) in scoring.other_libraries.items()
                     ]
                 ),
-            }
+            },
+            check_results=[
+                AssetCheckResult(
+                    check_name=COVERS,
+                    passed=scoring.covers_entities,
+                    severity=AssetCheckSeverity.WARN,
+                    description=str(scoring),
+                )
+            ],
         )
 
     return scores
