@@ -256,7 +256,7 @@ def _keys(kind: type, path: str = "") -> Iterator[str]:
     )
     for one in declared:
         nested = get_type_hints(kind)[one.name]
-        if is_dataclass(nested):
+        if isinstance(nested, type) and is_dataclass(nested):
             yield f"### Keys of `{path}{one.name}`\n"
             yield f"{_first_line(nested)}\n"
             yield from _keys(nested, f"{path}{one.name}.")
