@@ -20,7 +20,7 @@ from dagster import (
 from orchestration.failures import as_dagster_failure
 from orchestration.keys import landing_key
 from orchestration.project import sample_modules
-from turnout.loading.landing import remember_samples
+from turnout.loading.landing import hash_of, remember_samples, samples_in
 from turnout.project.paths import Project
 
 
@@ -44,6 +44,12 @@ def _landing_asset(project: Project, module: Any) -> AssetsDefinition:  # noqa: 
         with as_dagster_failure():
             files = module.land(project.landing)
             remember_samples(files, project.landing, project.loads)
+        made = sorted({path.relative_to(project.landing).parts[0] for path in files})
+        sent = _sources_sent(project, module) if made else []
+        mixed = f"{', '.join(made)}: generated, beside the files of {', '.join(sent)}" if made and sent else ""
+        if mixed:
+            # Whoever has sent a real file would take the scores of the others for real as well.
+            context.log.warning(f"{mixed}. Put files of your own there, or leave those tables out of the models.")
         for source in module.SOURCES:
             if landing_key(source) not in context.selected_asset_keys:
                 continue
@@ -53,6 +59,20 @@ def _landing_asset(project: Project, module: Any) -> AssetsDefinition:  # noqa: 
                 if path.is_relative_to(project.landing / source)
             ]
             shown = MetadataValue.table(new) if new else MetadataValue.text("none: every table has a file already")
-            yield MaterializeResult(asset_key=landing_key(source), metadata={"new files": shown})
+            told = {"mixed": mixed} if mixed else {}
+            yield MaterializeResult(asset_key=landing_key(source), metadata={"new files": shown, **told})
 
     return landing
+
+
+def _sources_sent(project: Project, module: Any) -> list[str]:  # noqa: ANN401 - a module has no protocol
+    """Return the sources of a sample that have a file which no sample has made."""
+    return [
+        source
+        for source in module.SOURCES
+        if any(
+            hash_of(path) not in samples_in(project.loads / source / path.parent.name)
+            for path in (project.landing / source).glob("*/[!.]*")
+            if path.is_file()
+        )
+    ]
