@@ -40,7 +40,8 @@
 {% macro known_address(text) -%}
     case
         when {{ turnout.tidied_name(text) }} not in (
-            'REMOVED', 'CONFIDENTIAL', 'PROTECTED', 'UNKNOWN', 'NONE', 'EXEMPT', 'WITHHELD', 'NOT AVAILABLE', 'NA', 'N/A', '*'
+            'REMOVED', 'CONFIDENTIAL', 'PROTECTED', 'UNKNOWN', 'NONE', 'EXEMPT', 'WITHHELD', 'NOT AVAILABLE', 'NA',
+            'N/A', '*'
         ) then {{ turnout.tidied_name(text) }}
     end
 {%- endmacro %}

@@ -1,7 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'leaderboard'}}}) }}
 
--- No other candidate may have done better than the challenger beyond chance, in the folds before the holdout. A relative
--- difference below a millionth is rounding, to Python as well.
+-- No other candidate may have done better than the challenger beyond chance, in the folds before the holdout.
+-- A relative difference below a millionth is rounding, to Python as well.
 select
     leaderboard.prediction,
     leaderboard.version,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,9 +84,7 @@ class Regression(Task):
 
         A label lies inside, so what is cut off comes nearer to it: neither error grows.
         """
-        held = copy(self)
-        held.least, held.most = least, most
-        return held
+        return _within(self, least, most)
 
     def parameters_for(self, metric: str) -> Mapping[str, Any]:
         """Return the objective that the metric asks for: the absolute error is least at the median, not at the mean."""
@@ -147,6 +146,14 @@ class Regression(Task):
     def calibrated(self, predicted: Predicted, calibration: Calibration) -> Predicted:
         """Return values on that line."""
         return linearly_scaled(predicted, calibration)
+
+
+@cache
+def _within(task: Regression, least: float | None, most: float | None) -> Regression:
+    """Return one and the same task for each range, so that two readings of a declaration are equal."""
+    held = copy(task)
+    held.least, held.most = least, most
+    return held
 
 
 def _linear(parameters: Mapping[str, Any]) -> BaseEstimator:

@@ -134,7 +134,7 @@ def in_service(world: World, version: int, file: str) -> str:
         f"""insert into records.champions by name
             select prediction, version, now()::timestamp as since, 'approved' as how, 'the one on duty' as name,
                 'It may.' as reason, '{file}' as file, '{file_hash}' as file_hash, first_as_of_date, last_as_of_date,
-                example_count, data_fingerprint
+                example_count, data_fingerprint, (select max(number) + 1 from records.champions) as number
             from records.model_versions where version = {version}"""
     )
     return file_hash
