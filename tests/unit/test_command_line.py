@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
@@ -12,6 +15,7 @@ from unittest.mock import patch
 import pytest
 from typer.main import get_command
 
+from orchestration.command_line.interruption import screen
 from orchestration.command_line.main import app, console, main
 
 ROOT = Path(__file__).parents[2]
@@ -22,9 +26,11 @@ PRINT_QUARANTINE = "orchestration.command_line.quarantine.print_quarantine"
 def _nothing_is_prepared() -> Iterator[None]:
     """Commands write to the test's own terminal, and make no Dagster home in this checkout."""
     console.cache_clear()
+    screen.cache_clear()
     with patch("orchestration.command_line.main.prepare"):
         yield
     console.cache_clear()
+    screen.cache_clear()
 
 
 def test_make_types_commands_that_exist() -> None:
@@ -94,6 +100,48 @@ def test_whoever_stops_a_command_is_told_that_what_was_finished_is_kept(capfd: p
         main(["quarantine"])
     assert stopped.value.code == 130
     assert "What was finished is kept" in capfd.readouterr().err
+
+
+SWALLOWS = """
+import signal, time
+from orchestration.command_line.interruption import end_when_stopped
+end_when_stopped()
+{handlers}
+print("begun", flush=True)
+while True:
+    try:
+        time.sleep(60)
+    except BaseException as error:
+        print("did not foresee", error, flush=True)
+"""
+TAKEN_OVER = "for number in (2, 15): signal.signal(number, lambda *_: print('taken over', flush=True))"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("handlers", ["", TAKEN_OVER], ids=["swallowed", "taken over"])
+def test_whatever_is_done_with_a_signal_the_process_ends_in_one_sentence(number: int, code: int, handlers: str) -> None:
+    program = [sys.executable, "-c", SWALLOWS.format(handlers=handlers)]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(number)
+        said, told = process.communicate(timeout=10)
+    assert process.returncode == code
+    assert "did not foresee" not in said
+    assert told.strip().startswith("Stopped by")
+    assert len(told.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("seconds", [0.5, 1.5])
+def test_a_command_is_stopped_while_it_imports(seconds: float, tmp_path: Path) -> None:
+    program = [sys.executable, "-m", "orchestration", "run"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(program, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment) as process:
+        time.sleep(seconds)
+        process.terminate()
+        _, told = process.communicate(timeout=10)
+    assert process.returncode == 143
+    assert "nothing is half-written" in told
 
 
 def test_an_error_that_is_nobodys_mistake_is_not_dressed_up() -> None:
