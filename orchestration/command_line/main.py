@@ -22,8 +22,6 @@ from turnout import prefork
 from turnout.errors import TurnoutError
 
 PROGRAM = "python -m orchestration"
-# Below it the summary's columns would be cut; a narrower terminal wraps lines by itself.
-SUMMARY_WIDTH = 124
 
 PredictionName = Annotated[str, Argument(help="its name")]
 VersionNumber = Annotated[int, Argument(help="the number of the version")]
@@ -72,9 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 @cache
 def console() -> Console:
     """Return what writes to where a person reads."""
-    made = Console(file=screen(), highlight=False, soft_wrap=True)
-    made.width = max(made.width, SUMMARY_WIDTH)
-    return made
+    return Console(file=screen(), highlight=False, soft_wrap=True)
 
 
 @app.command()

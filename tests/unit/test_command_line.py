@@ -9,14 +9,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+from rich.console import Console
+from rich.table import Table
 from typer.main import get_command
 
+from ml.tasks.numbers import number
 from orchestration.command_line.interruption import screen
 from orchestration.command_line.main import app, console, main
+from orchestration.command_line.tables import print_table
 
 ROOT = Path(__file__).parents[2]
 PRINT_QUARANTINE = "orchestration.command_line.quarantine.print_quarantine"
@@ -146,3 +151,47 @@ def test_a_command_is_stopped_while_it_imports(tmp_path: Path) -> None:
 def test_an_error_that_is_nobodys_mistake_is_not_dressed_up() -> None:
     with patch(PRINT_QUARANTINE, side_effect=ZeroDivisionError), pytest.raises(ZeroDivisionError):
         main(["quarantine"])
+
+
+NAMES = (
+    "a_prediction_with_a_rather_long_name",
+    "baseline, version 12",
+    "84,710 (81,200 to 88,300)",
+    "2013-03-01",
+)
+
+
+@pytest.mark.parametrize(("width", "is_terminal"), [(60, True), (200, True), (60, False)])
+def test_a_table_cuts_no_name_date_or_number(width: int, is_terminal: bool) -> None:
+    table = Table(title="Predictions")
+    for place in range(len(NAMES)):
+        table.add_column(f"heading {place}", no_wrap=True)
+    table.add_row(*NAMES)
+    written = StringIO()
+    print_table(Console(file=written, width=width, force_terminal=is_terminal, soft_wrap=True), table)
+    for name in NAMES:
+        assert name in written.getvalue()
+    if is_terminal:
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", written.getvalue()).splitlines()
+        assert max(map(len, lines)) <= width
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (84710.0, "84,710"),
+        (84710, "84,710"),
+        (1.234567e14, "123,456,700,000,000"),
+        (1e15, "1e+15"),
+        (-1234.56, "-1,235"),
+        (999.96, "1,000"),
+        (0.69, "0.69"),
+        (0.00012344, "0.0001234"),
+        (0.00001, "1e-05"),
+        (0.0, "0"),
+        (None, "undefined"),
+        (float("nan"), "undefined"),
+    ],
+)
+def test_numbers_have_no_exponent_where_a_person_needs_none(value: float | None, expected: str) -> None:
+    assert number(value) == expected
