@@ -23,6 +23,7 @@ from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 from ml.examples.inspection import mistake, table_of
+from ml.tasks.numbers import number
 from turnout.engines import identifier
 
 if TYPE_CHECKING:
@@ -211,7 +212,7 @@ def _outside(cells: Sequence[Cell], columns: Sequence[str], prediction: Predicti
         )
         if is_low or is_high:
             limit = f"at least {expected.min:g}" if is_low else f"at most {expected.max:g}"
-            yield Implausible(cell, f"have mean {cell.mean:.4g}", f"{limit} is declared")
+            yield Implausible(cell, f"have mean {number(cell.mean)}", f"{limit} is declared")
 
 
 def _unlike(cells: Sequence[Cell], prediction: Prediction, words: Callable[[str, str], str]) -> Iterator[Implausible]:
@@ -230,8 +231,8 @@ def _unlike(cells: Sequence[Cell], prediction: Prediction, words: Callable[[str,
         for cell, (low, high), _ in _far(
             sized, lambda cell: math.log(cell.size), lambda cell: 2 * CHANCE * cell.size_error, _size_is_beyond
         ):
-            usual = words(f"{math.exp(low):.4g}", f"{math.exp(high):.4g}")
-            yield Implausible(cell, f"that are not zero have a mean size of {cell.size:.4g}", usual)
+            usual = words(number(math.exp(low)), number(math.exp(high)))
+            yield Implausible(cell, f"that are not zero have a mean size of {number(cell.size)}", usual)
 
 
 def _at_other_dates(low: str, high: str) -> str:

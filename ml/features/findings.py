@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -62,6 +62,8 @@ DUPLICATE_DATES = 6
 # Where more examples than that are equal to others without being duplicates, values are so few that duplicates mean
 # nothing.
 EQUAL_BY_CHANCE = 0.05
+# Where two entities are equal for as long by chance, about as many pairs differ in the end as have not yet differed.
+PAIRS_BY_CHANCE = 2
 
 # Words of what the law protects: article 21 of the Charter of Fundamental Rights of the European Union, article 9 of
 # the General Data Protection Regulation, the Equal Credit Opportunity Act (15 U.S.C. 1691). Some are two words.
@@ -77,6 +79,29 @@ SENSITIVE_WORDS = frozenset(
 )
 # An age in years is a person's; in other units, something's: an account's, a basket's.
 _AGE_OF_A_THING = re.compile(r"(?:^|_)age_(?:in_)?(?:seconds|minutes|hours|days|weeks|months)(?=_|$)")
+# A race that was run, or a party that was held, is something that happens: it has a date, a number and a last time.
+_EVENT = re.compile(
+    r"(?:^|_)(?:(?:since|until|before|after|last|first|next|previous|per|count|number|num|n|total)(?:_of)?_(?:race|party)"
+    r"|(?:race|party)_(?:count|number|date|day|time|distance|result|size|id))(?=_|$)"
+)
+
+
+# By how much each matters: what stops a training, what makes a metric untrue, what a decision must not rest on, what
+# may not hold for what is scored, and what merely teaches nothing.
+RANKS: Mapping[str, int] = {
+    name: rank
+    for rank, names in enumerate(
+        (
+            ("implausible_labels",),
+            ("copies_label",),
+            ("single_feature_leak", "duplicate_entities", "unlabelled"),
+            ("sounds_sensitive", "identifier", "monotone_over_time"),
+            ("unstable", "missing"),
+            ("constant",),
+        )
+    )
+    for name in names
+}
 
 
 @dataclass(frozen=True)
@@ -93,12 +118,20 @@ class Finding:
         What was measured, why it matters, what to do.
     acknowledged : str
         The reason a person gave why it is right; empty if there is none.
+    strength : float
+        How strongly the column alone says the label, from 0 to 1; 1 for what is about no feature.
     """
 
     name: str
     subject: str
     message: str
     acknowledged: str = ""
+    strength: float = 1.0
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """Where it stands: what matters most is first, and of what matters alike the strongest column."""
+        return RANKS[self.name], -self.strength
 
 
 def findings_of(
@@ -179,7 +212,8 @@ def implausible_finding(found: Sequence[Implausible], label: str) -> Iterator[Fi
 
 def duplicates_finding(duplicates: Duplicates, entity: str) -> Iterator[Finding]:
     """Yield what is to be said about entities that seem to be one and the same."""
-    if duplicates.pairs and duplicates.equal_by_chance <= EQUAL_BY_CHANCE:
+    is_beyond_chance = len(duplicates.pairs) > PAIRS_BY_CHANCE * duplicates.differing_pairs
+    if is_beyond_chance and duplicates.equal_by_chance <= EQUAL_BY_CHANCE:
         shown = "; ".join(f"{one} and {other} at {dates} as-of dates" for one, other, dates in duplicates.pairs[:3])
         pairs = "pair has" if len(duplicates.pairs) == 1 else "pairs have"
         yield Finding(
@@ -194,10 +228,10 @@ def duplicates_finding(duplicates: Duplicates, entity: str) -> Iterator[Finding]
 def sounds_sensitive(name: str) -> bool:
     """Return whether a column's name has a word of what the law protects.
 
-    >>> sounds_sensitive("age_band"), sounds_sensitive("average"), sounds_sensitive("account_age_days")
+    >>> sounds_sensitive("age_band"), sounds_sensitive("account_age_days"), sounds_sensitive("days_since_last_race")
     (True, False, False)
     """
-    words = _AGE_OF_A_THING.sub("", name.lower()).split("_")
+    words = _EVENT.sub("", _AGE_OF_A_THING.sub("", name.lower())).split("_")
     together = {f"{one}_{other}" for one, other in pairwise(words)}
     return not SENSITIVE_WORDS.isdisjoint([*words, *together])
 

@@ -119,10 +119,13 @@ class Duplicates:
         The last is at how many as-of dates; most first.
     equal_by_chance : float
         Share of examples that equal another entity's at the same as-of date but belong to no such pair.
+    differing_pairs : int
+        Pairs that are the same for as long, and not everywhere: what chance gives.
     """
 
     pairs: tuple[tuple[object, object, int], ...]
     equal_by_chance: float
+    differing_pairs: int
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 TABLES = tuple(table.name for table in reviews.TABLES)
 
+# So many findings a person reads at once; the others are on record.
+SHOWN = 5
+
 
 @dataclass(frozen=True)
 class Review:
@@ -53,7 +56,7 @@ class Review:
     columns : tuple of ReviewedColumn
         Features in the table's order, then sensitive columns.
     findings : tuple of Finding
-        Those of the features in their order, then those about the examples.
+        What matters most is first.
     stale : tuple of (finding, subject)
         What is acknowledged but was not found.
     ignored : tuple of str
@@ -83,9 +86,8 @@ class Review:
             reasons = f" {many} acknowledged." if self.findings else ""
             lines = [f"{name}: nothing to look at in {len(self.columns)} columns.{reasons}"]
         else:
-            shown = ", ".join(f"{finding.name} of {finding.subject}" for finding in found)
-            lines = [f"{name}: {len(found)} to look at: {shown}."]
-            lines += [f"  - {finding.subject} ({finding.name}): {finding.message}" for finding in found]
+            lines = [f"{name}: {len(found)} to look at: {in_short([(each.name, each.subject) for each in found])}."]
+            lines += [f"  - {finding.subject} ({finding.name}): {finding.message}" for finding in found[:SHOWN]]
             first = found[0]
             lines.append(
                 "  What is right is acknowledged in the declaration: "
@@ -95,6 +97,17 @@ class Review:
             stale = ", ".join(f"{finding} of {subject}" for finding, subject in self.stale)
             lines.append(f"  Acknowledged, but not found any more, so it may be taken out: {stale}.")
         return "\n".join(lines)
+
+
+def in_short(findings: Sequence[tuple[str, str]]) -> str:
+    """Return the first of some findings, each a name and a subject, and how many more there are.
+
+    >>> in_short([("constant", "x")])
+    'constant of x'
+    """
+    shown = ", ".join(f"{name} of {subject}" for name, subject in findings[:SHOWN])
+    more = len(findings) - SHOWN
+    return f"{shown}, and {more} more, in records.feature_findings" if more > 0 else shown
 
 
 def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str, int] | None = None) -> Review:
@@ -124,7 +137,7 @@ def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str,
         measuring = Measuring(session, prediction, held, schema)
         measured = [measuring.column(name) for name in (*features, *sensitive)]
         found = [
-            finding
+            replace(finding, strength=max((abs(each.signed) for each in measures.strength.values()), default=0.0))
             for measures in measured
             if measures.name in features
             for finding in findings_of(
@@ -139,7 +152,7 @@ def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str,
         found += duplicates_finding(measuring.duplicate_entities(DUPLICATE_DATES), examples.entity)
     findings = tuple(
         replace(finding, acknowledged=examples.acknowledged.get(finding.name, {}).get(finding.subject, ""))
-        for finding in found
+        for finding in sorted(found, key=lambda each: each.rank)
     )
     keys = {(finding.name, finding.subject) for finding in findings}
     return Review(

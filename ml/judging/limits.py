@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ml.judging.evaluation import SLICE
 from ml.tasks.metrics import CALIBRATION_ERROR
+from ml.tasks.numbers import number
 from turnout.records.trainings import LimitFinding
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _calibration(own: Sequence[Evaluation], allowed: float | None) -> Iterator[L
     for evaluation in own:
         if allowed is not None and (evaluation.metric, evaluation.group_column) == (CALIBRATION_ERROR.name, ""):
             passed = evaluation.value is not None and evaluation.value <= allowed
-            message = f"calibration error {number(evaluation.value)}, {allowed:.4g} is allowed"
+            message = f"calibration error {number(evaluation.value)}, {number(allowed)} is allowed"
             found = evaluation.value, evaluation.low, evaluation.high
             yield LimitFinding("calibration_error", "", "", allowed, *found, passed=passed, message=message)
 
@@ -118,7 +119,7 @@ def _worst_group(own: Sequence[Evaluation], metric: Metric, allowed: float | Non
         if allowed is None or evaluation.metric != metric.name or evaluation.group_column in {"", SLICE}:
             continue
         place = _place(evaluation.group_column, evaluation.group_value)
-        passed, message = True, f"{metric.name} {number(evaluation.value)} {place}, {allowed:.4g} is allowed"
+        passed, message = True, f"{metric.name} {number(evaluation.value)} {place}, {number(allowed)} is allowed"
         if evaluation.entity_count < MIN_JUDGED:
             message += f"; not judged, as there are {evaluation.entity_count} entities only"
         elif evaluation.value is not None:
@@ -160,7 +161,7 @@ def _slice_drops(drops: Sequence[Drop], other: str, allowed: float | None) -> It
 
 def _speed(seconds: float, allowed: float | None) -> Iterator[LimitFinding]:
     if allowed is not None:
-        message = f"{seconds:.3g} seconds for a million rows, {allowed:.3g} are allowed"
+        message = f"{number(seconds, digits=3)} seconds for a million rows, {number(allowed, digits=3)} are allowed"
         passed = seconds <= allowed
         yield LimitFinding("prediction_seconds", "", "", allowed, seconds, None, None, passed=passed, message=message)
 
@@ -172,11 +173,6 @@ def _place(group_column: str, group_value: str) -> str:
 def signed(effect: float) -> str:
     """Return an effect in words, such as 2.50% better."""
     return f"{abs(effect):.2%} {'worse' if effect < 0 else 'better'}"
-
-
-def number(value: float | None) -> str:
-    """Return the value of a metric in four digits."""
-    return "undefined" if value is None else f"{value:.4g}"
 
 
 def _negative(value: float | None) -> float | None:

@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from ml.judging.comparison import Comparison, compare, compare_each
-from ml.judging.limits import Drop, limit_findings, number, signed
+from ml.judging.limits import Drop, limit_findings, signed
+from ml.tasks.numbers import number
 
 if TYPE_CHECKING:
     from ml.judging.evaluation import Segment

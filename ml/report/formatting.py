@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ml.tasks.numbers import number as written
 from turnout.records.trainings import Evaluation
 
 if TYPE_CHECKING:
@@ -76,14 +77,8 @@ def total_bias_in_words(row: Evaluation | None) -> str:
 
 
 def number(value: object) -> str:
-    """Return a number with four significant digits; what is no number as it is."""
-    if value is None or value != value:  # only nan differs from itself
-        return "undefined"
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return str(value)
-    if isinstance(value, int) or abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:#.4g}".rstrip(".") if value else "0"
+    """Return a number as a cell of a column, with four significant digits; see `ml.tasks.numbers.number`."""
+    return written(value, aligned=True)
 
 
 def percent(share: float | None) -> str:

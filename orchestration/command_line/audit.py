@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.box import SIMPLE
 from rich.table import Table
 
+from orchestration.command_line.tables import print_table
 from orchestration.commands import error_in_words
 from orchestration.project import predictions_named
 from turnout.leakage.audit import audit
@@ -53,7 +54,7 @@ def _print_audit(audit: Audit, console: Console) -> None:
             str(len(comparison.differences)),
             f"{comparison.seconds:.1f}",
         )
-    console.print(pasts)
+    print_table(console, pasts)
     for source in audit.coverage:
         if not source.audited_by:
             why = f"acknowledged: {source.acknowledged}" if source.acknowledged else source.remedy

@@ -3,8 +3,7 @@
 A mistake that a person can mend is printed in words, and the exit code is then 1.
 """
 
-import os
-import sys
+import signal
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.console import Console
 from typer import Argument, Exit, Option, Typer
 from typer.core import TyperGroup
 
+from orchestration.command_line.interruption import screen, words
 from orchestration.commands import error_in_words
 from orchestration.loopback import HOST
 from orchestration.machine import refusal_of, require_memory
@@ -22,8 +22,6 @@ from turnout import prefork
 from turnout.errors import TurnoutError
 
 PROGRAM = "python -m orchestration"
-# Below it the summary's columns would be cut; a narrower terminal wraps lines by itself.
-SUMMARY_WIDTH = 124
 
 PredictionName = Annotated[str, Argument(help="its name")]
 VersionNumber = Annotated[int, Argument(help="the number of the version")]
@@ -49,8 +47,8 @@ class Commands(TyperGroup):
             console().print(f"\n{error_in_words(refused)}", style="red", markup=False)
             raise Exit(1) from None
         except KeyboardInterrupt:
-            console().print("\nStopped. What was finished is kept; run it again to go on.")
-            raise Exit(130) from None
+            console().print(f"\n{words(signal.SIGINT)}", markup=False)
+            raise Exit(128 + signal.SIGINT) from None
 
 
 app = Typer(
@@ -71,10 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 @cache
 def console() -> Console:
-    """Return where a person reads: past the steps, which redirect the process's own output to keep it with the run."""
-    made = Console(file=os.fdopen(os.dup(sys.stderr.fileno()), "w"), highlight=False, soft_wrap=True)
-    made.width = max(made.width, SUMMARY_WIDTH)
-    return made
+    """Return what writes to where a person reads."""
+    return Console(file=screen(), highlight=False, soft_wrap=True)
 
 
 @app.command()

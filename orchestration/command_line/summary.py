@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 from rich.box import SIMPLE
 from rich.table import Table
 
+from ml.features.findings import RANKS
+from ml.features.review import in_short
 from ml.models.candidates import BASELINE
 from ml.serving.champions import waiting
 from ml.serving.scores_table import SCHEMA as SCORES
+from ml.tasks.numbers import number
 from ml.training.history import champion_of
+from orchestration.command_line.tables import print_table
 from orchestration.commands import command
 from orchestration.project import predictions_of
 from turnout.advice import Action
@@ -54,7 +58,7 @@ def print_summary(project: Project, console: Console) -> None:
             if (findings := _findings(session, prediction.name))
         ]
     console.print(f"\nTurnout {turnout_version(project)}", markup=False)
-    console.print(table)
+    print_table(console, table)
     console.print("\n".join(decisions), markup=False)
     for line in asked:
         console.print(line, style="yellow", markup=False)
@@ -107,15 +111,18 @@ def _findings(session: Session, prediction: str) -> str:
                acknowledged is null and review_id = (
                    select review_id from records.feature_reviews
                    where prediction = ? order by reviewed_at desc limit 1
-               )
-           order by finding, subject""",
+               )""",
         (prediction,),
     )
-    return ", ".join(f"{row['finding']} of {row['subject']}" for row in rows)
+    # Sorting keeps the order in which they were written, by strength, among those that matter alike.
+    found = sorted(((row["finding"], row["subject"]) for row in rows), key=lambda finding: RANKS[finding[0]])
+    return in_short(found)
 
 
 def _shown(row: Mapping[str, Any] | None, *, with_interval: bool = False) -> str:
     if row is None or row["value"] is None:
         return "—"  # a metric that the champion's training did not measure, or that was undefined there
-    interval = f" ({row['low']:.3g} to {row['high']:.3g})" if with_interval and row["low"] is not None else ""
-    return f"{row['value']:.4g}{interval}"
+    interval = ""
+    if with_interval and row["low"] is not None:
+        interval = f" ({number(row['low'], digits=3)} to {number(row['high'], digits=3)})"
+    return f"{number(row['value'])}{interval}"

@@ -111,6 +111,22 @@ def test_killed_it_leaves_nothing_running(waiting: tuple[subprocess.Popen[str], 
     assert within_seconds(lambda: is_gone(process))
 
 
+def test_it_ends_with_whoever_started_its_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "asked.py").write_text(ASKED)
+    monkeypatch.delenv(prefork.SOCKET_VARIABLE, raising=False)
+    monkeypatch.setattr(prefork, "_servers", [])
+    prefork.start("json")
+    script = "import subprocess, sys; subprocess.Popen(sys.argv[1:]).wait()"
+    command = [sys.executable, "-c", script, *prefork.command("asked:wait")]
+    starter = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    assert starter.stdout is not None
+    process = int(starter.stdout.readline())
+    starter.kill()
+    starter.wait()
+    starter.stdout.close()
+    assert within_seconds(lambda: is_gone(process))
+
+
 @pytest.mark.slow
 def test_the_server_practises_on_a_project_that_dbt_can_parse(monkeypatch: pytest.MonkeyPatch) -> None:
     from turnout.prefork.practice import practise

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 
 FORWARDED = (signal.SIGINT, signal.SIGTERM)
+# How often it looks whether whoever started it is still there, in seconds.
+LOOKS = 0.2
 
 ALONE = """import sys
 from importlib import import_module
@@ -21,7 +23,8 @@ sys.exit(getattr(import_module(module), function)())"""
 
 
 def main() -> None:
-    """Ask, and wait for the end."""
+    """Ask, and wait for the end: of the process, or of whoever started this one."""
+    parent = os.getppid()
     with socket.socket(socket.AF_UNIX) as server:
         try:
             server.connect(os.environ.get("TURNOUT_PREFORK_SOCKET", ""))
@@ -37,7 +40,10 @@ def main() -> None:
             for number in FORWARDED:
                 signal.signal(number, lambda number, _: os.kill(process, number))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
+        signal.signal(signal.SIGALRM, lambda *_: None if os.getppid() == parent else os._exit(1))  # the server kills it
+        signal.setitimer(signal.ITIMER_REAL, LOOKS, LOOKS)
         code = int(answers.readline() or 1)
+        signal.setitimer(signal.ITIMER_REAL, 0)
     if code < 0:
         for number in FORWARDED:
             signal.signal(number, signal.SIG_DFL)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagster import MetadataValue
 
+from ml.tasks.numbers import number
 from orchestration.metadata import table
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def gate_metadata(training: Training) -> dict[str, Any]:
 
 
 def _shown(value: float | None) -> str:
-    return "—" if value is None else f"{value:.4g}"
+    return "—" if value is None else number(value)
 
 
 def _leaderboard(training: Training) -> Any:  # noqa: ANN401 - TableMetadataValue is generic over records
@@ -89,5 +90,5 @@ def _leaderboard(training: Training) -> Any:  # noqa: ANN401 - TableMetadataValu
     for found in training.evaluations:
         if not found.group_column:
             row = rows.setdefault(found.candidate, {"candidate": found.candidate})
-            row[found.metric] = "undefined" if found.value is None else f"{found.value:.4g}"
+            row[found.metric] = number(found.value)
     return table(list(rows.values()))
