@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 
+from bi.own_requests import OwnRequestsOnly
 from bi.publication import only
 from bi.state import this_state
 
@@ -50,6 +51,8 @@ THEME_FONT_URL_ALLOWED_DOMAINS: list[str] = []
 SESSION_COOKIE_NAME = "turnout_superset"
 SESSION_COOKIE_SAMESITE = "Strict"
 
+# Superset answers any name by itself.
+ADDITIONAL_MIDDLEWARE = [OwnRequestsOnly]
 ENABLE_PROXY_FIX = False
 ENABLE_CORS = False
 RATELIMIT_ENABLED = True  # nobody tries out passwords

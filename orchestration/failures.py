@@ -8,13 +8,22 @@ from contextlib import contextmanager
 from dagster import Failure
 
 from orchestration.commands import error_in_words
+from orchestration.machine import refusal_of
 from turnout.errors import TurnoutError
 
 
 @contextmanager
 def as_dagster_failure() -> Iterator[None]:
-    """Turn a mistake that a person can mend into a Dagster failure that says so, without a traceback of ours."""
+    """Turn a mistake that a person can mend into a Dagster failure that says so, without a traceback of ours.
+
+    What the machine refuses is one, such as a file on a full disk.
+    """
     try:
         yield
     except TurnoutError as error:
         raise Failure(description=error_in_words(error), allow_retries=False) from None
+    except OSError as error:
+        refused = refusal_of(error)
+        if refused is None:
+            raise
+        raise Failure(description=error_in_words(refused), allow_retries=False) from None

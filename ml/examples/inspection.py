@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
 from ml.declaration import Prediction, ReportedGroups
+from ml.examples.keys import KeyColumn, key_columns
 from ml.models.feature import Feature
 from turnout.engines import Session, identifier
 from turnout.errors import ExamplesError, did_you_mean
@@ -33,17 +34,30 @@ class Examples:
     Parameters
     ----------
     features : tuple of Feature
-        Every column that is neither entity, as-of date, label, sensitive, that of unseen groups nor ignored, in the
-        table's order.
+        Every column that is neither entity, as-of date, label, sensitive, that of unseen groups, ignored nor a key, in
+        the table's order.
     as_of_dates : tuple of date
         All as-of dates, ascending.
     matured : tuple of date
         Those of them whose labels have matured, ascending.
+    keys : tuple of KeyColumn
+        The columns that are like a key; those of them that a person has declared to be a feature are one.
     """
 
     features: tuple[Feature, ...]
     as_of_dates: tuple[date, ...]
     matured: tuple[date, ...]
+    keys: tuple[KeyColumn, ...] = ()
+
+    @property
+    def left_out(self) -> tuple[Feature, ...]:
+        """What would be a feature, were it not a key."""
+        return tuple(key.feature for key in self.keys if not key.is_feature)
+
+    @property
+    def all_features(self) -> tuple[Feature, ...]:
+        """What a model may need that was trained before: whether a column is a key can change with its values."""
+        return (*self.features, *self.left_out)
 
 
 def inspect(session: Session, prediction: Prediction) -> Examples:
@@ -62,7 +76,17 @@ def inspect(session: Session, prediction: Prediction) -> Examples:
     _check_columns(prediction, schema.names)
     # What is ignored may be anything: no model sees it.
     schema = pa.schema([field for field in schema if field.name not in prediction.ignored])
-    features = _features(examples, groups, schema)
+    possible = _features(examples, groups, schema)
+    keys = key_columns(session, examples, possible, schema)
+    left_out = {key.feature for key in keys if not key.is_feature}
+    features = tuple(feature for feature in possible if feature not in left_out)
+    if not features:
+        raise mistake(
+            examples,
+            f"there is no feature{f', as {_listed(left_out)} is a key' if left_out else ''}",
+            "a model learns from features",
+            "select at least one more column.",
+        )
     _check_kinds(examples, schema)
     _check_values(session, examples, groups, schema)
     table = table_of(examples)
@@ -97,6 +121,7 @@ def inspect(session: Session, prediction: Prediction) -> Examples:
         features,
         tuple(row["as_of"] for row in dates),
         tuple(row["as_of"] for row in dates if row["matured"]),
+        keys,
     )
 
 
@@ -155,6 +180,10 @@ def _check_columns(prediction: Prediction, columns: Sequence[str]) -> None:
             )
 
 
+def _listed(features: Iterable[Feature]) -> str:
+    return ", ".join(f"'{feature.name}'" for feature in features)
+
+
 def _features(examples: ExamplesTable, groups: ReportedGroups, schema: pa.Schema) -> tuple[Feature, ...]:
     from pyarrow import types
 
@@ -179,13 +208,6 @@ def _features(examples: ExamplesTable, groups: ReportedGroups, schema: pa.Schema
                 "a feature is a number, a truth value, a date or text",
                 f"turn '{field.name}' into one in SQL, or leave it out.",
             )
-    if not features:
-        raise mistake(
-            examples,
-            "there is no feature",
-            "a model learns from features",
-            "select at least one more column.",
-        )
     return tuple(features)
 
 

@@ -105,8 +105,9 @@ def read_matured(
     examples = prediction.examples
     require_plausible(session, prediction, until)
     keys = [examples.entity, examples.as_of, examples.label, *prediction.groups.columns]
-    if prediction.split.group in prediction.ignored:
-        keys.append(str(prediction.split.group))
+    group = prediction.split.group
+    if group is not None and group not in {*keys, *(feature.name for feature in features)}:
+        keys.append(group)  # it divides, and is no feature
     columns = ", ".join(identifier(name) for name in [*keys, *(feature.name for feature in features)])
     slices = _check_slices(session, examples, prediction.groups.slices)
     key = f"{identifier(examples.as_of)}, {identifier(examples.entity)}"

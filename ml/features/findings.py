@@ -16,10 +16,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ml.declaration import FINDINGS
+from ml.examples.keys import FINDING
 from ml.examples.plausibility import in_words
 from turnout.leakage.result import FINDINGS as AUDIT_FINDINGS
 
 if TYPE_CHECKING:
+    from ml.examples.keys import KeyColumn
     from ml.examples.plausibility import Implausible
     from ml.features.measures import Duplicates, Measures, Shift, Unlabelled
     from ml.tasks.strength import Strength, StrengthMeasure
@@ -169,7 +171,7 @@ def findings_of(
     if monotone_over_time:
         yield Finding("monotone_over_time", name, monotone_over_time)
     elif named:
-        yield Finding("identifier", name, named)
+        yield Finding(FINDING, name, named)
     copies = _copies_label(measures, measure)
     strong = "" if copies else _single_feature_leak(measures, measure)
     if copies:
@@ -185,6 +187,20 @@ def findings_of(
             f"{'; and '.join(part for part in unstable if part)}. What was learned may not hold for what is scored. "
             "See whether its source has changed, or take a window or a share that does not move.",
         )
+
+
+def key_finding(key: KeyColumn) -> Finding:
+    """Return what is to be said about a column that is like a key."""
+    has = f"it is named like a key, and has {key.values:,} values for {key.entities:,} entities"
+    name = key.feature.name
+    if key.is_feature:
+        return Finding(FINDING, name, f"{has}. It is a feature all the same, as that is acknowledged.")
+    return Finding(
+        FINDING,
+        name,
+        f"{has}, so it is left out of the features. If that is right, declare 'ignore: [{name}]'. If it is no key, say "
+        f"why, and it is a feature again: acknowledged: {{{FINDING}: {{{name}: 'the reason'}}}}.",
+    )
 
 
 def unlabelled_finding(unlabelled: Unlabelled, label: str) -> Iterator[Finding]:

@@ -22,6 +22,7 @@ from ml.features.findings import (
     duplicates_finding,
     findings_of,
     implausible_finding,
+    key_finding,
     sounds_sensitive,
     unlabelled_finding,
 )
@@ -61,6 +62,8 @@ class Review:
         What is acknowledged but was not found.
     ignored : tuple of str
         Columns that are declared to be no feature, and are not reviewed.
+    left_out : tuple of str
+        Columns that are no feature as they are keys, and are not reviewed.
     """
 
     review_id: str
@@ -73,6 +76,7 @@ class Review:
     findings: tuple[Finding, ...]
     stale: tuple[tuple[str, str], ...]
     ignored: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def unacknowledged(self) -> tuple[Finding, ...]:
@@ -88,11 +92,13 @@ class Review:
         else:
             lines = [f"{name}: {len(found)} to look at: {in_short([(each.name, each.subject) for each in found])}."]
             lines += [f"  - {finding.subject} ({finding.name}): {finding.message}" for finding in found[:SHOWN]]
-            first = found[0]
-            lines.append(
-                "  What is right is acknowledged in the declaration: "
-                f"acknowledged: {{{first.name}: {{{first.subject}: 'the reason'}}}}, in {self.examples.where}."
-            )
+            # What is left out says itself what to declare: to acknowledge it makes it a feature.
+            first = next((finding for finding in found if finding.subject not in self.left_out), None)
+            if first is not None:
+                lines.append(
+                    "  What is right is acknowledged in the declaration: "
+                    f"acknowledged: {{{first.name}: {{{first.subject}: 'the reason'}}}}, in {self.examples.where}."
+                )
         if self.stale:
             stale = ", ".join(f"{finding} of {subject}" for finding, subject in self.stale)
             lines.append(f"  Acknowledged, but not found any more, so it may be taken out: {stale}.")
@@ -147,6 +153,9 @@ def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str,
                 examples_per_entity=measuring.examples_per_entity,
             )
         ]
+        told = {(finding.name, finding.subject) for finding in found}
+        of_keys = [key_finding(key) for key in held.keys]
+        found += [finding for finding in of_keys if (finding.name, finding.subject) not in told]
         found += implausible_finding(implausible_labels(session, prediction), examples.label)
         found += unlabelled_finding(measuring.unlabelled(), examples.label)
         found += duplicates_finding(measuring.duplicate_entities(DUPLICATE_DATES), examples.entity)
@@ -181,6 +190,7 @@ def review(warehouse: Warehouse, prediction: Prediction, differing: Mapping[str,
             if (name, subject) not in keys
         ),
         ignored=prediction.ignored,
+        left_out=tuple(feature.name for feature in held.left_out),
     )
 
 

@@ -181,6 +181,7 @@ def _features(training: Training) -> dict[str, Any]:
     shares = {name: abs(value) / total if total else 0.0 for name, value in importance.items()}
     ordered = sorted(training.version.features, key=lambda feature: -shares.get(feature.name, 0.0))
     return {
+        "left_out": training.left_out,
         "importance_known": bool(importance),
         "features": [
             {

@@ -185,7 +185,7 @@ def _approvable(session: Session, prediction: Prediction, version: int) -> tuple
             Advice(Action("train", "train again", {"prediction": prediction.name}), "."),
         )
     held = inspect(session, prediction)
-    if problem := missing_features(challenger.features, held.features):
+    if problem := missing_features(challenger.features, held.all_features):
         raise _refused(
             prediction.name,
             f"Version {version} cannot be fitted on today's examples: {problem}.",

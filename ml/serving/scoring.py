@@ -158,7 +158,7 @@ def _expected_entities(session: Session, examples: ExamplesTable, held: Examples
 
 def _require_usable(champion: ModelVersion, examples: ExamplesTable, task: Task, held: Examples) -> None:
     """Refuse a champion that cannot score these examples."""
-    problem = missing_features(champion.features, held.features)
+    problem = missing_features(champion.features, held.all_features)
     if champion.task != task.name:
         problem = f"it was trained for the task {champion.task}, and {task.name} is declared"
     if problem:

@@ -32,6 +32,8 @@ class TrainingData:
     ----------
     features : tuple of Feature
         What the candidates see.
+    left_out : tuple of Feature
+        Columns that none of them sees, as they are keys; the champion may have learned from one.
     split : Split
         The as-of dates of each side.
     matured : DataFrame of shape (n_examples, n_columns)
@@ -53,6 +55,7 @@ class TrainingData:
     """
 
     features: tuple[Feature, ...]
+    left_out: tuple[Feature, ...]
     split: Split
     matured: pd.DataFrame
     training: pd.DataFrame
@@ -95,10 +98,11 @@ def read_training_data(warehouse: Warehouse, prediction: Prediction) -> Training
         held = inspect(session, prediction)
         split = split_by(prediction.split, held.matured, _where(examples))
         thinning = thinning_of(session, prediction, split=split)
-        matured = read_matured(session, prediction, held.features, split=split)
         number = next_version(session, prediction.name)
         earlier = best_parameters(session, prediction.name)
         champion = champion_of(session, prediction.name)
+        of_champion = [] if champion is None else [key for key in held.left_out if key in champion.features]
+        matured = read_matured(session, prediction, [*held.features, *of_champion], split=split)
     sides = None if group is None else side_of(matured[group])
     training, holdout = divide(matured, examples.as_of, split, sides)
     _require_both_sides(examples, group, matured, training, holdout)
@@ -107,6 +111,7 @@ def read_training_data(warehouse: Warehouse, prediction: Prediction) -> Training
         raise unlearnable(examples, problem)
     return TrainingData(
         held.features,
+        held.left_out,
         split,
         matured,
         training,

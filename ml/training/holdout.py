@@ -72,7 +72,7 @@ def judge(prediction: Prediction, data: TrainingData, choice: Choice, fits: Fits
     """Judge baseline, candidates, challenger and champion on the holdout, and decide about the challenger."""
     task, examples, holdout = prediction.task, prediction.examples, data.holdout
     prediction_seconds = _prediction_seconds(fits.model, task, holdout[data.names])
-    champion = judge_champion(data.champion, prediction, model_folder, data.features, holdout)
+    champion = judge_champion(data.champion, prediction, model_folder, (*data.features, *data.left_out), holdout)
     truth = holdout[examples.label].to_numpy()
     segments = _segments(prediction.groups, holdout)
     resamples = resample(holdout[examples.entity])

@@ -80,7 +80,7 @@ def replay(warehouse: Warehouse, prediction: Prediction, model_folder: Path, ver
     with opened(warehouse) as session:
         made = require_version(session, prediction.name, version)
         held = inspect(session, prediction)
-        if problem := missing_features(made.features, held.features):
+        if problem := missing_features(made.features, held.all_features):
             raise ModelError(
                 f"Version {version} cannot be replayed: {problem}.",
                 where=where,

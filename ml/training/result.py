@@ -43,6 +43,8 @@ class Training:
         What the challenger predicted there.
     importance : mapping of str to float, or None
         How far each feature moves the challenger's predictions; see `ml.models.contributions.importance_of`.
+    left_out : tuple of str
+        Columns that are no feature, as they are keys.
     """
 
     prediction: Prediction
@@ -55,6 +57,7 @@ class Training:
     holdout_label: Vector
     holdout_predicted: Predicted
     importance: Mapping[str, float] | None
+    left_out: tuple[str, ...] = ()
 
     @property
     def in_service(self) -> int | None:

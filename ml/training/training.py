@@ -92,6 +92,7 @@ def train(
         data.holdout[prediction.examples.label].to_numpy(),
         fits.predicted[fits.challenger],
         judgement.importance,
+        tuple(feature.name for feature in data.left_out),
     )
     if report is not None:
         report(made)

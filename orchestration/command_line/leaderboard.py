@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from orchestration.commands import command
-from orchestration.loopback import HOST, require_free
+from orchestration.loopback import HOST, NAMES, require_free
 from orchestration.project import own_tracking_uri, track_all, tracking_uri
 
 if TYPE_CHECKING:
@@ -46,5 +46,7 @@ def open_leaderboard(project: Project, console: Console, port: int) -> None:
     # word about every request.
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     program = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)]
+    # By itself it would also answer every address of a private network.
+    own = ["--allowed-hosts", ",".join([*NAMES, *(f"{name.replace('[', '[[]')}:*" for name in NAMES)])]
     quietly = ["--workers", "1", "--uvicorn-opts", "--log-level warning"]
-    os.execv(sys.executable, [*program, *quietly])  # noqa: S606 - our own program, no shell
+    os.execv(sys.executable, [*program, *own, *quietly])  # noqa: S606 - our own program, no shell

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestration.command_line.pipeline import load_pipeline
@@ -28,10 +27,10 @@ def open_ui(project: Project, console: Console, port: int) -> None:
     with console.status("Reading the project"):
         load_pipeline(project)
     console.print(f"Dagster opens on http://{HOST}:{port} (stop it with Ctrl-C)")
-    dg = str(Path(sys.executable).with_name("dg"))
     os.chdir(project.root)
     # A sensor may wait for the warehouse, and for whoever publishes; Dagster's own limit is a minute.
     os.environ.setdefault("DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS", "900")
     os.environ["VIRTUAL_ENV"] = sys.prefix  # the environment that `dg` runs in, whether or not it is activated
     # What it serves stands in pyproject.toml, under [tool.dg].
-    os.execv(dg, [dg, "dev", "--host", HOST, "--port", str(port)])  # noqa: S606 - our own program, no shell
+    program = [sys.executable, "-m", "orchestration.dagster_page", "dev", "--host", HOST, "--port", str(port)]
+    os.execv(sys.executable, program)  # noqa: S606 - our own program, no shell

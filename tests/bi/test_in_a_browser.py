@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 import pytest
+import requests
 from looking import Asking, Superset, Watched
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from servers import free_port, served
@@ -203,6 +204,12 @@ def dagster(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Iter
     log = tmp_path_factory.mktemp("dagster") / "log"
     with served(command, f"{address}/server_info", folder=finished.root, log=log):
         yield address
+
+
+def test_foreign_names_are_not_answered(dagster: str, superset: Superset) -> None:
+    """Else a page from elsewhere could have a name of its own lead here."""
+    for address in (dagster, superset.address):
+        assert requests.get(address, headers={"Host": "evil.example"}, timeout=SECONDS).status_code == 403
 
 
 # A page, and a text that is on it once it is rendered.

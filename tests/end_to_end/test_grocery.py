@@ -111,7 +111,7 @@ def test_the_publication_holds_the_marts_and_nothing_else(grocery: Finished) -> 
     tables = published(grocery.project, "select table_name from information_schema.tables")
     of_grocery, of_elections = "households", "county_turnout poll_match_quality poll_results voters"
     of_both = "leaderboard leaderboard_groups model_versions outcomes treatment_effects loads refusals load_checks"
-    of_its_own = "publication freshness checks"
+    of_its_own = "publication freshness prediction_freshness checks"
     assert {table for (table,) in tables} == {*f"{of_grocery} {of_elections} {of_both} {of_its_own}".split()}
     households = counted(HOUSEHOLDS_SQL)
     assert households > 400

@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 from socket import socket
-from urllib.request import urlopen
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from dagster import AssetCheckSeverity, DagsterInstance, materialize
@@ -51,6 +52,9 @@ def test_the_leaderboard_opens_on_loopback_and_ends_with_control_c(shop: Project
                     break
             except OSError:
                 time.sleep(0.25)
+        foreign = Request(f"http://127.0.0.1:{port}/", headers={"Host": f"192.168.0.9:{port}"})
+        with pytest.raises(HTTPError, match="403"):
+            urlopen(foreign)
         refused = subprocess.run(
             [sys.executable, "-m", "orchestration", "leaderboard", "--port", str(port)],
             cwd=shop.root,

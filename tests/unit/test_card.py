@@ -89,6 +89,12 @@ def test_a_card_tells_the_decision_its_evidence_every_group_and_how_to_replay(
         assert known in shown
 
 
+def test_a_card_names_the_keys_that_are_no_features(training: Training, tmp_path: Path) -> None:
+    told = "These columns are keys by their names and values, and no features:"
+    assert told not in card.write(training, tmp_path).markdown
+    assert f"{told} `member_id`." in card.write(replace(training, left_out=("member_id",)), tmp_path).markdown
+
+
 def test_a_card_needs_nothing_beside_it(training: Training, tmp_path: Path) -> None:
     written = card.write(training, tmp_path)
     html = written.html.read_text(encoding="utf-8")

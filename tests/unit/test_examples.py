@@ -134,6 +134,45 @@ def test_a_feature_of_another_type_of_its_kind_is_the_same(world: World, before:
     assert missing_features(needed, world.held.features) == ""
 
 
+KEYS = {
+    "customer_id": "entity",
+    "orderId": "row_number() over ()",
+    "account_key": "'number ' || entity",
+    "household_id": "entity // 2",
+    "row_uuid": "gen_random_uuid()",
+}
+NO_KEYS = {
+    "store_id": "entity % 12",
+    "region_key": "'region ' || entity % 40",
+    "amount_paid": "entity * 7",
+    "household_size": "entity % 6",
+    "count_distinct_product_id": "entity",
+    "score_id": "entity / 7",  # parts of numbers are measured
+}
+
+
+def test_a_key_is_no_feature_by_its_name_and_its_values(world: World) -> None:
+    before = world.held.features
+    columns = ", ".join(f"{value} as {name}" for name, value in {**KEYS, **NO_KEYS}.items())
+    world.change(f"create or replace table predictions.will_return as select *, {columns} from predictions.will_return")
+    held = world.held
+    assert {feature.name for feature in held.features} == {feature.name for feature in before} | set(NO_KEYS)
+    assert [feature.name for feature in held.left_out] == list(KEYS)
+    world.declare(acknowledged={"identifier": {"customer_id": "Numbers rise with the years of membership."}})
+    assert "customer_id" in {feature.name for feature in world.held.features}
+    world.declare(group="household_id")
+    assert "household_id" in world.matured  # the split needs it
+
+
+def test_examples_of_keys_alone_have_no_feature(world: World) -> None:
+    world.change(
+        """create or replace table predictions.will_return as
+           select entity, day, outcome, age, entity as customer_id from predictions.will_return"""
+    )
+    with pytest.raises(ExamplesError, match="no feature, as 'customer_id' is a key"):
+        _ = world.held
+
+
 def test_a_column_that_is_there_for_sql_alone_is_no_feature_whatever_its_type(world: World) -> None:
     before = world.held.features
     world.change(

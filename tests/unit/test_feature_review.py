@@ -206,6 +206,24 @@ def test_an_acknowledged_finding_is_no_warning_and_keeps_its_reason(world: World
     assert str(made) == "will_return: nothing to look at in 6 columns. 1 finding is acknowledged."
 
 
+def test_a_key_that_is_left_out_is_told_and_is_a_feature_if_that_is_acknowledged(world: World) -> None:
+    add(world, order_id="(entity * 7919 + day_number * 104729)")
+    made = review(world.warehouse, world.prediction)
+    assert made.left_out == ("order_id",)
+    assert "order_id" not in {row.column_name for row in made.columns}
+    (finding,) = made.unacknowledged
+    assert (finding.name, finding.subject) == ("identifier", "order_id")
+    assert "4,000 values for 200 entities, so it is left out" in finding.message
+    assert "What is right is acknowledged" not in str(made)  # it would be a feature
+    world.declare(acknowledged={"identifier": {"order_id": "It rises with time."}})
+    made = review(world.warehouse, world.prediction)
+    assert made.left_out == ()
+    assert made.stale == ()
+    assert "order_id" in {row.column_name for row in made.columns}
+    world.declare(acknowledged={}, ignored=("order_id",))
+    assert found(world) == set()
+
+
 def test_an_acknowledgement_of_what_is_not_found_any_more_is_told_gently(world: World) -> None:
     acknowledged = {"unstable": {"amount": "Prices rise."}, "unaudited": {"shop.visits": "They have no time."}}
     world.declare(acknowledged=acknowledged)

@@ -6,7 +6,9 @@ import errno
 import resource
 
 import pytest
+from dagster import Failure
 
+from orchestration.failures import as_dagster_failure
 from orchestration.machine import MachineError, refusal_of, require_memory
 
 
@@ -30,3 +32,11 @@ def test_a_file_that_cannot_be_written_is_named(number: int, words: str) -> None
 
 def test_what_nobody_can_mend_stays_a_mistake_of_ours() -> None:
     assert refusal_of(OSError(errno.EBADF, "no")) is None
+
+
+def test_a_full_disk_is_told_in_words_in_a_step_of_dagster_as_well() -> None:
+    with pytest.raises(Failure, match="the disk is full") as raised, as_dagster_failure():
+        raise OSError(errno.ENOSPC, "no", "published/x")
+    assert "published/x" in str(raised.value.description)
+    with pytest.raises(OSError, match="no"), as_dagster_failure():
+        raise OSError(errno.EBADF, "no")

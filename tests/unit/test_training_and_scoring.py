@@ -94,6 +94,23 @@ def test_a_champion_whose_feature_is_gone_gives_way(world: World) -> None:
     assert result.model_version == 2
 
 
+def test_a_champion_that_has_learned_from_a_key_goes_on_until_a_challenger_is_better(world: World) -> None:
+    """Whether a column is a key can change with its values, so the champion's own features decide."""
+    world.change("alter table predictions.will_return add member_id bigint")
+    world.change("update predictions.will_return set member_id = entity")
+    world.declare(acknowledged={"identifier": {"member_id": "It rises with the years of membership."}})
+    first = trained(world)
+    assert "member_id" in {feature.name for feature in first.version.features}
+    world.declare(acknowledged={})
+    assert scored(world) is not None
+    again = trained(world)
+    assert again.left_out == ("member_id",)
+    assert "member_id" not in {feature.name for feature in again.version.features}
+    assert again.decision.champion_value == pytest.approx(first.decision.challenger_value)
+    made = replay(world.warehouse, world.prediction, world.models, 1, PROVENANCE.code_version)
+    assert made.is_same
+
+
 def test_a_champion_trained_for_another_question_gives_way(world: World) -> None:
     trained(world)
     world.declare(task=REGRESSION, metric=REGRESSION.metrics["rmse"])

@@ -121,6 +121,7 @@ def review_metadata(made: Review) -> dict[str, Any]:
             ]
         ),
         "ignored": ", ".join(made.ignored) or "nothing",
+        "left out as keys": ", ".join(made.left_out) or "nothing",
         "early until": str(made.early_until),
         "newest": str(made.newest),
     }
