@@ -85,7 +85,7 @@ def _lift_gate(console: Console, made: Championship) -> None:
     """Lift the gate, which a person has decided about, and say what comes next."""
     description = f"version {made.version} is champion, {made.how.replace('_', ' ')} by {made.name}: {made.reason}"
     if made.how == "overridden":
-        description = f"{description}; the gate has never let it be champion"
+        description = f"{description} (the gate has never let it be champion)"
     key = gate_key(made.prediction)
     with DagsterInstance.get() as instance:
         instance.report_runless_asset_event(

@@ -9,6 +9,7 @@ from projects import change, edit, records, run
 
 from orchestration.command_line.champions import replay_version, roll_back_to
 from orchestration.keys import gate_key
+from turnout.errors import ModelError
 from turnout.project.paths import Project
 
 DECLARATION = "models/predictions/customer_return.yml"
@@ -45,10 +46,16 @@ def test_where_approval_is_required_nothing_is_scored_by_a_challenger_until_a_pe
 
     monkeypatch.setenv("DAGSTER_HOME", str(shop.dagster_home))
     console, told_by = terminal()
-    roll_back_to(shop, console, "customer_return", 1, who="the one on duty", because="Customers complain.")
+    # No record says that version 1 ever was champion, so it takes a word against the gate.
+    with pytest.raises(ModelError, match="Version 1 never was champion"):
+        roll_back_to(shop, console, "customer_return", 1, who="the one on duty", because="Customers complain.")
+    roll_back_to(
+        shop, console, "customer_return", 1, who="the one on duty", because="Customers complain.", override=True
+    )
     assert replay_version(shop, console, "customer_return", 2)
     said = told_by.getvalue()
-    assert "version 1 is champion, rolled back by the one on duty: Customers complain." in said
+    assert "version 1 is champion, overridden by the one on duty: Customers complain." in said
+    assert "(the gate has never let it be champion)" in said
     assert "customer_return version 2 (linear) came out as it was" in said
 
 
