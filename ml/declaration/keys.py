@@ -51,7 +51,7 @@ TYPES_IN_WORDS = {
     "fold_dates": "a whole number of as-of dates, at least 1",
     "split": "'time', or the name of a column, such as the entity",
     "sensitive": "a list of column names, such as [age_band]",
-    "ignore": "a list of column names, such as [household_id]",
+    "ignore": "a list of column names, such as [customer_id]",
     "group": "the name of a column",
     "unseen_groups": "the name of a column",
     "sample": "a whole number of examples, at least 1",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from keyword import iskeyword
 from typing import Any
 
@@ -44,9 +44,10 @@ def predictions_in(manifest: Manifest) -> tuple[Prediction, ...]:
     DeclarationError
         On the first mistake, with file, model, key and remedy.
     """
+    by_name = declared_predictions(manifest)
     for node in manifest["nodes"].values():
-        _check_version(node, manifest)
-    declared = (_prediction(manifest["nodes"][node_id]) for node_id in declared_predictions(manifest).values())
+        _check_version(node, by_name)
+    declared = (_prediction(manifest["nodes"][node_id]) for node_id in by_name.values())
     return tuple(sorted(declared, key=lambda prediction: prediction.name))
 
 
@@ -67,10 +68,10 @@ def _check_path(path: str, place: Place, key: str) -> None:
         )
 
 
-def _check_version(node: Mapping[str, Any], manifest: Manifest) -> None:
+def _check_version(node: Mapping[str, Any], declared: Collection[str]) -> None:
     """Refuse a declaration that stands only at a version which `ref` does not mean: nobody would hear of it."""
     is_model = node["resource_type"] == "model" and "prediction" in node["config"]["meta"]
-    if is_model and node["name"] not in declared_predictions(manifest):
+    if is_model and node["name"] not in declared:
         raise _place_of(node).error(
             f"version {node['version']} is declared, but the latest one is {node['latest_version']}, which is not.",
             "declare it for the latest version, or for all of them, beside 'versions'.",
